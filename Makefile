@@ -1,0 +1,160 @@
+# mysqlconn_exporter: one Makefile for everything. `make help` lists the targets.
+#
+# VARIANT=release|debug|asan|coverage selects a set of flags; each has a build folder of its own. V=1 shows the commands,
+# WERROR=1 makes warnings errors, CC=clang works too.
+
+VERSION := 0.1.0
+VARIANT ?= release
+PREFIX ?= /usr/local
+DESTDIR ?=
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+B := build/$(VARIANT)$(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))
+PROGRAM := $(B)/mysqlconn_exporter
+
+# --- flags ------------------------------------------------------------------------------------------------------------
+PKGS := libmariadb libmicrohttpd libuv yaml-0.1 libsystemd libcrypto
+# Empty before the packages are installed: `make demo` and `make test` install them first and then call make again.
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
+
+WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wcast-align -Wstrict-prototypes -Wmissing-prototypes \
+  -Wold-style-definition -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough -Wnull-dereference \
+  -Wdate-time -Wstrict-overflow=2 -Wunused-macros -Wswitch-enum
+WERROR_1 := -Werror
+
+FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
+LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
+FLAGS_debug := -O0 -g3
+FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LINK_asan := -fsanitize=address,undefined
+FLAGS_coverage := -O0 -g --coverage
+LINK_coverage := --coverage
+
+ifeq ($(filter $(VARIANT),release debug asan coverage),)
+$(error VARIANT is one of release debug asan coverage, not '$(VARIANT)')
+endif
+
+ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(WERROR_$(WERROR)) $(FLAGS_$(VARIANT)) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Isrc \
+  $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS = $(LINK_$(VARIANT)) $(LDFLAGS)
+
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-8s %s\n' $(1) $(2)
+endif
+
+# --- files ------------------------------------------------------------------------------------------------------------
+SOURCES := $(sort $(wildcard src/*.c src/*/*.c))
+OBJECTS := $(SOURCES:%.c=$(B)/%.o)
+LIBRARY := $(B)/libmysqlconn.a
+UNIT_SOURCES := $(sort $(wildcard tests/unit/*/test_*.c))
+UNIT_TESTS := $(UNIT_SOURCES:%.c=$(B)/%)
+BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
+BENCHES := $(BENCH_SOURCES:%.c=$(B)/%)
+C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
+
+.PHONY: all build units benches
+all: build
+build: $(PROGRAM)
+units: $(UNIT_TESTS)
+benches: $(BENCHES)
+
+$(PROGRAM): $(B)/src/main.o $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(LIBRARY): $(filter-out $(B)/src/main.o,$(OBJECTS))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(PKG_LIBS) -lcmocka
+
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(PKG_LIBS)
+
+$(B)/%.o: %.c $(B)/.flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Rebuild when the flags change.
+$(B)/.flags: .FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS))' | cmp -s - $@ || \
+	  printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS))' > $@
+.FORCE:
+.SECONDARY:
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(BENCHES:=.d)
+
+# --- the two commands -------------------------------------------------------------------------------------------------
+.PHONY: demo test check
+demo:
+	@tests/lib/install-packages build demo
+	@$(MAKE) --no-print-directory VARIANT=release build
+	@exec /usr/bin/python3 tests/demo/demo.py --program build/release/mysqlconn_exporter
+
+test:
+	@tests/lib/install-packages build test
+	@$(MAKE) --no-print-directory VARIANT=asan check
+
+# The tests without the installing; `make check VARIANT=release TESTS=tests/scenario/test_x.py` for one of them.
+check: build units
+	@exec tests/run-all --build $(B) $(TESTS)
+
+# --- checks of the source ---------------------------------------------------------------------------------------------
+.PHONY: lint format
+lint:
+	@tests/lib/install-packages build lint
+	@$(MAKE) --no-print-directory VARIANT=debug WERROR=1 build units
+	@$(MAKE) --no-print-directory VARIANT=debug WERROR=1 CC=clang build units
+	@exec tests/lint/run-lint
+
+format:
+	clang-format -i $(C_FILES)
+
+# --- measuring --------------------------------------------------------------------------------------------------------
+.PHONY: bench
+bench:
+	@tests/lib/install-packages build test bench
+	@$(MAKE) --no-print-directory VARIANT=release build benches
+	@exec /usr/bin/python3 tests/bench/bench.py --build build/release
+
+# --- installing -------------------------------------------------------------------------------------------------------
+.PHONY: install uninstall clean help readme
+UNIT_DIR ?= $(PREFIX)/lib/systemd/system
+install: build
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/mysqlconn_exporter
+	install -D -m 644 config/mysqlconn_exporter.example.yml \
+	  $(DESTDIR)$(PREFIX)/share/doc/mysqlconn_exporter/mysqlconn_exporter.example.yml
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/mysqlconn_exporter/README.md
+	install -d $(DESTDIR)$(UNIT_DIR)
+	sed 's|@PREFIX@|$(PREFIX)|g' config/mysqlconn_exporter.service > $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
+	chmod 644 $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/mysqlconn_exporter $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/mysqlconn_exporter
+
+# Write the generated tables into README.md; a test fails when they are stale.
+readme: build
+	@exec tests/lib/update-readme $(PROGRAM)
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make             build $(PROGRAM)'
+	@echo 'make demo        a private MariaDB, clients that behave badly, and what we see of it (DEMO_SECONDS=20 ends by itself)'
+	@echo 'make test        install what the tests need and run all of them under ASan and UBSan'
+	@echo 'make check       the tests alone; TESTS="…" for some, VARIANT=… for other builds'
+	@echo 'make lint        both compilers with -Werror, clang-format, clang-tidy, cppcheck, shellcheck, include directions'
+	@echo 'make bench       cost against peers and floors, as ratios'
+	@echo 'make install     into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall takes it away'
+	@echo 'make readme      refresh the generated tables of README.md'
+	@echo 'make format      clang-format the tree;  make clean  remove build/'
+	@echo 'Variables: VARIANT=release|debug|asan|coverage  CC=gcc|clang  V=1  WERROR=1'

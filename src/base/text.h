@@ -1,0 +1,18 @@
+/*
+ * Escaping for the formats that we write, and UTF-8 made safe: hostile bytes go in, well-formed text comes out.
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include "base/strbuf.h"
+
+/* A Prometheus label value, without the quotes around it: \ " and newline escaped, invalid UTF-8 replaced by U+FFFD. */
+void text_add_label_value(struct strbuf *sb, struct span value);
+/* The inside of a JSON string; control bytes as \u00XX, invalid UTF-8 as U+FFFD. */
+void text_add_json(struct strbuf *sb, struct span value);
+/* HTML text or attribute value: & < > " ' escaped, invalid UTF-8 replaced, control bytes as U+FFFD. */
+void text_add_html(struct strbuf *sb, struct span value);
+/* A logfmt value: bare where it needs no quotes, else quoted with \ escapes; invalid UTF-8 replaced. */
+void text_add_logfmt(struct strbuf *sb, struct span value);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * struct config and struct target_config: made with defaults, compared, freed; all by the schema.
+ */
+#include "config/config.h"
+
+#include "config/address.h"
+#include "config/loading.h"
+#include "config/value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct target_config *target_config_new(void) {
+    struct target_config *target = calloc(1, sizeof *target);
+    bool ok = target != NULL;
+    for (size_t i = 0; ok && i < schema_rows; i++)
+        if (schema[i].scope != SCOPE_TOP)
+            ok = value_set_initial(&schema[i], target);
+    if (!ok) {
+        target_config_free(target);
+        target = NULL;
+    }
+    return target;
+}
+
+void target_config_free(struct target_config *target) {
+    if (!target)
+        return;
+    for (size_t i = 0; i < schema_rows; i++)
+        if (schema[i].scope != SCOPE_TOP)
+            value_release(&schema[i], target);
+    for (size_t i = 0; i < target->label_count; i++) {
+        free(target->labels[i].name);
+        free(target->labels[i].value);
+    }
+    free(target->labels);
+    address_release(&target->address);
+    free(target->user);
+    secret_free(target->password);
+    free(target);
+}
+
+void config_free(struct config *config) {
+    if (!config)
+        return;
+    for (size_t i = 0; i < config->target_count; i++)
+        target_config_free(config->targets[i]);
+    free(config->targets);
+    free(config);
+}
+
+static bool labels_equal(const struct target_config *a, const struct target_config *b) {
+    if (a->label_count != b->label_count)
+        return false;
+    for (size_t i = 0; i < a->label_count; i++)
+        if (strcmp(a->labels[i].name, b->labels[i].name) != 0 || strcmp(a->labels[i].value, b->labels[i].value) != 0)
+            return false;
+    return true;
+}
+
+bool target_config_equal(const struct target_config *a, const struct target_config *b) {
+    for (size_t i = 0; i < schema_rows; i++)
+        if (schema[i].scope != SCOPE_TOP && !value_equal(&schema[i], a, b))
+            return false;
+    return labels_equal(a, b) && strcmp(a->user, b->user) == 0 && strcmp(a->password, b->password) == 0;
+}

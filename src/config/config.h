@@ -1,0 +1,111 @@
+/*
+ * The configuration as the program uses it. It is made by config_load() from YAML through the one schema table in
+ * config/schema.c, which also gives defaults, ranges, --print-config and the README's reference.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/strbuf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum tls_mode { TLS_DISABLED, TLS_PREFERRED, TLS_REQUIRED, TLS_VERIFY_CA, TLS_VERIFY_IDENTITY };
+
+struct tls_config {
+    enum tls_mode mode;
+    char *ca, *cert, *key; /* PEM files; NULL where not given */
+};
+
+/* Where the account comes from; at most one source of the password. */
+struct credentials_config {
+    char *user;
+    char *password;       /* in the file itself: allowed, warned about when the file is readable by others */
+    char *password_file;  /* its first line */
+    char *password_env;   /* name of an environment variable */
+    char *my_cnf;         /* an option file … */
+    char *my_cnf_section; /* … and the group in it, "client" by default */
+};
+
+struct schedule_config {
+    int64_t interval_ns;
+    int64_t timeout_ns;
+};
+
+enum log_start { LOG_START_END, LOG_START_BEGINNING };
+
+struct error_log_config {
+    char *file;           /* NULL: the target has no error log that we can read */
+    enum log_start start; /* where to begin in a file that is already there when we start */
+};
+
+/* How to reach a server: host and port, or a socket path. */
+struct address {
+    char *host; /* name or address without brackets; NULL for a socket */
+    uint16_t port;
+    char *socket; /* path of a unix socket; NULL for TCP */
+};
+
+struct label {
+    char *name, *value;
+};
+
+struct target_config {
+    char *name;
+    char *address_text; /* as it was written */
+    struct address address;
+    struct label *labels; /* sorted by name */
+    size_t label_count;
+    struct schedule_config poll;
+    struct schedule_config probe;
+    int64_t probe_grace_ns; /* how long a probe that ran out of time may go on so that it can still end with COM_QUIT */
+    struct tls_config tls;
+    struct credentials_config credentials;
+    struct error_log_config error_log;
+
+    /* What the credentials gave when the file was read: */
+    char *user;     /* never NULL; "" means the library's default */
+    char *password; /* never NULL; wiped before it is freed */
+};
+
+struct limits_config {
+    uint64_t users_per_target; /* distinct user names in the labels of one target; more are folded into "other" */
+};
+
+struct config {
+    struct limits_config limits;
+    struct target_config **targets; /* at least one; in the order of the file; names are unique */
+    size_t target_count;
+};
+
+/* Read and check `path`. NULL on failure, with `error` holding one line "file:line:column: targets[2].probe.timeout:
+ * what is wrong"; `warnings` gets such lines too, one a line, also on success. Bounded in time and memory whatever the
+ * file holds. Reads the password files and option files that it names; only regular files are opened. Values of the
+ * file are never repeated in errors and warnings, as they may be secrets in the wrong place. Touches nothing that is
+ * shared: may run in another thread. */
+struct config *config_load(const char *path, struct strbuf *error, struct strbuf *warnings);
+
+/* The configuration that mysqld_exporter's flags describe: one target, named as its address. Any argument may be NULL.
+ * As there, what [client] in `my_cnf` says (user, password, host, port, socket, ssl-ca, ssl-cert, ssl-key) goes before
+ * the flags and before the environment's MYSQLD_EXPORTER_PASSWORD; ssl-ca means verify-identity; the address is
+ * localhost:3306 by default; a user is needed. With neither `username` nor `my_cnf`, ~/.my.cnf is read if it is there.
+ * NULL on failure with one line in `error`. */
+struct config *config_from_flags(const char *address, const char *username, const char *my_cnf, struct strbuf *error);
+
+/* NULL is allowed. Frees the targets that are still in it; a slot set to NULL was taken over by somebody else. */
+void config_free(struct config *config);
+void target_config_free(struct target_config *target);
+
+/* Whether a running target can go on with `b` in place of `a`: all settings and the resolved secrets are equal. */
+bool target_config_equal(const struct target_config *a, const struct target_config *b);
+
+/* The whole configuration as YAML with every default filled in, secrets as "<secret>"; loading it again (with the
+ * secrets put back) gives the same configuration. */
+void config_print(const struct config *config, struct strbuf *out);
+/* The README's reference: one Markdown table, a row a key (key, type, default, range, meaning). */
+void config_reference(struct strbuf *out);
+
+const char *tls_mode_name(enum tls_mode mode);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * The configuration that mysqld_exporter's flags describe; see config_from_flags().
+ */
+#include "config/address.h"
+#include "config/loading.h"
+#include "config/option_file.h"
+#include "config/value.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PASSWORD_VARIABLE "MYSQLD_EXPORTER_PASSWORD"
+#define DEFAULT_ADDRESS "localhost:3306"
+
+/* What mysqld_exporter reads of an option file's [client]. */
+struct client_group {
+    char *user, *password, *host, *port, *socket, *ssl_ca, *ssl_cert, *ssl_key;
+};
+
+static void client_group_release(struct client_group *g) {
+    char *const all[] = {g->user, g->password, g->host, g->port, g->socket, g->ssl_ca, g->ssl_cert, g->ssl_key};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        secret_free(all[i]);
+}
+
+static bool client_group_read(const char *path, struct client_group *g, struct strbuf *error) {
+    const struct option_wanted wanted[] = {
+        {"user", &g->user},     {"password", &g->password}, {"host", &g->host},         {"port", &g->port},
+        {"socket", &g->socket}, {"ssl-ca", &g->ssl_ca},     {"ssl-cert", &g->ssl_cert}, {"ssl-key", &g->ssl_key},
+    };
+    struct option_file_facts facts;
+    struct strbuf why;
+    strbuf_init(&why, 256);
+    bool ok = option_file_read(path, "client", wanted, sizeof wanted / sizeof wanted[0], &facts, &why);
+    if (!ok)
+        strbuf_addf(error, "%s: %s", path, strbuf_text(&why));
+    strbuf_release(&why);
+    return ok;
+}
+
+/* Set one key as if it stood in a file. `text` may be NULL: then nothing is done. */
+static bool set(struct target_config *target, const char *path, const char *text, const char *source,
+                struct strbuf *error) {
+    struct strbuf why;
+    strbuf_init(&why, 256);
+    bool ok = !text || value_parse(schema_at(path), span_of(text), true, target, &why);
+    if (!ok)
+        strbuf_addf(error, "%s: %s", source, strbuf_text(&why));
+    strbuf_release(&why);
+    return ok;
+}
+
+/* The file's socket, or else its host and port, each of which replaces that of the flag. */
+static void choose_address(const struct client_group *g, const struct address *flag, struct strbuf *out) {
+    if (g->socket || (flag->socket && !g->host)) {
+        strbuf_addf(out, "unix:%s", g->socket ? g->socket : flag->socket);
+        return;
+    }
+    const char *host = g->host ? g->host : flag->host;
+    strbuf_addf(out, strchr(host, ':') ? "[%s]:" : "%s:", host);
+    if (g->port)
+        strbuf_addstr(out, g->port);
+    else
+        strbuf_addu64(out, flag->port ? flag->port : ADDRESS_DEFAULT_PORT);
+}
+
+static bool set_address(struct target_config *target, const struct client_group *g, const char *flag_text,
+                        struct strbuf *error) {
+    struct address flag = {0};
+    struct strbuf text, why;
+    strbuf_init(&text, 1024);
+    strbuf_init(&why, 256);
+    bool ok = address_parse(flag_text, &flag, &why);
+    if (ok) {
+        choose_address(g, &flag, &text);
+        ok = address_parse(strbuf_text(&text), &target->address, &why);
+    }
+    if (!ok)
+        strbuf_addf(error, "--mysqld.address or host, port and socket of the option file: %s", strbuf_text(&why));
+    ok = ok && set(target, "address", strbuf_text(&text), "--mysqld.address", error) &&
+         set(target, "name", strbuf_text(&text), "--mysqld.address", error);
+    address_release(&flag);
+    strbuf_release(&text);
+    strbuf_release(&why);
+    return ok;
+}
+
+static bool set_tls(struct target_config *target, const struct client_group *g, const char *file,
+                    struct strbuf *error) {
+    if (target->address.socket)
+        return set(target, "tls.mode", "disabled", file, error);
+    if (!g->ssl_cert != !g->ssl_key) {
+        strbuf_addf(error, "%s: ssl-cert and ssl-key need each other", file);
+        return false;
+    }
+    return set(target, "tls.mode", g->ssl_ca ? "verify-identity" : NULL, file, error) &&
+           set(target, "tls.ca", g->ssl_ca, file, error) && set(target, "tls.cert", g->ssl_cert, file, error) &&
+           set(target, "tls.key", g->ssl_key, file, error);
+}
+
+static bool set_account(struct target_config *target, const struct client_group *g, const char *username,
+                        const char *file, struct strbuf *error) {
+    const char *user = g->user && *g->user ? g->user : username;
+    const char *variable = getenv(PASSWORD_VARIABLE);
+    bool from_file = g->password && *g->password;
+    if (!user || !*user) {
+        strbuf_addstr(error,
+                      "no user: give --mysqld.username, or user in [client] of the file that --config.my-cnf names");
+        return false;
+    }
+    if (!set(target, "credentials.user", user, "user", error) ||
+        !set(target, "credentials.my_cnf", from_file ? file : NULL, "--config.my-cnf", error) ||
+        !set(target, "credentials.password_env", !from_file && variable ? PASSWORD_VARIABLE : NULL, "password", error))
+        return false;
+    target->user = strdup(user);
+    target->password = strdup(from_file ? g->password : variable ? variable : "");
+    if (target->user && target->password)
+        return true;
+    strbuf_addstr(error, "out of memory");
+    return false;
+}
+
+/* The absolute path of the option file; *out stays NULL where there is none to read. */
+static bool find_option_file(const char *my_cnf, const char *username, char **out, struct strbuf *error) {
+    const char *home = getenv("HOME");
+    struct strbuf path;
+    bool implied = !my_cnf && !username && home;
+    if (!my_cnf && !implied)
+        return true;
+    strbuf_init(&path, 4095);
+    if (implied)
+        strbuf_addf(&path, "%s/.my.cnf", home);
+    else
+        strbuf_addstr(&path, my_cnf);
+    *out = realpath(strbuf_text(&path), NULL);
+    bool ok = *out || implied;
+    if (!ok)
+        strbuf_addf(error, "%s: the file cannot be opened: %s", my_cnf, strerror(errno));
+    strbuf_release(&path);
+    return ok;
+}
+
+static struct config *config_of_one(struct target_config *target) {
+    struct config *config = calloc(1, sizeof *config);
+    struct target_config **targets = calloc(1, sizeof(struct target_config *));
+    bool ok = config && targets;
+    for (size_t i = 0; ok && i < schema_rows; i++)
+        if (schema[i].scope == SCOPE_TOP)
+            ok = value_set_initial(&schema[i], config);
+    if (!ok) {
+        free(config);
+        free(targets);
+        return NULL;
+    }
+    targets[0] = target;
+    config->targets = targets;
+    config->target_count = 1;
+    return config;
+}
+
+struct config *config_from_flags(const char *address, const char *username, const char *my_cnf, struct strbuf *error) {
+    struct client_group group = {0};
+    struct config *config = NULL;
+    char *file = NULL;
+    struct target_config *target = target_config_new();
+    if (!target)
+        strbuf_addstr(error, "out of memory");
+    if (target && find_option_file(my_cnf, username, &file, error) &&
+        (!file || client_group_read(file, &group, error)) &&
+        set_address(target, &group, address ? address : DEFAULT_ADDRESS, error) &&
+        set_tls(target, &group, file ? file : "", error) && set_account(target, &group, username, file, error)) {
+        config = config_of_one(target);
+        if (!config)
+            strbuf_addstr(error, "out of memory");
+    }
+    if (!config)
+        target_config_free(target);
+    client_group_release(&group);
+    free(file);
+    return config;
+}

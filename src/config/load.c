@@ -1,0 +1,329 @@
+/*
+ * config_load(): YAML items to struct config by the schema. This file knows the form of the file; what must fit
+ * together is settle.c's.
+ */
+#include "config/file.h"
+#include "config/loading.h"
+#include "config/value.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_BYTES_MAX ((size_t)4 << 20)
+#define PATH_MAX_BYTES 512 /* of a key path in a message */
+
+/* Where the descent is. */
+struct descent {
+    struct loading *loading;
+    struct yaml_reader *reader;
+    struct strbuf path; /* of the present value, "targets[2].probe" */
+    struct strbuf why;
+};
+
+/* --- reports ------------------------------------------------------------------------------------------------------ */
+
+static void add_report(const struct loading *loading, struct strbuf *out, struct mark mark, const char *path,
+                       const char *format, va_list ap) __attribute__((format(printf, 5, 0)));
+
+static void add_report(const struct loading *loading, struct strbuf *out, struct mark mark, const char *path,
+                       const char *format, va_list ap) {
+    strbuf_addstr(out, loading->file);
+    if (mark.line > 0)
+        strbuf_addf(out, ":%u:%u", mark.line, mark.column);
+    strbuf_addf(out, ": %s%s", path, *path ? ": " : "");
+    strbuf_addvf(out, format, ap);
+}
+
+bool loading_fail(const struct loading *loading, struct mark mark, const char *path, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    add_report(loading, loading->error, mark, path, format, ap);
+    va_end(ap);
+    return false;
+}
+
+void loading_warn(const struct loading *loading, struct mark mark, const char *path, const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    add_report(loading, loading->warnings, mark, path, format, ap);
+    strbuf_addch(loading->warnings, '\n');
+    va_end(ap);
+}
+
+static bool fail(struct descent *d, struct mark mark, const char *text) {
+    return loading_fail(d->loading, mark, strbuf_text(&d->path), "%s", text);
+}
+
+static bool next(struct descent *d, struct yaml_item *item) {
+    strbuf_reset(&d->why);
+    return yaml_reader_next(d->reader, item, &d->why) || fail(d, item->mark, strbuf_text(&d->why));
+}
+
+/* Go into a key or an element; returns what leave() needs. */
+static size_t enter(struct descent *d, const char *key) {
+    size_t before = d->path.len;
+    strbuf_addf(&d->path, "%s%s", before > 0 ? "." : "", key);
+    return before;
+}
+
+static void leave(struct descent *d, size_t before) {
+    strbuf_truncate(&d->path, before);
+}
+
+/* A key as it may be shown: what is not printable ASCII as '?', and cut. */
+static void add_key(struct strbuf *out, struct span key) {
+    enum { SHOWN = 40 };
+    for (size_t i = 0; i < key.len && i < SHOWN; i++)
+        if (key.ptr[i] >= ' ' && key.ptr[i] <= '~')
+            strbuf_addch(out, key.ptr[i]);
+        else
+            strbuf_addch(out, '?');
+    if (key.len > SHOWN)
+        strbuf_addstr(out, "...");
+}
+
+static bool unknown_key(struct descent *d, const struct yaml_item *item, const struct schema_row *group,
+                        bool in_target) {
+    bool merge = span_is(item->text, "<<") && !item->quoted;
+    if (merge)
+        return fail(d, item->mark, "merge keys (<<) are not supported");
+    strbuf_reset(&d->why);
+    strbuf_addstr(&d->why, "unknown key");
+    /* Among the credentials it may be a password in the wrong place. */
+    if (!group || !group->whole) {
+        strbuf_addstr(&d->why, " '");
+        add_key(&d->why, item->text);
+        strbuf_addch(&d->why, '\'');
+    }
+    strbuf_addstr(&d->why, "; ");
+    schema_suggest(group, in_target, item->text, &d->why);
+    return fail(d, item->mark, strbuf_text(&d->why));
+}
+
+/* --- values ------------------------------------------------------------------------------------------------------- */
+
+static bool expect(struct descent *d, const struct yaml_item *item, enum yaml_kind kind) {
+    static const char *const words[] = {[YAML_MAP] = "must be a map (key: value)",
+                                        [YAML_LIST] = "must be a list (- ...)",
+                                        [YAML_SCALAR] = "must be a single value, neither a map nor a list"};
+    if (item->kind == kind)
+        return true;
+    if (item->kind == YAML_SCALAR && value_is_null(item->text, item->quoted))
+        return fail(d, item->mark, "has no value");
+    return fail(d, item->mark, words[kind]);
+}
+
+static bool add_label(struct descent *d, struct target_config *target, struct span name, struct mark mark) {
+    strbuf_reset(&d->why);
+    if (!schema_check_label_name(name, &d->why))
+        return fail(d, mark, strbuf_text(&d->why));
+    for (size_t i = 0; i < target->label_count; i++)
+        if (span_is(name, target->labels[i].name))
+            return fail(d, mark, "this label is already there");
+    if (target->label_count == LABELS_MAX)
+        return fail(d, mark, "more than 32 labels");
+    _Static_assert(LABELS_MAX == 32, "the message says so");
+    struct label *labels = reallocarray(target->labels, target->label_count + 1, sizeof *labels);
+    char *copy = labels ? strndup(name.ptr, name.len) : NULL;
+    if (labels)
+        target->labels = labels;
+    if (!copy)
+        return fail(d, mark, "out of memory");
+    labels[target->label_count++] = (struct label){.name = copy};
+    return true;
+}
+
+static bool set_label(struct descent *d, struct label *label, const struct yaml_item *item) {
+    if (!expect(d, item, YAML_SCALAR))
+        return false;
+    if (item->text.len == 0 || value_is_null(item->text, item->quoted))
+        return fail(d, item->mark, "has no value");
+    strbuf_reset(&d->why);
+    if (!value_check_text(item->text, LABEL_VALUE_MAX, &d->why))
+        return fail(d, item->mark, strbuf_text(&d->why));
+    label->value = strndup(item->text.ptr, item->text.len);
+    return label->value || fail(d, item->mark, "out of memory");
+}
+
+static int compare_labels(const void *a, const void *b) {
+    return strcmp(((const struct label *)a)->name, ((const struct label *)b)->name);
+}
+
+static bool load_labels(struct descent *d, struct target_config *target) {
+    struct yaml_item item;
+    for (;;) {
+        if (!next(d, &item))
+            return false;
+        if (item.kind == YAML_MAP_END)
+            break;
+        if (!expect(d, &item, YAML_SCALAR) || !add_label(d, target, item.text, item.mark))
+            return false;
+        struct label *label = &target->labels[target->label_count - 1];
+        size_t before = enter(d, label->name);
+        if (!next(d, &item) || !set_label(d, label, &item))
+            return false;
+        leave(d, before);
+    }
+    if (target->label_count > 0)
+        qsort(target->labels, target->label_count, sizeof *target->labels, compare_labels);
+    return true;
+}
+
+static bool load_targets(struct descent *d, const struct schema_row *row);
+
+/* The keys of one map: of a target, of the top level, or of a group in either. */
+static bool load_map(struct descent *d, struct draft *draft, const struct schema_row *group, bool in_target);
+
+static bool load_value(struct descent *d, struct draft *draft, const struct schema_row *row, bool in_target) {
+    struct loading *loading = d->loading;
+    struct yaml_item item;
+    if (!next(d, &item))
+        return false;
+    draft->marks[schema_index(row)] = item.mark;
+    if (row->type == VALUE_MAP)
+        return expect(d, &item, YAML_MAP) && load_map(d, draft, row, in_target);
+    if (row->type == VALUE_TARGETS)
+        return expect(d, &item, YAML_LIST) && load_targets(d, row);
+    if (row->type == VALUE_LABELS)
+        return expect(d, &item, YAML_MAP) && load_labels(d, draft->config);
+    void *base = row->scope == SCOPE_TOP ? (void *)loading->config : (void *)draft->config;
+    strbuf_reset(&d->why);
+    return expect(d, &item, YAML_SCALAR) &&
+           (value_parse(row, item.text, item.quoted, base, &d->why) || fail(d, item.mark, strbuf_text(&d->why)));
+}
+
+static bool load_map(struct descent *d, struct draft *draft, const struct schema_row *group, bool in_target) {
+    struct yaml_item item;
+    for (;;) {
+        if (!next(d, &item))
+            return false;
+        if (item.kind == YAML_MAP_END)
+            return true;
+        if (item.kind != YAML_SCALAR)
+            return fail(d, item.mark, "a key must be a plain word");
+        const struct schema_row *row = schema_find(group, in_target, item.text);
+        if (!row)
+            return unknown_key(d, &item, group, in_target);
+        size_t before = enter(d, schema_key(row));
+        if (draft->marks[schema_index(row)].line > 0)
+            return fail(d, item.mark, "this key is already there");
+        if (!load_value(d, draft, row, in_target))
+            return false;
+        leave(d, before);
+    }
+}
+
+static struct draft *add_target(struct loading *loading, struct mark mark) {
+    if (loading->target_count == loading->target_capacity) {
+        size_t capacity = loading->target_capacity ? 2 * loading->target_capacity : 16;
+        struct draft *targets = reallocarray(loading->targets, capacity, sizeof *targets);
+        if (!targets)
+            return NULL;
+        loading->targets = targets;
+        loading->target_capacity = capacity;
+    }
+    struct draft *draft = &loading->targets[loading->target_count];
+    *draft = (struct draft){.config = target_config_new(), .mark = mark};
+    if (!draft->config)
+        return NULL;
+    loading->target_count++;
+    return draft;
+}
+
+static bool load_targets(struct descent *d, const struct schema_row *row) {
+    struct loading *loading = d->loading;
+    struct yaml_item item;
+    size_t before = d->path.len;
+    for (;;) {
+        strbuf_addf(&d->path, "[%zu]", loading->target_count);
+        if (!next(d, &item))
+            return false;
+        if (item.kind == YAML_LIST_END) {
+            leave(d, before);
+            return true;
+        }
+        if (loading->target_count == (size_t)row->max) {
+            leave(d, before);
+            strbuf_reset(&d->why);
+            strbuf_addf(&d->why, "there are more than %lld", (long long)row->max);
+            return fail(d, item.mark, strbuf_text(&d->why));
+        }
+        if (!expect(d, &item, YAML_MAP))
+            return false;
+        struct draft *draft = add_target(loading, item.mark);
+        if (!draft)
+            return fail(d, item.mark, "out of memory");
+        if (!load_map(d, draft, NULL, true))
+            return false;
+        leave(d, before);
+    }
+}
+
+static bool load_document(struct descent *d) {
+    struct yaml_item item;
+    if (!next(d, &item))
+        return false;
+    if (item.kind == YAML_END || (item.kind == YAML_SCALAR && value_is_null(item.text, item.quoted)))
+        return loading_fail(d->loading, item.mark, "", "the file is empty; it needs 'targets'");
+    d->loading->defaults.mark = item.mark;
+    return expect(d, &item, YAML_MAP) && load_map(d, &d->loading->defaults, NULL, false) && next(d, &item);
+}
+
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
+
+static bool load_text(struct loading *loading, struct span text) {
+    struct descent d = {.loading = loading, .reader = yaml_reader_new(text)};
+    bool ok = false;
+    strbuf_init(&d.path, PATH_MAX_BYTES);
+    strbuf_init(&d.why, 1024);
+    if (!d.reader)
+        loading_fail(loading, (struct mark){0, 0}, "", "out of memory");
+    else
+        ok = load_document(&d);
+    yaml_reader_free(d.reader);
+    strbuf_release(&d.path);
+    strbuf_release(&d.why);
+    return ok;
+}
+
+static bool set_initials(struct loading *loading) {
+    loading->config = calloc(1, sizeof *loading->config);
+    loading->defaults.config = target_config_new();
+    if (!loading->config || !loading->defaults.config)
+        return false;
+    for (size_t i = 0; i < schema_rows; i++)
+        if (schema[i].scope == SCOPE_TOP && !value_set_initial(&schema[i], loading->config))
+            return false;
+    return true;
+}
+
+struct config *config_load(const char *path, struct strbuf *error, struct strbuf *warnings) {
+    struct loading loading = {.file = path, .error = error, .warnings = warnings};
+    struct file_content content = {0};
+    struct strbuf why;
+    bool ok = false;
+
+    strbuf_init(&why, 256);
+    if (!file_read(path, FILE_BYTES_MAX, &content, &why)) {
+        loading_fail(&loading, (struct mark){0, 0}, "", "%s", strbuf_text(&why));
+        goto out;
+    }
+    loading.readable_by_others = content.readable_by_others;
+    if (!set_initials(&loading)) {
+        loading_fail(&loading, (struct mark){0, 0}, "", "out of memory");
+        goto out;
+    }
+    ok = load_text(&loading, (struct span){content.data, content.len}) && loading_settle(&loading);
+out:
+    if (!ok) {
+        config_free(loading.config);
+        loading.config = NULL;
+    }
+    for (size_t i = 0; i < loading.target_count; i++)
+        target_config_free(loading.targets[i].config);
+    free(loading.targets);
+    target_config_free(loading.defaults.config);
+    file_release(&content);
+    strbuf_release(&why);
+    return loading.config;
+}

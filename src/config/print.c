@@ -1,0 +1,103 @@
+/*
+ * The configuration as text: --print-config and the README's reference, both by the schema.
+ */
+#include "base/text.h"
+#include "config/schema.h"
+#include "config/value.h"
+
+#include <string.h>
+
+static void add_indent(struct strbuf *out, int depth) {
+    for (int i = 0; i < 2 * depth; i++)
+        strbuf_addch(out, ' ');
+}
+
+static void print_labels(const struct target_config *target, int depth, struct strbuf *out) {
+    strbuf_addstr(out, "labels:\n");
+    for (size_t i = 0; i < target->label_count; i++) {
+        add_indent(out, depth);
+        strbuf_addf(out, "\"%s\": \"", target->labels[i].name);
+        text_add_json(out, span_of(target->labels[i].value));
+        strbuf_addstr(out, "\"\n");
+    }
+}
+
+/* Whether anything in the group is worth printing: nothing is where a required key is not given. */
+static bool group_is_set(const struct schema_row *group, const void *base) {
+    bool any = false;
+    for (const struct schema_row *row = group + 1; row < schema + schema_rows && schema_group(row) == group; row++) {
+        if (value_is_set(row, base))
+            any = true;
+        else if (row->required)
+            return false;
+    }
+    return any;
+}
+
+static bool is_printed(const struct schema_row *row, const struct target_config *target) {
+    const struct schema_row *group = row->type == VALUE_MAP ? row : schema_group(row);
+    if (row->scope == SCOPE_TOP || (group && !group_is_set(group, target)))
+        return false;
+    if (row->type == VALUE_LABELS)
+        return target->label_count > 0;
+    return row->type == VALUE_MAP || value_is_set(row, target);
+}
+
+/* The keys of a target, the first one after "- ". */
+static void print_target(const struct target_config *target, struct strbuf *out) {
+    const char *lead = "  - ";
+    for (size_t i = 0; i < schema_rows; i++) {
+        const struct schema_row *row = &schema[i];
+        if (!is_printed(row, target))
+            continue;
+        strbuf_addstr(out, lead);
+        lead = "    ";
+        if (row->type == VALUE_LABELS) {
+            print_labels(target, 3, out);
+            continue;
+        }
+        if (schema_group(row))
+            strbuf_addstr(out, "  ");
+        strbuf_addf(out, "%s:", schema_key(row));
+        if (row->type != VALUE_MAP) {
+            strbuf_addch(out, ' ');
+            value_print(row, target, out);
+        }
+        strbuf_addch(out, '\n');
+    }
+}
+
+void config_print(const struct config *config, struct strbuf *out) {
+    for (size_t i = 0; i < schema_rows; i++) {
+        const struct schema_row *row = &schema[i];
+        if (row->scope != SCOPE_TOP || row->type == VALUE_TARGETS)
+            continue;
+        add_indent(out, schema_group(row) ? 1 : 0);
+        strbuf_addf(out, "%s:", schema_key(row));
+        if (row->type != VALUE_MAP) {
+            strbuf_addch(out, ' ');
+            value_print(row, config, out);
+        }
+        strbuf_addch(out, '\n');
+    }
+    strbuf_addstr(out, "targets:\n");
+    for (size_t i = 0; i < config->target_count; i++)
+        print_target(config->targets[i], out);
+}
+
+void config_reference(struct strbuf *out) {
+    static const char *const where[] = {
+        [SCOPE_TOP] = "top level", [SCOPE_TARGET] = "target", [SCOPE_BOTH] = "top level, target"};
+    strbuf_addstr(out, "| Key | Where | Type | Default | Range or form | Meaning |\n|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < schema_rows; i++) {
+        const struct schema_row *row = &schema[i];
+        strbuf_addf(out, "| `%s` | %s | %s | ", row->path, where[row->scope], value_type_name(row));
+        if (row->required)
+            strbuf_addstr(out, "required");
+        else if (row->initial)
+            strbuf_addf(out, "`%s`", row->initial);
+        strbuf_addstr(out, " | ");
+        value_describe_range(row, out);
+        strbuf_addf(out, " | %s |\n", row->meaning);
+    }
+}

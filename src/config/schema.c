@@ -1,0 +1,426 @@
+/*
+ * The schema's table and the look-ups in it; see schema.h.
+ */
+#include "config/schema.h"
+
+#include "base/clock.h"
+#include "config/address.h"
+#include "config/file.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define DAY_NS (86400 * NS_PER_S)
+#define PATH_BYTES_MAX 4095
+
+/* --- tests of text ------------------------------------------------------------------------------------------------ */
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* [A-Za-z_][A-Za-z0-9_]*, the form of label names and of environment variables. */
+static bool is_identifier(struct span s) {
+    for (size_t i = 0; i < s.len; i++)
+        if (!is_letter(s.ptr[i]) && s.ptr[i] != '_' && (i == 0 || !is_digit(s.ptr[i])))
+            return false;
+    return s.len > 0;
+}
+
+/* Every address is a name, too. */
+static bool check_name(const char *text, struct strbuf *why) {
+    for (; *text; text++)
+        if (!is_letter(*text) && !is_digit(*text) && !strchr("_.:/@%[]-", *text)) {
+            strbuf_addstr(why, "may hold letters, digits and _.:/@%[]- only");
+            return false;
+        }
+    return true;
+}
+
+static bool check_address(const char *text, struct strbuf *why) {
+    struct address address = {0};
+    bool ok = address_parse(text, &address, why);
+    address_release(&address);
+    return ok;
+}
+
+static bool check_variable(const char *text, struct strbuf *why) {
+    if (is_identifier(span_of(text)))
+        return true;
+    strbuf_addstr(why, "must be the name of an environment variable");
+    return false;
+}
+
+static bool check_path(const char *text, struct strbuf *why) {
+    if (text[0] == '/')
+        return true;
+    strbuf_addstr(why, "must be an absolute path");
+    return false;
+}
+
+static bool check_readable(const char *text, struct strbuf *why) {
+    return check_path(text, why) && file_check(text, why);
+}
+
+/* Names that our own families use or that Prometheus adds itself; a target's label of that name would collide. */
+static const char *const reserved_labels[] = {
+    "target",
+    "job",
+    "instance",
+    "le",
+    "quantile",
+    "type",
+    /* of our own families, now or soon */
+    "cause",
+    "class",
+    "client_library",
+    "driver",
+    "kind",
+    "operation",
+    "outcome",
+    "phase",
+    "reason",
+    "source",
+    "user",
+    "version",
+    "version_comment",
+    /* of the families that are named as mysqld_exporter's */
+    "client_host",
+    "command",
+    "error",
+    "innodb_version",
+    "mysql_user",
+    "state",
+};
+
+bool schema_check_label_name(struct span name, struct strbuf *why) {
+    if (!is_identifier(name) || name.len > LABEL_NAME_MAX) {
+        strbuf_addf(why, "a label's name is made of letters, digits and _, at most %d of them", LABEL_NAME_MAX);
+        return false;
+    }
+    if (name.len >= 2 && memcmp(name.ptr, "__", 2) == 0) {
+        strbuf_addstr(why, "label names that start with __ are Prometheus' own");
+        return false;
+    }
+    for (size_t i = 0; i < sizeof reserved_labels / sizeof reserved_labels[0]; i++)
+        if (span_is(name, reserved_labels[i])) {
+            strbuf_addstr(why, "this label's name is reserved: Prometheus or our own metrics use it");
+            return false;
+        }
+    return true;
+}
+
+/* --- the table ---------------------------------------------------------------------------------------------------- */
+
+static const char *const tls_modes[] = {[TLS_DISABLED] = "disabled",
+                                        [TLS_PREFERRED] = "preferred",
+                                        [TLS_REQUIRED] = "required",
+                                        [TLS_VERIFY_CA] = "verify-ca",
+                                        [TLS_VERIFY_IDENTITY] = "verify-identity",
+                                        NULL};
+static const char *const log_starts[] = {[LOG_START_END] = "end", [LOG_START_BEGINNING] = "beginning", NULL};
+
+#define CONFIG(field) .offset = offsetof(struct config, field)
+#define TARGET(field) .offset = offsetof(struct target_config, field)
+#define PATH .min = 1, .max = PATH_BYTES_MAX, .form = "absolute path"
+
+const struct schema_row schema[] = {
+    {.path = "limits", .type = VALUE_MAP, .scope = SCOPE_TOP, .meaning = "Bounds of what the metrics may grow to."},
+    {.path = "limits.users_per_target",
+     .type = VALUE_COUNT,
+     .scope = SCOPE_TOP,
+     CONFIG(limits.users_per_target),
+     .initial = "100",
+     .min = 1,
+     .max = 10000,
+     .meaning = "Distinct user names in the labels of one target; further ones are counted as `other`."},
+
+    {.path = "targets",
+     .type = VALUE_TARGETS,
+     .scope = SCOPE_TOP,
+     .required = true,
+     .min = 1,
+     .max = 10000,
+     .meaning = "The servers to watch."},
+    {.path = "name",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_TARGET,
+     TARGET(name),
+     .required = true,
+     .min = 1,
+     .max = 128,
+     .check = check_name,
+     .form = "letters, digits, `_.:/@%[]-`",
+     .meaning = "The `target` label of the metrics. Unique."},
+    {.path = "address",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_TARGET,
+     TARGET(address_text),
+     .required = true,
+     .min = 1,
+     .max = 300,
+     .check = check_address,
+     .form = "`host`, `host:port`, `[v6]:port`, `unix:/path` or `/path`",
+     .meaning = "Where the server is. The port is 3306 where not given."},
+    {.path = "labels",
+     .type = VALUE_LABELS,
+     .scope = SCOPE_TARGET,
+     .max = LABELS_MAX,
+     .meaning = "Labels that all metrics of this target carry on `/metrics`."},
+
+    {.path = "poll",
+     .type = VALUE_MAP,
+     .scope = SCOPE_BOTH,
+     .meaning = "Reading status and variables over one kept connection."},
+    {.path = "poll.interval",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_BOTH,
+     TARGET(poll.interval_ns),
+     .initial = "15s",
+     .min = 10 * NS_PER_MS,
+     .max = DAY_NS,
+     .meaning = "Time from one poll to the next."},
+    {.path = "poll.timeout",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_BOTH,
+     TARGET(poll.timeout_ns),
+     .initial = "5s",
+     .min = 10 * NS_PER_MS,
+     .max = DAY_NS,
+     .meaning = "Time that one poll may take, a reconnection included; at most `poll.interval`, which it follows "
+                "where that is shorter and no timeout is given."},
+
+    {.path = "probe",
+     .type = VALUE_MAP,
+     .scope = SCOPE_BOTH,
+     .meaning = "A fresh connection that is timed phase by phase and closed cleanly."},
+    {.path = "probe.interval",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_BOTH,
+     TARGET(probe.interval_ns),
+     .initial = "15s",
+     .min = 10 * NS_PER_MS,
+     .max = DAY_NS,
+     .meaning = "Time from one probe to the next."},
+    {.path = "probe.timeout",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_BOTH,
+     TARGET(probe.timeout_ns),
+     .initial = "5s",
+     .min = 10 * NS_PER_MS,
+     .max = DAY_NS,
+     .meaning = "Time that one probe may take before it counts as failed; at most `probe.interval`, which it "
+                "follows where that is shorter and no timeout is given."},
+    {.path = "probe.grace",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_BOTH,
+     TARGET(probe_grace_ns),
+     .initial = "10s",
+     .min = 0,
+     .max = DAY_NS,
+     .meaning = "How long a probe that ran out of time may go on, so that it can still end with COM_QUIT instead of an "
+                "aborted connection."},
+
+    {.path = "tls", .type = VALUE_MAP, .scope = SCOPE_BOTH, .meaning = "Encryption; not over unix sockets."},
+    {.path = "tls.mode",
+     .type = VALUE_CHOICE,
+     .scope = SCOPE_BOTH,
+     TARGET(tls.mode),
+     .initial = "preferred",
+     .choices = tls_modes,
+     .meaning = "`preferred` encrypts where the server can, `required` insists, `verify-ca` also checks who signed the "
+                "server's certificate, `verify-identity` also the name in it."},
+    {.path = "tls.ca",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_BOTH,
+     TARGET(tls.ca),
+     PATH,
+     .check = check_readable,
+     .meaning = "PEM file of the authorities that `verify-…` trusts; without it the system's."},
+    {.path = "tls.cert",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_BOTH,
+     TARGET(tls.cert),
+     PATH,
+     .check = check_readable,
+     .meaning = "PEM file of our own certificate; needs `tls.key`."},
+    {.path = "tls.key",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_BOTH,
+     TARGET(tls.key),
+     PATH,
+     .check = check_readable,
+     .meaning = "PEM file of its private key; needs `tls.cert`."},
+
+    {.path = "credentials",
+     .type = VALUE_MAP,
+     .scope = SCOPE_BOTH,
+     .whole = true,
+     .meaning =
+         "The account; at most one source of the password. A target's `credentials` replace the top level's as a "
+         "whole."},
+    {.path = "credentials.user",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_BOTH,
+     TARGET(credentials.user),
+     .min = 1,
+     .max = 512,
+     .form = "text",
+     .meaning =
+         "The account's name; without it that of the option file, or else the name of the operating system's user."},
+    {.path = "credentials.password",
+     .type = VALUE_SECRET,
+     .scope = SCOPE_BOTH,
+     TARGET(credentials.password),
+     .min = 0,
+     .max = 4096,
+     .form = "text",
+     .meaning = "The password itself; a warning if everybody may read the configuration file."},
+    {.path = "credentials.password_file",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_BOTH,
+     TARGET(credentials.password_file),
+     PATH,
+     .check = check_path,
+     .meaning = "A file of at most 4 KiB whose first line is the password."},
+    {.path = "credentials.password_env",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_BOTH,
+     TARGET(credentials.password_env),
+     .min = 1,
+     .max = 128,
+     .check = check_variable,
+     .form = "name",
+     .meaning = "An environment variable that holds the password."},
+    {.path = "credentials.my_cnf",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_BOTH,
+     TARGET(credentials.my_cnf),
+     PATH,
+     .check = check_path,
+     .meaning = "An option file of at most 64 KiB. Only `user` and `password` of one group are read; `!include` is not "
+                "followed."},
+    {.path = "credentials.my_cnf_section",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_BOTH,
+     TARGET(credentials.my_cnf_section),
+     .min = 1,
+     .max = 128,
+     .form = "name",
+     .meaning = "The group of `my_cnf`, `client` where not given."},
+
+    {.path = "error_log",
+     .type = VALUE_MAP,
+     .scope = SCOPE_TARGET,
+     .meaning = "The server's error log, if it is here."},
+    {.path = "error_log.file",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_TARGET,
+     TARGET(error_log.file),
+     .required = true,
+     PATH,
+     .check = check_path,
+     .meaning = "The file to follow, over rotations; it need not exist yet."},
+    {.path = "error_log.start",
+     .type = VALUE_CHOICE,
+     .scope = SCOPE_TARGET,
+     TARGET(error_log.start),
+     .initial = "end",
+     .choices = log_starts,
+     .meaning = "Where to begin in a file that is there when we start."},
+};
+const size_t schema_rows = sizeof schema / sizeof schema[0];
+_Static_assert(sizeof schema / sizeof schema[0] <= SCHEMA_MAX_ROWS, "raise SCHEMA_MAX_ROWS");
+
+const char *tls_mode_name(enum tls_mode mode) {
+    return tls_modes[mode];
+}
+
+/* --- look-ups ---------------------------------------------------------------------------------------------------- */
+
+const char *schema_key(const struct schema_row *row) {
+    const char *dot = strrchr(row->path, '.');
+    return dot ? dot + 1 : row->path;
+}
+
+const struct schema_row *schema_group(const struct schema_row *row) {
+    if (!strchr(row->path, '.'))
+        return NULL;
+    while (row->type != VALUE_MAP)
+        row--;
+    return row;
+}
+
+bool schema_stands_in(const struct schema_row *row, const struct schema_row *group, bool in_target) {
+    return row->scope != (in_target ? SCOPE_TOP : SCOPE_TARGET) && schema_group(row) == group;
+}
+
+const struct schema_row *schema_find(const struct schema_row *group, bool in_target, struct span key) {
+    for (size_t i = 0; i < schema_rows; i++)
+        if (schema_stands_in(&schema[i], group, in_target) && span_is(key, schema_key(&schema[i])))
+            return &schema[i];
+    return NULL;
+}
+
+const struct schema_row *schema_at(const char *path) {
+    for (size_t i = 0; i < schema_rows; i++)
+        if (strcmp(schema[i].path, path) == 0)
+            return &schema[i];
+    return NULL;
+}
+
+size_t schema_index(const struct schema_row *row) {
+    return (size_t)(row - schema);
+}
+
+/* Levenshtein's distance; both are short. */
+static size_t edit_distance(struct span a, struct span b) {
+    enum { LONGEST = 32 };
+    size_t row[LONGEST + 1];
+    if (a.len > LONGEST || b.len > LONGEST)
+        return LONGEST;
+    for (size_t j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t best = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[b.len];
+}
+
+void schema_suggest(const struct schema_row *group, bool in_target, struct span key, struct strbuf *out) {
+    const struct schema_row *nearest = NULL;
+    size_t nearest_distance = 3; /* further than two slips is another word */
+    for (size_t i = 0; i < schema_rows; i++) {
+        if (!schema_stands_in(&schema[i], group, in_target))
+            continue;
+        size_t distance = edit_distance(key, span_of(schema_key(&schema[i])));
+        if (distance < nearest_distance && distance < key.len) {
+            nearest = &schema[i];
+            nearest_distance = distance;
+        }
+    }
+    if (nearest) {
+        strbuf_addf(out, "did you mean '%s'?", schema_key(nearest));
+        return;
+    }
+    const char *between = "known here: ";
+    for (size_t i = 0; i < schema_rows; i++)
+        if (schema_stands_in(&schema[i], group, in_target)) {
+            strbuf_addf(out, "%s%s", between, schema_key(&schema[i]));
+            between = ", ";
+        }
+}

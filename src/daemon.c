@@ -1,0 +1,245 @@
+/*
+ * The daemon's life; see daemon.h. It wires observe, explain and expose together on one loop.
+ */
+#include "daemon.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop_watch.h"
+#include "base/startup_pages.h"
+#include "explain/aborts.h"
+#include "expose/http.h"
+#include "observe/client.h"
+#include "observe/fleet.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <uv.h>
+
+#define STOP_WITHIN_NS (2500 * NS_PER_MS) /* "ends within 3 s" */
+#define SETTLED_AFTER_MS 2000             /* by then each library was used once */
+#define WARNINGS_MAX 65536
+#define ERROR_MAX 4096
+#define LOOKUP_THREADS "32" /* libuv lets half of its pool wait for name servers; idle ones cost next to nothing */
+
+struct daemon {
+    const struct options *options;
+    uv_loop_t loop;
+    struct loop_watch watch;
+    uv_signal_t hangup, terminate, interrupt;
+    uv_timer_t watchdog, settle;
+    struct coroutines *coroutines;
+    struct aborts *aborts;
+    struct fleet *fleet;
+    struct http *http;
+    struct exporter_state state;
+    bool stopping;
+};
+
+struct config *daemon_load_config(const struct options *options, struct strbuf *error, struct strbuf *warnings) {
+    if (options->config_file)
+        return config_load(options->config_file, error, warnings);
+    return config_from_flags(options->mysqld_address, options->mysqld_username, options->my_cnf, error);
+}
+
+/* --- reload ----------------------------------------------------------------------------------------------------------
+ */
+
+static void log_warnings(const struct strbuf *warnings) {
+    const char *line = strbuf_text(warnings);
+    while (*line) {
+        size_t len = strcspn(line, "\n");
+        log_warn("configuration", LF_SPAN("warning", ((struct span){line, len})));
+        line += len + (line[len] == '\n');
+    }
+}
+
+static void note_reload(struct daemon *daemon, bool successful) {
+    daemon->state.reload_successful = successful;
+    if (successful)
+        daemon->state.reload_success_wall_ns = wall_now_ns();
+}
+
+static int apply(struct daemon *daemon, struct config *config) {
+    aborts_set_limit(daemon->aborts, config->limits.users_per_target);
+    return fleet_apply(daemon->fleet, config);
+}
+
+static void reload(struct daemon *daemon) {
+    struct strbuf error, warnings;
+    strbuf_init(&error, ERROR_MAX);
+    strbuf_init(&warnings, WARNINGS_MAX);
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(mono_now().ns / NS_PER_US));
+    struct config *config = daemon_load_config(daemon->options, &error, &warnings);
+    log_warnings(&warnings);
+    bool successful = config && apply(daemon, config) == 0;
+    note_reload(daemon, successful);
+    if (successful)
+        log_info("configuration reloaded", LF_NUM("targets", fleet_count(daemon->fleet)));
+    else
+        log_error("configuration not reloaded, the old one stays in force",
+                  LF_STR("error", config ? "out of memory" : strbuf_text(&error)));
+    config_free(config);
+    strbuf_release(&error);
+    strbuf_release(&warnings);
+    sd_notify(0, "READY=1");
+}
+
+static void on_hangup(uv_signal_t *handle, int signum) {
+    struct daemon *daemon = handle->data;
+    (void)signum;
+    if (!daemon->stopping)
+        reload(daemon);
+}
+
+/* --- end -------------------------------------------------------------------------------------------------------------
+ */
+
+static void all_targets_stopped(void *arg) {
+    struct daemon *daemon = arg;
+    http_stop(daemon->http);
+    daemon->http = NULL;
+    loop_watch_stop(&daemon->watch);
+    uv_close((uv_handle_t *)&daemon->hangup, NULL);
+    uv_close((uv_handle_t *)&daemon->terminate, NULL);
+    uv_close((uv_handle_t *)&daemon->interrupt, NULL);
+    uv_close((uv_handle_t *)&daemon->watchdog, NULL);
+    uv_close((uv_handle_t *)&daemon->settle, NULL);
+    coroutines_free(daemon->coroutines);
+    daemon->coroutines = NULL;
+    uv_stop(&daemon->loop); /* a lookup that is stuck in the pool must not hold us */
+}
+
+static void on_terminate(uv_signal_t *handle, int signum) {
+    struct daemon *daemon = handle->data;
+    if (daemon->stopping)
+        return;
+    daemon->stopping = true;
+    log_info("ending: closing all connections with COM_QUIT", LF_STR("signal", strsignal(signum)));
+    sd_notify(0, "STOPPING=1");
+    fleet_stop(daemon->fleet, mono_add(mono_now(), STOP_WITHIN_NS), all_targets_stopped, daemon);
+}
+
+/* --- start -----------------------------------------------------------------------------------------------------------
+ */
+
+static void on_watchdog(uv_timer_t *timer) {
+    (void)timer;
+    sd_notify(0, "WATCHDOG=1");
+}
+
+static void start_watchdog(struct daemon *daemon) {
+    uint64_t usec = 0;
+    uv_timer_init(&daemon->loop, &daemon->watchdog);
+    if (sd_watchdog_enabled(0, &usec) > 0) {
+        uint64_t half_ms = usec / 2000 ? usec / 2000 : 1;
+        uv_timer_start(&daemon->watchdog, on_watchdog, half_ms, half_ms);
+    }
+}
+
+static void on_settled(uv_timer_t *timer) {
+    (void)timer;
+    startup_pages_release();
+}
+
+static void start_signal(struct daemon *daemon, uv_signal_t *handle, uv_signal_cb on_signal, int signum) {
+    uv_signal_init(&daemon->loop, handle);
+    handle->data = daemon;
+    uv_signal_start(handle, on_signal, signum);
+}
+
+/* A target takes up to three descriptors at once; the usual soft limit of 1024 is for programs that use select(). */
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* With the port that was taken where 0 was asked for. */
+static void say_listening(const struct daemon *daemon) {
+    const char *asked = daemon->options->listen_address;
+    const char *colon = strrchr(asked, ':');
+    struct strbuf address;
+    strbuf_init(&address, ERROR_MAX);
+    strbuf_add(&address, asked, colon ? (size_t)(colon - asked) : strlen(asked));
+    strbuf_addf(&address, ":%u", http_port(daemon->http));
+    log_info("listening", LF_STR("address", strbuf_text(&address)), LF_STR("path", daemon->options->telemetry_path));
+    strbuf_release(&address);
+}
+
+/* On failure the caller tears down what there is. */
+static int start(struct daemon *daemon, struct config *config) {
+    struct strbuf error;
+    strbuf_init(&error, ERROR_MAX);
+    daemon->coroutines = coroutines_new(&daemon->loop);
+    daemon->aborts = aborts_new(config->limits.users_per_target);
+    if (!daemon->coroutines || !daemon->aborts)
+        goto fail_memory;
+    struct observer observer = aborts_observer(daemon->aborts);
+    daemon->fleet = fleet_new(&daemon->loop, daemon->coroutines, &observer);
+    if (!daemon->fleet)
+        goto fail_memory;
+    daemon->http = http_start(&daemon->loop, daemon->options->listen_address, daemon->fleet, &daemon->state, &error);
+    if (!daemon->http) {
+        log_error("cannot serve HTTP", LF_STR("error", strbuf_text(&error)));
+        strbuf_release(&error);
+        return -EADDRNOTAVAIL;
+    }
+    if (apply(daemon, config) < 0)
+        goto fail_memory;
+    say_listening(daemon);
+    note_reload(daemon, true);
+    return 0;
+
+fail_memory:
+    log_error("cannot start: out of memory or descriptors");
+    strbuf_release(&error);
+    return -ENOMEM;
+}
+
+int daemon_run(const struct options *options, struct config *config) {
+    struct daemon daemon = {
+        .options = options,
+        .state = {.version = VERSION,
+                  .client_library = client_library_name(),
+                  .telemetry_path = options->telemetry_path,
+                  .start_wall_ns = wall_now_ns()},
+    };
+    setenv("UV_THREADPOOL_SIZE", LOOKUP_THREADS, 0);
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    uv_loop_init(&daemon.loop);
+    loop_watch_start(&daemon.watch, &daemon.loop, &daemon.state.loop_step, &daemon.state.loop_step_max_ns);
+    start_signal(&daemon, &daemon.hangup, on_hangup, SIGHUP);
+    start_signal(&daemon, &daemon.terminate, on_terminate, SIGTERM);
+    start_signal(&daemon, &daemon.interrupt, on_terminate, SIGINT);
+    start_watchdog(&daemon);
+    uv_timer_init(&daemon.loop, &daemon.settle);
+    uv_timer_start(&daemon.settle, on_settled, SETTLED_AFTER_MS, 0);
+    int rc = start(&daemon, config);
+    config_free(config);
+    if (rc == 0) {
+        log_info("watching", LF_NUM("targets", fleet_count(daemon.fleet)), LF_STR("version", VERSION),
+                 LF_STR("client_library", client_library_name()));
+        sd_notify(0, "READY=1");
+    } else if (daemon.fleet) {
+        fleet_stop(daemon.fleet, mono_now(), all_targets_stopped, &daemon);
+    } else {
+        all_targets_stopped(&daemon);
+    }
+    uv_run(&daemon.loop, UV_RUN_DEFAULT);
+    uv_run(&daemon.loop, UV_RUN_NOWAIT); /* the last close call-backs */
+    fleet_free(daemon.fleet);
+    aborts_free(daemon.aborts);
+    uv_loop_close(&daemon.loop);
+    if (rc == 0)
+        log_info("ended");
+    log_flush();
+    return rc == 0 ? 0 : 1;
+}

@@ -1,0 +1,180 @@
+/*
+ * Families of a target's error log: what its lines said, and how well it is followed.
+ */
+#include "explain/aborts.h"
+#include "expose/families.h"
+#include "expose/sample.h"
+
+#define CONFIGURED "an error log is configured"
+
+static const struct log_follower_state *log_state(const struct target *target) {
+    return target->error_log ? log_follower_state(target->error_log) : NULL;
+}
+
+/* A family that is one number of the follower's state. */
+#define STATE_FAMILY(function, sample, member)                                                                         \
+    static void function(struct sample_writer *w, const struct target *target) {                                       \
+        const struct log_follower_state *state = log_state(target);                                                    \
+        if (state)                                                                                                     \
+            sample(w, SAMPLE_NO_LABELS, state->member);                                                                \
+    }
+
+STATE_FAMILY(emit_readable, sample_count, readable)
+STATE_FAMILY(emit_lines, sample_count, lines)
+STATE_FAMILY(emit_bytes, sample_count, bytes)
+STATE_FAMILY(emit_behind, sample_count, behind_bytes)
+STATE_FAMILY(emit_cut_lines, sample_count, cut_lines)
+STATE_FAMILY(emit_rotations, sample_count, rotations)
+STATE_FAMILY(emit_truncations, sample_count, truncations)
+STATE_FAMILY(emit_last_read, sample_seconds, last_read_wall_ns)
+
+static void emit_configured(struct sample_writer *w, const struct target *target) {
+    sample_count(w, SAMPLE_NO_LABELS, target->error_log != NULL);
+}
+
+static void emit_events(struct sample_writer *w, const struct target *target) {
+    if (!target->error_log)
+        return;
+    for (int kind = LOG_EVENT_NONE + 1; kind < LOG_EVENT_KIND_COUNT; kind++)
+        sample_count(w, SAMPLE_LABELS("kind", log_event_kind_name((enum log_event_kind)kind)),
+                     target->log_events[kind]);
+}
+
+static void emit_aborts(struct sample_writer *w, const struct target *target) {
+    size_t count;
+    const struct abort_count *counts = aborts_of(target, &count);
+
+    for (size_t i = 0; i < count; i++)
+        if (counts[i].kind == LOG_EVENT_ABORTED)
+            sample_count(w, SAMPLE_LABELS("reason", counts[i].reason, "user", counts[i].user), counts[i].count);
+}
+
+static void emit_access_denied(struct sample_writer *w, const struct target *target) {
+    size_t count;
+    const struct abort_count *counts = aborts_of(target, &count);
+
+    for (size_t i = 0; i < count; i++)
+        if (counts[i].kind == LOG_EVENT_ACCESS_DENIED)
+            sample_count(w, SAMPLE_LABELS("user", counts[i].user), counts[i].count);
+}
+
+static void emit_folded(struct sample_writer *w, const struct target *target) {
+    if (target->error_log)
+        sample_count(w, SAMPLE_NO_LABELS, aborts_folded(target));
+}
+
+static void emit_suspect(struct sample_writer *w, const struct target *target) {
+    if (target->error_log)
+        sample_count(w, SAMPLE_NO_LABELS, aborts_suspect(target));
+}
+
+static const struct metric_family rows[] = {
+    {
+        .name = "mysqlconn_error_log_configured",
+        .type = METRIC_GAUGE,
+        .help = "1 when an error log is configured for the target; without one no abort has a reason or a user.",
+        .of_target = emit_configured,
+    },
+    {
+        .name = "mysqlconn_error_log_events_total",
+        .type = METRIC_COUNTER,
+        .help =
+            "Lines of the error log that tell of a connection or of the server's start and stop, by what they tell.",
+        .labels = "kind",
+        .condition = CONFIGURED,
+        .of_target = emit_events,
+    },
+    {
+        .name = "mysqlconn_error_log_aborts_total",
+        .type = METRIC_COUNTER,
+        .help = "Aborted connections in the error log, by the reason as the server wrote it and the user.",
+        .labels = "reason, user",
+        .condition = "combinations that happened",
+        .stability = METRIC_EXPERIMENTAL,
+        .of_target = emit_aborts,
+    },
+    {
+        .name = "mysqlconn_error_log_access_denied_total",
+        .type = METRIC_COUNTER,
+        .help = "Refused logins in the error log, by user.",
+        .labels = "user",
+        .condition = "users that were refused",
+        .stability = METRIC_EXPERIMENTAL,
+        .of_target = emit_access_denied,
+    },
+    {
+        .name = "mysqlconn_error_log_folded_total",
+        .type = METRIC_COUNTER,
+        .help = "Events counted under the user 'other' because a limit such as limits.users_per_target was reached.",
+        .condition = CONFIGURED,
+        .of_target = emit_folded,
+    },
+    {
+        .name = "mysqlconn_error_log_suspect_lines_total",
+        .type = METRIC_COUNTER,
+        .help = "Lines that bear the marks of a forgery by a client: counted here and nowhere else.",
+        .condition = CONFIGURED,
+        .of_target = emit_suspect,
+    },
+    {
+        .name = "mysqlconn_error_log_readable",
+        .type = METRIC_GAUGE,
+        .help = "1 when the error log is open and could be read the last time, else 0.",
+        .condition = CONFIGURED,
+        .of_target = emit_readable,
+    },
+    {
+        .name = "mysqlconn_error_log_lines_total",
+        .type = METRIC_COUNTER,
+        .help = "Lines read from the error log.",
+        .condition = CONFIGURED,
+        .of_target = emit_lines,
+    },
+    {
+        .name = "mysqlconn_error_log_cut_lines_total",
+        .type = METRIC_COUNTER,
+        .help = "Lines longer than the limit, which were read cut.",
+        .condition = CONFIGURED,
+        .of_target = emit_cut_lines,
+    },
+    {
+        .name = "mysqlconn_error_log_read_bytes_total",
+        .type = METRIC_COUNTER,
+        .unit = "bytes",
+        .help = "Bytes read from the error log.",
+        .condition = CONFIGURED,
+        .of_target = emit_bytes,
+    },
+    {
+        .name = "mysqlconn_error_log_behind_bytes",
+        .type = METRIC_GAUGE,
+        .unit = "bytes",
+        .help = "Bytes that were in the error log and not read yet when it was last looked at.",
+        .condition = CONFIGURED,
+        .of_target = emit_behind,
+    },
+    {
+        .name = "mysqlconn_error_log_rotations_total",
+        .type = METRIC_COUNTER,
+        .help = "How often another file came under the error log's name.",
+        .condition = CONFIGURED,
+        .of_target = emit_rotations,
+    },
+    {
+        .name = "mysqlconn_error_log_truncations_total",
+        .type = METRIC_COUNTER,
+        .help = "How often the error log became shorter.",
+        .condition = CONFIGURED,
+        .of_target = emit_truncations,
+    },
+    {
+        .name = "mysqlconn_error_log_last_read_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when bytes last came from the error log, 0 before the first.",
+        .condition = CONFIGURED,
+        .of_target = emit_last_read,
+    },
+};
+
+const struct metric_table error_log_families = {rows, sizeof rows / sizeof rows[0]};

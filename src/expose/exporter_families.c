@@ -1,0 +1,152 @@
+/*
+ * Families of the exporter itself and of its process, under the names that client libraries use.
+ */
+#include "expose/families.h"
+#include "expose/process.h"
+#include "expose/sample.h"
+
+static void emit_build_info(struct sample_writer *w, const struct exporter_facts *facts) {
+    sample_count(w, SAMPLE_LABELS("version", facts->state->version, "client_library", facts->state->client_library), 1);
+}
+
+static void emit_reload_successful(struct sample_writer *w, const struct exporter_facts *facts) {
+    sample_count(w, SAMPLE_NO_LABELS, facts->state->reload_successful);
+}
+
+static void emit_reload_time(struct sample_writer *w, const struct exporter_facts *facts) {
+    sample_seconds(w, SAMPLE_NO_LABELS, facts->state->reload_success_wall_ns);
+}
+
+static void emit_targets(struct sample_writer *w, const struct exporter_facts *facts) {
+    sample_count(w, SAMPLE_NO_LABELS, facts->target_count);
+}
+
+static void emit_loop_step(struct sample_writer *w, const struct exporter_facts *facts) {
+    sample_histogram(w, SAMPLE_NO_LABELS, &facts->state->loop_step);
+}
+
+static void emit_loop_longest_step(struct sample_writer *w, const struct exporter_facts *facts) {
+    sample_seconds(w, SAMPLE_NO_LABELS, facts->state->loop_step_max_ns);
+}
+
+static void emit_cpu(struct sample_writer *w, const struct exporter_facts *facts) {
+    (void)facts;
+    sample_seconds(w, SAMPLE_NO_LABELS, process_cpu_ns());
+}
+
+static void emit_start(struct sample_writer *w, const struct exporter_facts *facts) {
+    sample_seconds(w, SAMPLE_NO_LABELS, facts->state->start_wall_ns);
+}
+
+static void emit_virtual(struct sample_writer *w, const struct exporter_facts *facts) {
+    uint64_t total, resident;
+    (void)facts;
+    if (process_memory(&total, &resident) == 0)
+        sample_count(w, SAMPLE_NO_LABELS, total);
+}
+
+static void emit_resident(struct sample_writer *w, const struct exporter_facts *facts) {
+    uint64_t total, resident;
+    (void)facts;
+    if (process_memory(&total, &resident) == 0)
+        sample_count(w, SAMPLE_NO_LABELS, resident);
+}
+
+static void emit_open_fds(struct sample_writer *w, const struct exporter_facts *facts) {
+    uint64_t count;
+    (void)facts;
+    if (process_open_fds(&count) == 0)
+        sample_count(w, SAMPLE_NO_LABELS, count);
+}
+
+static void emit_max_fds(struct sample_writer *w, const struct exporter_facts *facts) {
+    uint64_t count;
+    (void)facts;
+    if (process_max_fds(&count) == 0)
+        sample_count(w, SAMPLE_NO_LABELS, count);
+}
+
+static const struct metric_family rows[] = {
+    {
+        .name = "mysqlconn_exporter_build_info",
+        .type = METRIC_GAUGE,
+        .help = "The version of this program and of the client library it runs with, as labels of a constant 1.",
+        .labels = "version, client_library",
+        .of_exporter = emit_build_info,
+    },
+    {
+        .name = "mysqlconn_exporter_config_last_reload_successful",
+        .type = METRIC_GAUGE,
+        .help = "1 when the last attempt to load the configuration succeeded, else 0 and the one before is in force.",
+        .of_exporter = emit_reload_successful,
+    },
+    {
+        .name = "mysqlconn_exporter_config_last_reload_success_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when the configuration in force was loaded.",
+        .of_exporter = emit_reload_time,
+    },
+    {
+        .name = "mysqlconn_exporter_targets",
+        .type = METRIC_GAUGE,
+        .help = "Targets that are watched.",
+        .of_exporter = emit_targets,
+    },
+    {
+        .name = "mysqlconn_exporter_loop_step_seconds",
+        .type = METRIC_HISTOGRAM,
+        .unit = "seconds",
+        .help = "How long each turn of the event loop was busy; while it is, everything else waits.",
+        .of_exporter = emit_loop_step,
+    },
+    {
+        .name = "mysqlconn_exporter_loop_longest_step_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "The longest turn of the event loop since the start.",
+        .of_exporter = emit_loop_longest_step,
+    },
+    {
+        .name = "process_cpu_seconds_total",
+        .type = METRIC_COUNTER,
+        .unit = "seconds",
+        .help = "User and system CPU time that this process used.",
+        .of_exporter = emit_cpu,
+    },
+    {
+        .name = "process_max_fds",
+        .type = METRIC_GAUGE,
+        .help = "File descriptors that this process may have open.",
+        .of_exporter = emit_max_fds,
+    },
+    {
+        .name = "process_open_fds",
+        .type = METRIC_GAUGE,
+        .help = "File descriptors that this process has open.",
+        .of_exporter = emit_open_fds,
+    },
+    {
+        .name = "process_resident_memory_bytes",
+        .type = METRIC_GAUGE,
+        .unit = "bytes",
+        .help = "Memory of this process that is in RAM.",
+        .of_exporter = emit_resident,
+    },
+    {
+        .name = "process_start_time_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when this process started.",
+        .of_exporter = emit_start,
+    },
+    {
+        .name = "process_virtual_memory_bytes",
+        .type = METRIC_GAUGE,
+        .unit = "bytes",
+        .help = "Address space of this process.",
+        .of_exporter = emit_virtual,
+    },
+};
+
+const struct metric_table exporter_families = {rows, sizeof rows / sizeof rows[0]};

@@ -1,0 +1,19 @@
+/*
+ * The parts of the catalogue: the tables of families that catalogue.c joins into one.
+ */
+#ifndef EXPOSE_FAMILIES_H
+#define EXPOSE_FAMILIES_H
+
+#include "expose/catalogue.h"
+
+struct metric_table {
+    const struct metric_family *rows;
+    size_t count;
+};
+
+extern const struct metric_table server_families;    /* under mysqld_exporter's names, besides the variables */
+extern const struct metric_table target_families;    /* polls and probes */
+extern const struct metric_table error_log_families; /* the error log of a target */
+extern const struct metric_table exporter_families;  /* the exporter itself and its process */
+
+#endif

@@ -1,0 +1,256 @@
+/*
+ * The status page; see status_page.h. The newest events of all targets are collected while the targets' rows are
+ * written, so no piece has to visit every target.
+ */
+#include "expose/status_page.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "explain/aborts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { EVENTS = 50 };
+
+struct event {
+    struct abort_recent recent;
+    const struct target *target;
+};
+
+enum part { PART_HEAD, PART_TARGETS, PART_BETWEEN, PART_EVENTS, PART_TAIL, PART_DONE };
+
+struct status_page {
+    const struct exporter_state *state;
+    enum part part; /* what comes next, and … */
+    size_t row;     /* … which row of it */
+    size_t event_count;
+    struct event events[EVENTS];         /* newest first */
+    struct abort_recent scratch[EVENTS]; /* of one target */
+    size_t target_count;
+    struct target *targets[];
+};
+
+static const char style[] =
+    ":root{color-scheme:light "
+    "dark;--ink:#1a1c1e;--paper:#fff;--faint:#5c636a;--line:#d8dce0;--good:#126b34;--bad:#b3261e}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e3e5e7;--paper:#15181b;--faint:#a0a8b0;--line:#353b41;--good:#"
+    "6fd08c;"
+    "--bad:#ff8a80}}"
+    "body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:100rem;padding:1rem;color:var(--ink);"
+    "background:var(--paper)}"
+    "h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}h1 small,.faint{color:var(--faint);font-weight:normal}"
+    "a{color:inherit}nav a{margin-right:1rem}"
+    ".wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
+    "th,td{padding:.3rem .7rem .3rem 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}"
+    "td.number,th.number{text-align:right;white-space:nowrap}td.text{overflow-wrap:anywhere;min-width:8rem}"
+    ".good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}";
+
+struct status_page *status_page_begin(struct target *const *targets, size_t count, const struct exporter_state *state) {
+    struct status_page *page = calloc(1, sizeof *page + count * sizeof(struct target *));
+
+    if (!page)
+        return NULL;
+    page->state = state;
+    page->target_count = count;
+    for (size_t i = 0; i < count; i++)
+        page->targets[i] = target_ref(targets[i]);
+    return page;
+}
+
+void status_page_end(struct status_page *page) {
+    if (!page)
+        return;
+    for (size_t i = 0; i < page->target_count; i++)
+        target_unref(page->targets[i]);
+    free(page);
+}
+
+static void add_text(struct strbuf *out, const char *text) {
+    text_add_html(out, span_of(text));
+}
+
+static void add_cell(struct strbuf *out, const char *text) {
+    strbuf_addstr(out, "<td class=text>");
+    add_text(out, text);
+}
+
+static void add_utc(struct strbuf *out, int64_t wall_ns) {
+    time_t seconds = (time_t)(wall_ns / NS_PER_S);
+    struct tm tm;
+    char text[32];
+
+    if (gmtime_r(&seconds, &tm) && strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &tm) > 0)
+        strbuf_addstr(out, text);
+}
+
+/* Keep the newest events of all targets seen so far. */
+static void collect_events(struct status_page *page, const struct target *target) {
+    size_t count = aborts_recent(target, page->scratch, EVENTS);
+
+    for (size_t i = 0; i < count; i++) {
+        size_t place = page->event_count;
+        while (place > 0 && page->events[place - 1].recent.seen_wall_ns < page->scratch[i].seen_wall_ns)
+            place--;
+        if (place == EVENTS)
+            return; /* the rest is older still */
+        size_t last = page->event_count < EVENTS ? page->event_count++ : EVENTS - 1;
+        memmove(&page->events[place + 1], &page->events[place], (last - place) * sizeof(struct event));
+        page->events[place] = (struct event){page->scratch[i], target};
+    }
+}
+
+static void add_head(struct status_page *page, struct strbuf *out) {
+    strbuf_addstr(out, "<!DOCTYPE html>\n<html lang=en><meta charset=utf-8>"
+                       "<meta name=viewport content=\"width=device-width,initial-scale=1\">"
+                       "<title>mysqlconn_exporter</title><style>");
+    strbuf_addstr(out, style);
+    strbuf_addstr(out, "</style>\n<h1>mysqlconn_exporter <small>");
+    add_text(out, page->state->version);
+    strbuf_addstr(out, "</small></h1>\n<nav><a href=\"");
+    add_text(out, page->state->telemetry_path);
+    strbuf_addstr(out,
+                  "\">Metrics</a><a href=\"/-/healthy\">Health</a><a href=\"/-/ready\">Readiness</a></nav>\n"
+                  "<h2>Targets</h2>\n<div class=wide><table><thead><tr><th>Target<th>Address<th>Polling<th>Probing");
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        strbuf_addf(out, "<th class=number>%s", phase_name((enum phase)phase));
+    strbuf_addstr(out, "<th class=number>Aborted<th class=number>Refused<th>Error log</thead>\n<tbody>\n");
+}
+
+static void add_health(struct strbuf *out, enum target_health health, const struct failure *down) {
+    strbuf_addstr(out, "<td class=text>");
+    switch (health) {
+    case TARGET_UNTRIED:
+        strbuf_addstr(out, "<span class=faint>not tried yet</span>");
+        break;
+    case TARGET_UP:
+        strbuf_addstr(out, "<span class=good>up</span>");
+        break;
+    case TARGET_DOWN:
+        strbuf_addf(out, "<span class=bad>down: %s in %s</span> ", failure_name(down->failure),
+                    phase_name(down->phase));
+        add_text(out, down->text);
+        break;
+    }
+}
+
+static void add_log_state(struct strbuf *out, const struct target *target) {
+    const struct log_follower_state *state = target->error_log ? log_follower_state(target->error_log) : NULL;
+
+    if (!state) {
+        strbuf_addstr(out, "<td class=number>–<td class=number>–<td class=\"text faint\">none configured");
+        return;
+    }
+    strbuf_addf(out, "<td class=number>%llu<td class=number>%llu",
+                (unsigned long long)target->log_events[LOG_EVENT_ABORTED],
+                (unsigned long long)target->log_events[LOG_EVENT_ACCESS_DENIED]);
+    if (state->readable)
+        strbuf_addf(out, "<td class=text>%llu lines read", (unsigned long long)state->lines);
+    else
+        strbuf_addf(out, "<td class=text><span class=bad>not readable</span> %s",
+                    state->error ? strerror(-state->error) : "");
+}
+
+static void add_target(struct strbuf *out, const struct target *target) {
+    strbuf_addstr(out, "<tr><th scope=row>");
+    add_text(out, target->config->name);
+    add_cell(out, target->config->address_text);
+    add_health(out, target->poll.health, &target->poll.down);
+    if (target->poll.health == TARGET_UP && target->poll.version[0]) {
+        strbuf_addch(out, ' ');
+        add_text(out, target->poll.version);
+    }
+    add_health(out, target->probe.health, &target->probe.down);
+    for (int phase = 0; phase < PHASE_COUNT; phase++) {
+        int64_t ns = target->probe.last_phase_ns[phase];
+        if (target->probe.health == TARGET_UNTRIED || ns < 0)
+            strbuf_addstr(out, "<td class=number>–");
+        else
+            strbuf_addf(out, "<td class=number>%.2f ms", ns_to_seconds(ns) * 1000);
+    }
+    add_log_state(out, target);
+    strbuf_addch(out, '\n');
+}
+
+static void add_between(struct status_page *page, struct strbuf *out) {
+    strbuf_addstr(out, "</table></div>\n<h2>Newest aborts and refused logins</h2>\n");
+    if (page->event_count == 0)
+        strbuf_addstr(out, "<p class=faint>None seen in the error logs since the start.\n");
+    else
+        strbuf_addstr(out,
+                      "<div class=wide><table><thead><tr><th>Seen<th>Target<th>Event<th class=number>Connection<th>User"
+                      "<th>Host<th>Database<th>Reason</thead>\n<tbody>\n");
+}
+
+static void add_event(struct strbuf *out, const struct event *event) {
+    const struct abort_recent *recent = &event->recent;
+
+    strbuf_addstr(out, "<tr><td>");
+    add_utc(out, recent->seen_wall_ns);
+    add_cell(out, event->target->config->name);
+    add_cell(out, log_event_kind_name(recent->kind));
+    strbuf_addstr(out, "<td class=number>");
+    if (recent->connection_id)
+        strbuf_addu64(out, recent->connection_id);
+    add_cell(out, recent->user);
+    add_cell(out, recent->host);
+    add_cell(out, recent->db);
+    add_cell(out, recent->reason);
+    strbuf_addch(out, '\n');
+}
+
+static void add_tail(struct status_page *page, struct strbuf *out) {
+    if (page->event_count > 0)
+        strbuf_addstr(out, "</table></div>\n");
+    strbuf_addstr(out, "<p class=faint>");
+    add_text(out, page->state->client_library);
+    strbuf_addstr(out, ", running since ");
+    add_utc(out, page->state->start_wall_ns);
+    strbuf_addstr(out, "\n</html>\n");
+}
+
+/* Write what comes next; false when nothing does. */
+static bool step(struct status_page *page, struct strbuf *out) {
+    enum part part = page->part;
+
+    switch (part) {
+    case PART_HEAD:
+        add_head(page, out);
+        break;
+    case PART_TARGETS:
+        if (page->row < page->target_count) {
+            const struct target *target = page->targets[page->row++];
+            add_target(out, target);
+            collect_events(page, target);
+            return true;
+        }
+        break;
+    case PART_BETWEEN:
+        add_between(page, out);
+        break;
+    case PART_EVENTS:
+        if (page->row < page->event_count) {
+            add_event(out, &page->events[page->row++]);
+            return true;
+        }
+        break;
+    case PART_TAIL:
+        add_tail(page, out);
+        break;
+    case PART_DONE:
+        return false;
+    }
+    page->part = part + 1;
+    page->row = 0;
+    return true;
+}
+
+bool status_page_next(struct status_page *page, struct strbuf *out, size_t enough) {
+    size_t start = out->len;
+    bool any = false;
+
+    while (out->len - start < enough && !strbuf_failed(out) && step(page, out))
+        any = true;
+    return any;
+}

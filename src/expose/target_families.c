@@ -1,0 +1,242 @@
+/*
+ * Families of a target's polls and probes.
+ */
+#include "expose/families.h"
+#include "expose/sample.h"
+
+#include <stddef.h>
+
+#define COUNT_OF(member)                                                                                               \
+    { FIELD_COUNT, offsetof(struct target, member) }
+#define SECONDS_OF(member)                                                                                             \
+    { FIELD_SECONDS, offsetof(struct target, member) }
+
+static void emit_down(struct sample_writer *w, const char *operation, enum target_health health,
+                      const struct failure *down) {
+    if (health == TARGET_DOWN)
+        sample_count(w,
+                     SAMPLE_LABELS("operation", operation, "phase", phase_name(down->phase), "reason",
+                                   failure_name(down->failure)),
+                     1);
+}
+
+static void emit_down_info(struct sample_writer *w, const struct target *target) {
+    emit_down(w, "poll", target->poll.health, &target->poll.down);
+    emit_down(w, "probe", target->probe.health, &target->probe.down);
+}
+
+/* Most of the 200 combinations never happen: those that did not are left out. */
+static void emit_failures(struct sample_writer *w, const uint32_t by[PHASE_COUNT][FAILURE_COUNT]) {
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        for (int failure = 0; failure < FAILURE_COUNT; failure++)
+            if (by[phase][failure] > 0)
+                sample_count(w,
+                             SAMPLE_LABELS("phase", phase_name((enum phase)phase), "reason",
+                                           failure_name((enum failure_class)failure)),
+                             by[phase][failure]);
+}
+
+static void emit_poll_failures(struct sample_writer *w, const struct target *target) {
+    emit_failures(w, target->poll.failures_by);
+}
+
+static void emit_poll_duration(struct sample_writer *w, const struct target *target) {
+    if (target->poll.last_duration_ns > 0)
+        sample_seconds(w, SAMPLE_NO_LABELS, target->poll.last_duration_ns);
+}
+
+static void emit_server_start(struct sample_writer *w, const struct target *target) {
+    if (target->poll.health == TARGET_UP && target->poll.start_wall_ns != 0)
+        sample_seconds(w, SAMPLE_NO_LABELS, target->poll.start_wall_ns);
+}
+
+static void emit_probe_success(struct sample_writer *w, const struct target *target) {
+    if (target->probe.health != TARGET_UNTRIED)
+        sample_count(w, SAMPLE_NO_LABELS, target->probe.health == TARGET_UP);
+}
+
+static void emit_probe_failures(struct sample_writer *w, const struct target *target) {
+    emit_failures(w, target->probe.failures_by);
+}
+
+static void emit_phases(struct sample_writer *w, const struct target *target) {
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        sample_histogram(w, SAMPLE_LABELS("phase", phase_name((enum phase)phase)), &target->probe.phase[phase]);
+}
+
+static void emit_last_phases(struct sample_writer *w, const struct target *target) {
+    if (target->probe.health == TARGET_UNTRIED)
+        return;
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        if (target->probe.last_phase_ns[phase] >= 0)
+            sample_seconds(w, SAMPLE_LABELS("phase", phase_name((enum phase)phase)),
+                           target->probe.last_phase_ns[phase]);
+}
+
+static void emit_closes(struct sample_writer *w, const struct target *target) {
+    for (int outcome = 0; outcome < CLOSE_COUNT; outcome++)
+        sample_count(w, SAMPLE_LABELS("outcome", close_outcome_name((enum close_outcome)outcome)),
+                     target->probe.closes[outcome]);
+}
+
+static void emit_lateness(struct sample_writer *w, const struct target *target) {
+    sample_histogram(w, SAMPLE_NO_LABELS, &target->probe.lateness);
+}
+
+static void emit_self_aborts(struct sample_writer *w, const struct target *target) {
+    for (int operation = 0; operation < SELF_OPERATION_COUNT; operation++)
+        sample_count(w, SAMPLE_LABELS("operation", self_operation_name((enum self_operation)operation)),
+                     target->self_aborts[operation]);
+}
+
+static const struct metric_family rows[] = {
+    {
+        .name = "mysqlconn_target_down_info",
+        .type = METRIC_GAUGE,
+        .help = "1 while the last poll or probe failed, with the phase it failed in and the reason.",
+        .labels = "operation, phase, reason",
+        .condition = "while down",
+        .of_target = emit_down_info,
+    },
+    {
+        .name = "mysqlconn_polls_total",
+        .type = METRIC_COUNTER,
+        .help = "Polls of the server's status and settings over the kept connection, failed ones included.",
+        .field = COUNT_OF(poll.polls),
+    },
+    {
+        .name = "mysqlconn_poll_failed_total",
+        .type = METRIC_COUNTER,
+        .help = "Polls that failed.",
+        .field = COUNT_OF(poll.failures),
+    },
+    {
+        .name = "mysqlconn_poll_failures_total",
+        .type = METRIC_COUNTER,
+        .help = "Polls that failed, by the phase and the reason.",
+        .labels = "phase, reason",
+        .condition = "combinations that happened",
+        .of_target = emit_poll_failures,
+    },
+    {
+        .name = "mysqlconn_poll_connects_total",
+        .type = METRIC_COUNTER,
+        .help = "Connections that polling opened; one is kept for as long as the server lets it live.",
+        .field = COUNT_OF(poll.connects),
+    },
+    {
+        .name = "mysqlconn_poll_connection_losses_total",
+        .type = METRIC_COUNTER,
+        .help = "Kept connections of polling that were found dead.",
+        .field = COUNT_OF(poll.losses),
+    },
+    {
+        .name = "mysqlconn_poll_duration_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "How long the last poll that succeeded took.",
+        .condition = "from the first success on",
+        .of_target = emit_poll_duration,
+    },
+    {
+        .name = "mysqlconn_poll_last_success_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time of the last poll that succeeded, 0 before the first: the age of all mysql_* values.",
+        .field = SECONDS_OF(poll.last_success_wall_ns),
+    },
+    {
+        .name = "mysqlconn_server_start_time_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when the server started: the time of the poll less SHOW GLOBAL STATUS Uptime.",
+        .condition = "the server is up",
+        .of_target = emit_server_start,
+    },
+    {
+        .name = "mysqlconn_server_restarts_total",
+        .type = METRIC_COUNTER,
+        .help = "Restarts of the server that polling saw: its start time moved.",
+        .field = COUNT_OF(poll.restarts),
+    },
+    {
+        .name = "mysqlconn_probe_success",
+        .type = METRIC_GAUGE,
+        .help = "1 when the last probe (connect, log in, COM_PING, SELECT 1, COM_QUIT) succeeded, else 0.",
+        .condition = "from the end of the first probe on",
+        .of_target = emit_probe_success,
+    },
+    {
+        .name = "mysqlconn_probes_total",
+        .type = METRIC_COUNTER,
+        .help = "Probes with a fresh connection, failed ones included.",
+        .field = COUNT_OF(probe.probes),
+    },
+    {
+        .name = "mysqlconn_probe_failed_total",
+        .type = METRIC_COUNTER,
+        .help = "Probes that failed.",
+        .field = COUNT_OF(probe.failures),
+    },
+    {
+        .name = "mysqlconn_probe_failures_total",
+        .type = METRIC_COUNTER,
+        .help = "Probes that failed, by the phase and the reason.",
+        .labels = "phase, reason",
+        .condition = "combinations that happened",
+        .of_target = emit_probe_failures,
+    },
+    {
+        .name = "mysqlconn_probe_skipped_total",
+        .type = METRIC_COUNTER,
+        .help = "Probes left out because the one before was still being ended with COM_QUIT when they were due.",
+        .field = COUNT_OF(probe.skipped),
+    },
+    {
+        .name = "mysqlconn_probe_phase_duration_seconds",
+        .type = METRIC_HISTOGRAM,
+        .unit = "seconds",
+        .help = "How long each phase of the probes took: phases that came to their end only.",
+        .labels = "phase",
+        .of_target = emit_phases,
+    },
+    {
+        .name = "mysqlconn_probe_last_phase_duration_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "How long each phase of the last probe took.",
+        .labels = "phase",
+        .condition = "phases that the last probe had and ended",
+        .of_target = emit_last_phases,
+    },
+    {
+        .name = "mysqlconn_probe_closes_total",
+        .type = METRIC_COUNTER,
+        .help = "What came after the probes' COM_QUIT: clean is the server's end of the connection and nothing else.",
+        .labels = "outcome",
+        .of_target = emit_closes,
+    },
+    {
+        .name = "mysqlconn_probe_schedule_lateness_seconds",
+        .type = METRIC_HISTOGRAM,
+        .unit = "seconds",
+        .help = "How long after the instant when it was due a probe started.",
+        .of_target = emit_lateness,
+    },
+    {
+        .name = "mysqlconn_probe_last_success_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time of the last probe that succeeded, 0 before the first.",
+        .field = SECONDS_OF(probe.last_success_wall_ns),
+    },
+    {
+        .name = "mysqlconn_self_aborts_total",
+        .type = METRIC_COUNTER,
+        .help = "Connections of ours that could not be ended with COM_QUIT: the server may count each as aborted.",
+        .labels = "operation",
+        .of_target = emit_self_aborts,
+    },
+};
+
+const struct metric_table target_families = {rows, sizeof rows / sizeof rows[0]};

@@ -1,0 +1,333 @@
+/*
+ * The operations of a conversation; see client.h.
+ */
+#include "observe/client_internal.h"
+
+#include "base/coroutine.h"
+#include "observe/resolve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Plugins that never send the password in clear. (libmariadb looks a name up in this text.) */
+#define ALLOWED_AUTH "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519,unix_socket"
+/* Where a CA is not named: a folder of hashed names, looked up on demand. The bundle costs 45 to 65 ms a connection. */
+#define SYSTEM_CA_PATH "/etc/ssl/certs"
+
+int client_library_init(void) {
+    /* For connections that do not verify libmariadb loads OpenSSL's default CA file, a bundle, each time. Nobody looks
+     * at what it loads, so give it an empty one. */
+    setenv("SSL_CERT_FILE", "/dev/null", 1);
+    if (mysql_library_init(0, NULL, NULL) != 0)
+        return -ENOMEM;
+    return client_wire_init();
+}
+
+void client_library_end(void) {
+    client_wire_end();
+    mysql_library_end();
+}
+
+const char *client_library_name(void) {
+    static char name[64];
+    if (!name[0])
+        snprintf(name, sizeof name, "libmariadb %s", mysql_get_client_info());
+    return name;
+}
+
+struct client *client_new(const struct target_config *config) {
+    struct client *client = calloc(1, sizeof *client);
+    if (!client)
+        return NULL;
+    client->config = config;
+    client->deadline = (struct client_deadline){.report = MONO_NEVER, .give_up = MONO_NEVER};
+    for (int i = 0; i < PHASE_COUNT; i++)
+        client->phase_ns[i] = -1;
+    return client;
+}
+
+void client_free(struct client *client) {
+    if (!client)
+        return;
+    client_drop(client);
+    free(client);
+}
+
+void client_set_deadline(struct client *client, const struct client_deadline *deadline) {
+    client->deadline = *deadline;
+    client->late = false;
+    client->gave_up = false;
+}
+
+static void phase_begin(struct client *client, enum phase phase) {
+    client->phase = phase;
+    client->phase_start = mono_now();
+    client->phase_ns[phase] = -1;
+}
+
+static void phase_end(struct client *client) {
+    client->phase_ns[client->phase] = mono_between(client->phase_start, mono_now());
+}
+
+void client_enter_phase(struct client *client, enum phase next) {
+    phase_end(client);
+    phase_begin(client, next);
+}
+
+static void mysql_done(struct client *client) {
+    if (client->initialised)
+        mysql_close(&client->mysql);
+    client->initialised = false;
+}
+
+static void set_tls_options(MYSQL *mysql, const struct target_config *config) {
+    const struct tls_config *tls = &config->tls;
+    /* As with MySQL's own clients: a socket is safe already, so there it must be asked for. */
+    my_bool use = tls->mode > (config->address.socket ? TLS_PREFERRED : TLS_DISABLED);
+    my_bool verify_name = tls->mode == TLS_VERIFY_IDENTITY;
+    mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &use);
+    mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify_name);
+    if (tls->mode >= TLS_VERIFY_CA) /* naming a CA is what makes the library check the chain */
+        mysql_optionsv(mysql, tls->ca ? MYSQL_OPT_SSL_CA : MYSQL_OPT_SSL_CAPATH, tls->ca ? tls->ca : SYSTEM_CA_PATH);
+    if (use && tls->cert) {
+        mysql_optionsv(mysql, MYSQL_OPT_SSL_CERT, tls->cert);
+        mysql_optionsv(mysql, MYSQL_OPT_SSL_KEY, tls->key);
+    }
+}
+
+static bool prepare(struct client *client) {
+    MYSQL *mysql = &client->mysql;
+    unsigned no = 0;
+    if (!mysql_init(mysql))
+        return false;
+    client->initialised = true;
+    client_wire_attach(client);
+    mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &no); /* a server may not ask us for files */
+    mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, ALLOWED_AUTH);
+    mysql_optionsv(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "mysqlconn_exporter");
+    set_tls_options(mysql, client->config);
+    client->stream_end = STREAM_OPEN;
+    client->greeting_len = 0;
+    client->greeting_seen = client->server_has_tls = client->gave_up = client->cancelled = false;
+    client->connection_id = 0;
+    client->connect_error = 0;
+    return true;
+}
+
+/* The certificate of a server that did TLS although nobody made sure of it is worth nothing; none at all is a
+ * downgrade. */
+static bool tls_as_wanted(struct client *client) {
+    return client->config->tls.mode < TLS_REQUIRED || mysql_get_ssl_cipher(&client->mysql);
+}
+
+/* One try, at one numeric address or at the socket. */
+static int connect_at(struct client *client, const char *numeric, struct failure *failure) {
+    const struct target_config *config = client->config;
+    if (!prepare(client)) {
+        *failure = (struct failure){FAILURE_LOCAL, PHASE_CONNECT, 0, "out of memory"};
+        return -1;
+    }
+    phase_begin(client, PHASE_CONNECT);
+    if (!mysql_real_connect(&client->mysql, numeric, config->user, config->password, NULL, config->address.port,
+                            config->address.socket, 0)) {
+        client_failure_fill(client, failure);
+        if (client->phase != PHASE_CONNECT && client_failure_counts(failure->failure))
+            client->self_aborted = true;
+        mysql_done(client);
+        return -1;
+    }
+    phase_end(client);
+    client->connection_id = mysql_thread_id(&client->mysql);
+    if (!tls_as_wanted(client)) {
+        *failure = (struct failure){FAILURE_TLS_UNSUPPORTED, PHASE_TLS, 0, "the connection is not encrypted"};
+        mysql_done(client);
+        return -1;
+    }
+    return 0;
+}
+
+static int connect_resolved(struct client *client, const struct resolved *addresses, struct failure *failure) {
+    for (unsigned i = 0; i < addresses->count; i++) {
+        unsigned left = addresses->count - i;
+        struct mono now = mono_now();
+        client->connect_limit =
+            left == 1 ? MONO_NEVER : mono_add(now, mono_between(now, client->deadline.report) / left);
+        if (connect_at(client, addresses->text[i], failure) == 0)
+            return 0;
+        if (failure->phase != PHASE_CONNECT || client->late)
+            break;
+    }
+    return -1;
+}
+
+int client_connect(struct client *client, struct failure *failure) {
+    const struct address *address = &client->config->address;
+    struct resolved addresses;
+    coroutine_set_local(client);
+    client->self_aborted = false;
+    client->connect_limit = MONO_NEVER;
+    for (int i = 0; i < PHASE_COUNT; i++)
+        client->phase_ns[i] = -1;
+    if (address->socket)
+        return connect_at(client, NULL, failure);
+    phase_begin(client, PHASE_RESOLVE);
+    int rc = resolve(address->host, client->deadline.report, &addresses);
+    if (rc < 0) {
+        *failure = (struct failure){.failure = rc == -ETIMEDOUT   ? FAILURE_TIMEOUT
+                                               : rc == -ECANCELED ? FAILURE_LOCAL
+                                                                  : FAILURE_RESOLVE,
+                                    .phase = PHASE_RESOLVE};
+        snprintf(failure->text, sizeof failure->text, "cannot resolve %.100s: %s", address->host,
+                 resolve_error_text(rc));
+        return -1;
+    }
+    phase_end(client);
+    return connect_resolved(client, &addresses, failure);
+}
+
+static int command_end(struct client *client, int rc, struct failure *failure) {
+    if (rc == 0) {
+        phase_end(client);
+        return 0;
+    }
+    client_failure_fill(client, failure);
+    return -1;
+}
+
+int client_ping(struct client *client, struct failure *failure) {
+    coroutine_set_local(client);
+    phase_begin(client, PHASE_PING);
+    return command_end(client, mysql_ping(&client->mysql), failure);
+}
+
+static void hand_over_rows(MYSQL_RES *result, client_row_fn *on_row, void *arg) {
+    enum { FIELDS_MAX = 256 };
+    struct span fields[FIELDS_MAX];
+    unsigned count = mysql_num_fields(result);
+    MYSQL_ROW row;
+    if (count > FIELDS_MAX)
+        count = FIELDS_MAX;
+    while ((row = mysql_fetch_row(result))) {
+        const unsigned long *lengths = mysql_fetch_lengths(result);
+        for (unsigned i = 0; i < count; i++)
+            fields[i] = (struct span){row[i], row[i] ? lengths[i] : 0};
+        on_row(arg, fields, count);
+    }
+}
+
+int client_query(struct client *client, const char *sql, client_row_fn *on_row, void *arg, struct failure *failure) {
+    coroutine_set_local(client);
+    phase_begin(client, PHASE_QUERY);
+    int rc = mysql_query(&client->mysql, sql);
+    if (rc == 0) {
+        MYSQL_RES *result = mysql_store_result(&client->mysql);
+        rc = !result && mysql_field_count(&client->mysql) > 0;
+        if (result && on_row)
+            hand_over_rows(result, on_row, arg);
+        mysql_free_result(result);
+    }
+    return command_end(client, rc, failure);
+}
+
+/* --- the close -------------------------------------------------------------------------------------------------------
+ */
+
+/* Whether the kernel still had the connection when the server's end came: a connection that was dead before COM_QUIT
+ * reads as an end too, but is in state CLOSE. */
+static bool was_alive(int fd) {
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        return true; /* a unix socket */
+    return info.tcpi_state != TCP_CLOSE;
+}
+
+/* A TLS alert record (content type 21), which a peer may send before its FIN, is no data. */
+static bool is_tls_alert(bool tls, const unsigned char *data, ssize_t len) {
+    enum { TLS_RECORD_ALERT = 21 };
+    return tls && len > 0 && data[0] == TLS_RECORD_ALERT;
+}
+
+static enum close_outcome watch_close(int fd, bool tls, struct mono deadline) {
+    unsigned char data[512];
+    for (;;) {
+        int rc = coroutine_wait_fd(fd, UV_READABLE, deadline);
+        if (rc != 1)
+            return CLOSE_TIMEOUT;
+        ssize_t len = recv(fd, data, sizeof data, MSG_DONTWAIT);
+        if (len == 0)
+            return was_alive(fd) ? CLOSE_CLEAN : CLOSE_PEER_GONE;
+        if (len < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (len < 0)
+            return errno == ECONNRESET ? CLOSE_RESET : CLOSE_PEER_GONE;
+        if (!is_tls_alert(tls, data, len))
+            return CLOSE_UNEXPECTED_DATA;
+    }
+}
+
+/* What the server did before we say good-bye: CLOSE_CLEAN stands for "nothing, it is there". */
+static enum close_outcome look_before_quit(int fd, bool tls) {
+    unsigned char data[1];
+    ssize_t len = recv(fd, data, sizeof data, MSG_PEEK | MSG_DONTWAIT);
+    if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR))
+        return CLOSE_PEER_GONE;
+    return len > 0 && !tls ? CLOSE_UNEXPECTED_DATA : CLOSE_CLEAN;
+}
+
+enum close_outcome client_quit(struct client *client) {
+    coroutine_set_local(client);
+    if (!client_connected(client)) {
+        mysql_done(client);
+        return CLOSE_PEER_GONE;
+    }
+    bool tls = mysql_get_ssl_cipher(&client->mysql) != NULL;
+    phase_begin(client, PHASE_QUIT);
+    /* mysql_close() closes without waiting; a second descriptor keeps the socket, and what comes on it, for us. */
+    int fd = fcntl(mysql_get_socket(&client->mysql), F_DUPFD_CLOEXEC, 0);
+    enum close_outcome before = fd >= 0 ? look_before_quit(fd, tls) : CLOSE_TIMEOUT;
+    mysql_done(client);
+    if (fd < 0)
+        return CLOSE_TIMEOUT;
+    enum close_outcome outcome = watch_close(fd, tls, client->deadline.give_up);
+    close(fd);
+    if (before != CLOSE_CLEAN && outcome != CLOSE_TIMEOUT)
+        outcome = before;
+    if (outcome != CLOSE_TIMEOUT)
+        phase_end(client);
+    return outcome;
+}
+
+void client_drop(struct client *client) {
+    client->gave_up = true; /* no waits any more */
+    if (coroutine_self())
+        coroutine_set_local(client);
+    mysql_done(client);
+}
+
+bool client_connected(const struct client *client) {
+    return client->initialised && client->mysql.net.pvio != NULL;
+}
+
+bool client_self_aborted(const struct client *client) {
+    return client->self_aborted;
+}
+
+int64_t client_phase_ns(const struct client *client, enum phase phase) {
+    return client->phase_ns[phase];
+}
+
+uint64_t client_connection_id(const struct client *client) {
+    return client->connection_id;
+}
+
+const char *client_server_version(const struct client *client) {
+    const char *version = client->initialised ? client->mysql.server_version : NULL;
+    return version ? version : "";
+}

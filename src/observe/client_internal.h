@@ -1,0 +1,55 @@
+/*
+ * What the files of the client share: client.c (the operations), client_wire.c (what libmariadb tells us while it
+ * works), client_failure.c (what went wrong). Nobody else includes it.
+ */
+#ifndef OBSERVE_CLIENT_INTERNAL_H
+#define OBSERVE_CLIENT_INTERNAL_H
+
+#include "observe/client.h"
+
+#include <mysql.h>
+
+/* Enough of the greeting for its capability flags: header, version text, connection id, first part of the nonce, flags.
+ */
+#define GREETING_BYTES 160
+
+enum stream_end { STREAM_OPEN, STREAM_CLOSED, STREAM_RESET };
+
+struct client {
+    MYSQL mysql; /* first, so that the library's call-backs lead to us */
+    bool initialised;
+    const struct target_config *config;
+    struct client_deadline deadline;
+
+    enum phase phase;
+    struct mono phase_start;
+    int64_t phase_ns[PHASE_COUNT];
+
+    struct mono connect_limit; /* for one of several addresses */
+    int connect_error;         /* errno of the TCP connect; 0 none */
+    bool late;                 /* on_late() was called */
+    bool gave_up;
+    bool cancelled;
+    bool self_aborted;
+    enum stream_end stream_end;
+
+    unsigned char greeting[GREETING_BYTES];
+    size_t greeting_len;
+    bool greeting_seen, written, server_has_tls;
+    uint64_t connection_id;
+};
+
+/* client.c: the phase that was under way has ended, `next` begins. */
+void client_enter_phase(struct client *client, enum phase next);
+
+/* client_wire.c: register the call-backs; 0 or -ENOSYS. Then the options that lead libmariadb's waits to the loop. */
+int client_wire_init(void);
+void client_wire_end(void);
+void client_wire_attach(struct client *client);
+
+/* client_failure.c: fill *failure from the state after a call that failed. */
+void client_failure_fill(const struct client *client, struct failure *failure);
+/* A timeout in `phase`, before the operation has failed. */
+void client_failure_late(const struct client *client, struct failure *failure);
+
+#endif

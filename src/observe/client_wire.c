@@ -1,0 +1,177 @@
+/*
+ * What libmariadb tells us while it works: where it waits (MARIADB_OPT_IO_WAIT, which we turn into a wait of the
+ * coroutine) and what it reads and writes (ma_pvio_register_callback, decrypted under TLS), which gives the phases.
+ *
+ * Facts this rests on, with their proof in `../shared/facts/server-behaviour.md`: the library makes the socket blocking
+ * again after the TCP connect, so it is made non-blocking at the first read, before the TLS handshake; the hook's own
+ * timeout is in other units under TLS and is ignored; OpenSSL's error queue belongs to the thread and must be empty
+ * when the library goes on.
+ */
+#include "observe/client_internal.h"
+
+#include "base/coroutine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define CLIENT_CAPABILITY_SSL 0x0800
+#define SSL_REQUEST_BYTES 32 /* a login packet that ends after its fixed part asks for TLS */
+#define PACKET_HEADER 4
+
+/* In the library's ABI (version node libmariadb_3) but in none of its installed headers: the hook of its own trace
+ * plugins. */
+typedef void wire_callback(int mode, MYSQL *mysql, const unsigned char *data, size_t len);
+extern int ma_pvio_register_callback(my_bool add, wire_callback *callback) __attribute__((weak));
+
+/* The TCP connect has ended. The library would lose its error number, so we take it: errno is set for the library. */
+static bool connect_succeeded(struct client *client, int fd) {
+    socklen_t len = sizeof client->connect_error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &client->connect_error, &len) < 0)
+        client->connect_error = errno;
+    if (client->connect_error == 0)
+        client_enter_phase(client, PHASE_GREETING);
+    errno = client->connect_error;
+    return client->connect_error == 0;
+}
+
+/* The library's IO_WAIT hook: 1 ready, 0 given up. */
+static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
+    struct client *client = coroutine_local();
+    int rc = -ECANCELED;
+    (void)timeout;
+    if (client && client->phase == PHASE_CONNECT && is_read)
+        client_enter_phase(client, PHASE_GREETING); /* connected without having to wait for it */
+    while (client && !client->gave_up) {
+        struct mono until = client->late ? client->deadline.give_up : client->deadline.report;
+        bool connecting = client->phase == PHASE_CONNECT;
+        if (connecting)
+            until = mono_earlier(until, client->connect_limit);
+        rc = coroutine_wait_fd(fd, is_read ? UV_READABLE : UV_WRITABLE, until);
+        if (rc != 0 || (connecting && !mono_before(mono_now(), client->connect_limit)))
+            break;
+        if (client->late || !mono_before(client->deadline.report, client->deadline.give_up))
+            break;
+        client->late = true;
+        if (client->deadline.on_late) {
+            struct failure failure;
+            client_failure_late(client, &failure);
+            client->deadline.on_late(client->deadline.arg, &failure);
+        }
+    }
+    if (rc == 1 && client->phase == PHASE_CONNECT && !connect_succeeded(client, fd))
+        return 0;
+    if (rc != 1 && client) {
+        client->gave_up = true;
+        client->cancelled = rc == -ECANCELED;
+        if (client->phase != PHASE_CONNECT)
+            client->self_aborted = true;
+    }
+    ERR_clear_error();
+    errno = rc == 1 ? 0 : ETIMEDOUT;
+    return rc == 1;
+}
+
+/* Collect the greeting's beginning until its capability flags are there (protocol version 10: 1 byte, version text,
+ * NUL, 4 bytes connection id, 8 bytes nonce, 1 byte filler, 2 bytes lower flags). */
+static void greeting_feed(struct client *client, const unsigned char *data, size_t len) {
+    if (client->greeting_len < GREETING_BYTES) {
+        size_t room = GREETING_BYTES - client->greeting_len;
+        memcpy(client->greeting + client->greeting_len, data, len < room ? len : room);
+        client->greeting_len += len < room ? len : room;
+    }
+    const unsigned char *g = client->greeting;
+    if (client->greeting_len < PACKET_HEADER + 2 || g[PACKET_HEADER] != 10)
+        return;
+    size_t version = PACKET_HEADER + 1;
+    const unsigned char *nul = memchr(g + version, 0, client->greeting_len - version);
+    if (!nul)
+        return;
+    size_t id = (size_t)(nul - g) + 1;
+    size_t flags = id + 4 + 8 + 1;
+    if (client->greeting_len < flags + 2)
+        return;
+    client->greeting_seen = true;
+    client->connection_id =
+        (uint64_t)g[id] | (uint64_t)g[id + 1] << 8 | (uint64_t)g[id + 2] << 16 | (uint64_t)g[id + 3] << 24;
+    client->server_has_tls = (g[flags] | g[flags + 1] << 8) & CLIENT_CAPABILITY_SSL;
+    if (!client->server_has_tls && client->config->tls.mode >= TLS_REQUIRED) {
+        /* Without this the library would log in in clear: it refuses only for connections that verify. */
+        my_bool yes = 1;
+        mysql_optionsv(&client->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
+    }
+}
+
+/* The library checks the certificate against the host that it connected to, which is an address: give it the name. */
+static void check_against_name(struct client *client) {
+    char *name = client->config->address.host ? strdup(client->config->address.host) : NULL;
+    if (!name)
+        return; /* it then checks against the address and fails, which is the safe side */
+    free(client->mysql.host);
+    client->mysql.host = name;
+}
+
+static void wire_read(struct client *client, const unsigned char *data, size_t len) {
+    if ((ssize_t)len == 0)
+        client->stream_end = STREAM_CLOSED;
+    if ((ssize_t)len < 0 && errno == ECONNRESET)
+        client->stream_end = STREAM_RESET;
+    if ((ssize_t)len <= 0)
+        return;
+    if (client->phase == PHASE_CONNECT)
+        client_enter_phase(client, PHASE_GREETING); /* it came so fast that nobody had to wait for anything */
+    if (client->phase == PHASE_GREETING && client->greeting_len == 0) {
+        int fd = mysql_get_socket(&client->mysql);
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    }
+    if (client->phase == PHASE_GREETING && !client->greeting_seen)
+        greeting_feed(client, data, len);
+}
+
+static void wire_written(struct client *client, const unsigned char *data, size_t len) {
+    if (client->phase == PHASE_GREETING) {
+        bool asks_for_tls = len == PACKET_HEADER + SSL_REQUEST_BYTES && data[0] == SSL_REQUEST_BYTES;
+        client_enter_phase(client, asks_for_tls ? PHASE_TLS : PHASE_AUTH);
+        if (asks_for_tls)
+            check_against_name(client);
+    } else if (client->phase == PHASE_TLS) {
+        client_enter_phase(client, PHASE_AUTH);
+    }
+}
+
+static void wire_seen(int mode, MYSQL *mysql, const unsigned char *data, size_t len) {
+    int saved = errno;
+    struct client *client = coroutine_local();
+    if (client && &client->mysql == mysql) {
+        if (mode == 0)
+            wire_read(client, data, len);
+        else if ((ssize_t)len > 0)
+            wire_written(client, data, len);
+    }
+    errno = saved;
+}
+
+int client_wire_init(void) {
+    if (!ma_pvio_register_callback)
+        return -ENOSYS;
+    return ma_pvio_register_callback(1, wire_seen) == 0 ? 0 : -ENOMEM;
+}
+
+void client_wire_end(void) {
+    ma_pvio_register_callback(0, wire_seen);
+}
+
+void client_wire_attach(struct client *client) {
+    /* Far beyond any deadline of ours, and not 0: with 0 the library would block. */
+    unsigned hour = 3600;
+    unsigned long buffer_bytes =
+        4096; /* per kept connection; the largest packet that we send is a statement of half of that */
+    mysql_optionsv(&client->mysql, MYSQL_OPT_NET_BUFFER_LENGTH, &buffer_bytes);
+    mysql_optionsv(&client->mysql, MARIADB_OPT_IO_WAIT, wire_wait);
+    mysql_optionsv(&client->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &hour);
+    mysql_optionsv(&client->mysql, MYSQL_OPT_READ_TIMEOUT, &hour);
+    mysql_optionsv(&client->mysql, MYSQL_OPT_WRITE_TIMEOUT, &hour);
+}

@@ -1,0 +1,42 @@
+/*
+ * The names of the tables in phase.h.
+ */
+#include "observe/phase.h"
+
+#include <stddef.h>
+
+const char *phase_name(enum phase phase) {
+    static const char *const names[] = {
+#define PHASE_LABEL(id, label, meaning) [PHASE_##id] = (label),
+        PHASES(PHASE_LABEL)
+#undef PHASE_LABEL
+    };
+    return names[phase];
+}
+
+const char *failure_name(enum failure_class failure) {
+    static const char *const names[] = {[FAILURE_NONE] = "",
+#define FAILURE_LABEL(id, label, meaning) [FAILURE_##id] = (label),
+                                        FAILURES(FAILURE_LABEL)
+#undef FAILURE_LABEL
+    };
+    return names[failure];
+}
+
+const char *failure_meaning(enum failure_class failure) {
+    static const char *const meanings[] = {[FAILURE_NONE] = "",
+#define FAILURE_MEANING(id, label, meaning) [FAILURE_##id] = (meaning),
+                                           FAILURES(FAILURE_MEANING)
+#undef FAILURE_MEANING
+    };
+    return meanings[failure];
+}
+
+const char *close_outcome_name(enum close_outcome outcome) {
+    static const char *const names[] = {
+#define CLOSE_LABEL(id, label, meaning) [CLOSE_##id] = (label),
+        CLOSES(CLOSE_LABEL)
+#undef CLOSE_LABEL
+    };
+    return names[outcome];
+}

@@ -1,0 +1,98 @@
+/*
+ * The phases of a conversation with a server, and the ways in which one can fail: two tables that drive the structs,
+ * the labels, the JSON and the log text.
+ */
+#ifndef OBSERVE_PHASE_H
+#define OBSERVE_PHASE_H
+
+#include <stdint.h>
+
+/*        enum suffix, label,      what it lasts from … to */
+#define PHASES(X)                                                                                                      \
+    X(RESOLVE, "resolve", "name to addresses")                                                                         \
+    X(CONNECT, "connect", "SYN to an established TCP connection, or connect() of a socket")                            \
+    X(GREETING, "greeting", "established to the server's greeting packet")                                             \
+    X(TLS, "tls", "SSLRequest to the end of the TLS handshake")                                                        \
+    X(AUTH, "auth", "first authentication packet to the server's OK")                                                  \
+    X(PING, "ping", "COM_PING to its OK: one round trip through everything in between")                                \
+    X(QUERY, "query", "the query's first byte out to its last row in")                                                 \
+    X(QUIT, "quit", "COM_QUIT to the server's end of the connection")
+
+enum phase {
+#define PHASE_ENUM(id, label, meaning) PHASE_##id,
+    PHASES(PHASE_ENUM)
+#undef PHASE_ENUM
+        PHASE_COUNT
+};
+
+/* "resolve", … */
+const char *phase_name(enum phase phase);
+
+/*        enum suffix, label,        what it means */
+#define FAILURES(X)                                                                                                    \
+    X(RESOLVE, "resolve", "the name does not resolve")                                                                 \
+    X(REFUSED, "refused", "nothing listens there (ECONNREFUSED, ENOENT)")                                              \
+    X(UNREACHABLE, "unreachable", "no route to the host or network")                                                   \
+    X(TIMEOUT, "timeout", "no answer within the deadline")                                                             \
+    X(RESET, "reset", "the connection was reset (RST)")                                                                \
+    X(CLOSED, "closed", "the server closed the connection (FIN)")                                                      \
+    X(PROTOCOL, "protocol", "what came is not the MySQL protocol, or is malformed")                                    \
+    X(TOO_MANY_CONNECTIONS, "too_many_connections", "error 1040")                                                      \
+    X(USER_LIMIT, "user_limit", "errors 1203, 1226: a limit of this account")                                          \
+    X(HOST_BLOCKED, "host_blocked", "error 1129: too many connection errors from this host")                           \
+    X(HOST_NOT_ALLOWED, "host_not_allowed", "error 1130")                                                              \
+    X(ACCESS_DENIED, "access_denied", "errors 1045, 1698: wrong user or password")                                     \
+    X(PASSWORD_EXPIRED, "password_expired", "errors 1820, 1862")                                                       \
+    X(ACCOUNT_LOCKED, "account_locked", "errors 3118, 4151")                                                           \
+    X(AUTH_PLUGIN, "auth_plugin", "an authentication plugin that we do not have or do not allow")                      \
+    X(PRIVILEGE, "privilege", "errors 1142, 1227, 1370: the account lacks a privilege")                                \
+    X(TLS_REQUIRED, "tls_required", "the server takes this account only over TLS (error 3159)")                        \
+    X(TLS_UNSUPPORTED, "tls_unsupported", "TLS is required here and the server offers none")                           \
+    X(TLS_HANDSHAKE, "tls_handshake", "the TLS handshake failed")                                                      \
+    X(CERTIFICATE_EXPIRED, "certificate_expired", "the server's certificate is expired or not yet valid")              \
+    X(CERTIFICATE_NAME, "certificate_name", "the server's certificate is for another name")                            \
+    X(CERTIFICATE_UNTRUSTED, "certificate_untrusted", "the server's certificate is not signed by a CA that we trust")  \
+    X(SHUTDOWN, "shutdown", "error 1053, 1927, 3169: the server shuts down or our connection was killed")              \
+    X(IDLE_TIMEOUT, "idle_timeout", "error 4031: the server closed our idle connection")                               \
+    X(SERVER_ERROR, "server_error", "another error from the server; its number is in the log line")                    \
+    X(LOCAL, "local", "this machine refused: descriptors, memory, a file")
+
+enum failure_class {
+    FAILURE_NONE,
+#define FAILURE_ENUM(id, label, meaning) FAILURE_##id,
+    FAILURES(FAILURE_ENUM)
+#undef FAILURE_ENUM
+        FAILURE_COUNT
+};
+
+/* "refused", …; "" for FAILURE_NONE. */
+const char *failure_name(enum failure_class failure);
+/* The table's third column. */
+const char *failure_meaning(enum failure_class failure);
+
+/* What went wrong, where. `text` never holds a secret; it can hold bytes that a server chose. */
+struct failure {
+    enum failure_class failure; /* FAILURE_NONE: nothing */
+    enum phase phase;
+    unsigned code; /* the server's or the client library's error number, 0 where there is none */
+    char text[200];
+};
+
+/*        enum suffix, label,            what came after COM_QUIT */
+#define CLOSES(X)                                                                                                      \
+    X(CLEAN, "clean", "the server's FIN and nothing else")                                                             \
+    X(RESET, "reset", "an RST")                                                                                        \
+    X(UNEXPECTED_DATA, "unexpected_data", "bytes that nobody asked for")                                               \
+    X(TIMEOUT, "timeout", "nothing within the deadline")                                                               \
+    X(PEER_GONE, "peer_gone", "the server was gone before COM_QUIT")
+
+enum close_outcome {
+#define CLOSE_ENUM(id, label, meaning) CLOSE_##id,
+    CLOSES(CLOSE_ENUM)
+#undef CLOSE_ENUM
+        CLOSE_COUNT
+};
+
+const char *close_outcome_name(enum close_outcome outcome);
+
+#endif

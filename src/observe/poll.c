@@ -1,0 +1,222 @@
+/*
+ * Polling; see poll.h.
+ *
+ * The first poll on a connection asks SHOW GLOBAL VARIABLES which settings this server has; the later ones read just
+ * those by SELECT @@GLOBAL.…, which costs the server half as much (`../shared/facts/performance-floors.md`).
+ */
+#include "observe/poll.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SQL_MAX 16384
+#define SESSION_WAIT_TIMEOUT_S 28800 /* well above any poll interval: the server must not close our kept connection */
+#define RESTART_SLACK_NS (3 * NS_PER_S) /* Uptime counts whole seconds, and travels */
+
+struct poll_run {
+    struct target *target;
+    bool told; /* the result of this poll is already in the facts: it was late */
+    double value[VARIABLE_MAX];
+    int column[VARIABLE_MAX]; /* of the SELECT: row of variable_table */
+    unsigned columns;
+};
+
+static void clear_values(struct poll_facts *facts) {
+    for (size_t i = 0; i < VARIABLE_MAX; i++)
+        facts->value[i] = NAN;
+}
+
+static void tell_failure(struct poll_run *run, const struct failure *failure) {
+    struct poll_facts *facts = &run->target->poll;
+    if (run->told)
+        return;
+    run->told = true;
+    facts->health = TARGET_DOWN;
+    facts->down = *failure;
+    facts->failures++;
+    facts->failures_by[failure->phase][failure->failure]++;
+    facts->connection_id = 0;
+    clear_values(facts); /* rather nothing than yesterday's values */
+}
+
+static void on_late(void *arg, const struct failure *failure) {
+    tell_failure(arg, failure);
+}
+
+/* --- the queries -----------------------------------------------------------------------------------------------------
+ */
+
+static void show_row(struct poll_run *run, enum variable_source source, const struct span *fields, unsigned count) {
+    if (count < 2 || !fields[1].ptr)
+        return;
+    int row = variable_find(source, fields[0]);
+    if (row >= 0 && variable_parse(fields[1], &run->value[row]) < 0)
+        run->value[row] = NAN;
+}
+
+static void status_row(void *arg, const struct span *fields, unsigned count) {
+    show_row(arg, VARIABLE_STATUS, fields, count);
+}
+
+static void setting_row(void *arg, const struct span *fields, unsigned count) {
+    struct poll_run *run = arg;
+    struct poll_facts *facts = &run->target->poll;
+    if (count >= 2 && fields[1].ptr && span_is(fields[0], "version_comment"))
+        snprintf(facts->version_comment, sizeof facts->version_comment, "%.*s", (int)fields[1].len, fields[1].ptr);
+    show_row(run, VARIABLE_SETTING, fields, count);
+}
+
+static void select_row(void *arg, const struct span *fields, unsigned count) {
+    struct poll_run *run = arg;
+    for (unsigned i = 0; i < count && i < run->columns; i++)
+        if (!fields[i].ptr || variable_parse(fields[i], &run->value[run->column[i]]) < 0)
+            run->value[run->column[i]] = NAN;
+}
+
+static void add_show(struct strbuf *sql, enum variable_source source, const char *more) {
+    strbuf_addf(sql, "SHOW GLOBAL %s WHERE Variable_name IN (%s", source == VARIABLE_STATUS ? "STATUS" : "VARIABLES",
+                more);
+    const char *between = *more ? "," : "";
+    for (size_t i = 0; i < variable_count; i++)
+        if (variable_table[i].source == source) {
+            strbuf_addf(sql, "%s'%s'", between, variable_table[i].name);
+            between = ",";
+        }
+    strbuf_addch(sql, ')');
+}
+
+/* The settings that the last poll knew; false where it knew none. */
+static bool add_select(struct poll_run *run, struct strbuf *sql) {
+    const struct poll_facts *facts = &run->target->poll;
+    strbuf_addstr(sql, "SELECT ");
+    run->columns = 0;
+    for (size_t i = 0; i < variable_count; i++)
+        if (variable_table[i].source == VARIABLE_SETTING && !isnan(facts->value[i])) {
+            strbuf_addf(sql, "%s@@GLOBAL.%s", run->columns ? "," : "", variable_table[i].name);
+            run->column[run->columns++] = (int)i;
+        }
+    return run->columns > 0;
+}
+
+static int query_settings(struct poll_run *run, struct client *client, bool fresh, struct failure *failure) {
+    struct strbuf sql;
+    strbuf_init(&sql, SQL_MAX);
+    client_row_fn *on_row = select_row;
+    if (fresh || !add_select(run, &sql)) {
+        strbuf_reset(&sql);
+        add_show(&sql, VARIABLE_SETTING, "'version_comment'");
+        on_row = setting_row;
+    }
+    int rc = client_query(client, strbuf_text(&sql), on_row, run, failure);
+    strbuf_release(&sql);
+    return rc;
+}
+
+static int query_all(struct poll_run *run, struct client *client, bool fresh, struct failure *failure) {
+    struct strbuf sql;
+    strbuf_init(&sql, SQL_MAX);
+    add_show(&sql, VARIABLE_STATUS, "");
+    int rc = client_query(client, strbuf_text(&sql), status_row, run, failure);
+    strbuf_release(&sql);
+    return rc == 0 ? query_settings(run, client, fresh, failure) : rc;
+}
+
+/* --- one poll --------------------------------------------------------------------------------------------------------
+ */
+
+static int open_kept(struct poll_run *run, struct client **kept, const struct client_deadline *deadline,
+                     struct failure *failure) {
+    struct target *target = run->target;
+    char sql[64];
+    snprintf(sql, sizeof sql, "SET SESSION wait_timeout=%d", SESSION_WAIT_TIMEOUT_S);
+    struct client *client = client_new(target->config);
+    if (!client) {
+        *failure = (struct failure){FAILURE_LOCAL, PHASE_CONNECT, 0, "out of memory"};
+        return -1;
+    }
+    client_set_deadline(client, deadline);
+    target->poll.connects++;
+    int rc = client_connect(client, failure);
+    if (rc == 0)
+        rc = client_query(client, sql, NULL, NULL, failure);
+    if (rc == 0) {
+        *kept = client;
+        return 0;
+    }
+    target->self_aborts[SELF_POLL] += client_self_aborted(client);
+    client_free(client);
+    return rc;
+}
+
+static void note_start(struct target *target, bool fresh, double uptime_s) {
+    struct poll_facts *facts = &target->poll;
+    if (isnan(uptime_s))
+        return;
+    int64_t uptime_ns = (int64_t)uptime_s * NS_PER_S;
+    int64_t start = mono_now().ns - uptime_ns;
+    /* A kept connection cannot outlive a restart, so a clock that was set on the server's side is not taken for one. */
+    bool moved = start > facts->start_mono_ns + RESTART_SLACK_NS;
+    if (facts->start_wall_ns == 0 || (fresh && moved)) {
+        facts->restarts += facts->start_wall_ns != 0;
+        facts->start_mono_ns = start;
+        facts->start_wall_ns = wall_now_ns() - uptime_ns;
+    }
+}
+
+static void tell_success(struct poll_run *run, const struct client *client, bool fresh, int64_t duration_ns) {
+    struct poll_facts *facts = &run->target->poll;
+    if (run->told)
+        return;
+    facts->health = TARGET_UP;
+    memcpy(facts->value, run->value, sizeof facts->value);
+    facts->connection_id = client_connection_id(client);
+    snprintf(facts->version, sizeof facts->version, "%s", client_server_version(client));
+    facts->last_success_wall_ns = wall_now_ns();
+    facts->last_duration_ns = duration_ns;
+    int uptime = variable_find(VARIABLE_STATUS, span_of("Uptime"));
+    if (uptime >= 0)
+        note_start(run->target, fresh, facts->value[uptime]);
+}
+
+static void drop_kept(struct target *target, struct client **kept) {
+    target->self_aborts[SELF_POLL] += client_self_aborted(*kept);
+    client_free(*kept);
+    *kept = NULL;
+}
+
+/* The connection was dead when we came to use it, and there is time: the same poll may go on over a new one. */
+static bool worth_another(const struct poll_run *run, const struct failure *failure) {
+    return !run->told && failure->failure != FAILURE_TIMEOUT && failure->failure != FAILURE_LOCAL;
+}
+
+void poll_run(struct target *target, struct client **kept) {
+    struct poll_run run = {.target = target};
+    struct failure failure;
+    struct mono start = mono_now();
+    struct mono report = mono_add(start, target->config->poll.timeout_ns);
+    struct client_deadline deadline = {report, mono_add(report, target->config->probe_grace_ns), on_late, &run};
+    bool fresh = *kept == NULL;
+    for (size_t i = 0; i < VARIABLE_MAX; i++)
+        run.value[i] = NAN;
+
+    target->poll.polls++;
+    if (*kept)
+        client_set_deadline(*kept, &deadline);
+    int rc = fresh ? open_kept(&run, kept, &deadline, &failure) : query_all(&run, *kept, false, &failure);
+    if (rc < 0 && *kept && !client_connected(*kept)) {
+        target->poll.losses++;
+        drop_kept(target, kept);
+        fresh = worth_another(&run, &failure);
+        if (fresh)
+            rc = open_kept(&run, kept, &deadline, &failure);
+    }
+    if (rc == 0 && fresh)
+        rc = query_all(&run, *kept, true, &failure);
+    if (rc == 0)
+        tell_success(&run, *kept, fresh, mono_between(start, mono_now()));
+    else
+        tell_failure(&run, &failure);
+    if (*kept && !client_connected(*kept))
+        drop_kept(target, kept);
+}

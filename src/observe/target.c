@@ -1,0 +1,361 @@
+/*
+ * One watched server: when it is polled and probed, and how that is begun and ended; see target.h and target_run.h.
+ */
+#include "observe/target_run.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "observe/client.h"
+#include "observe/log_parser.h"
+#include "observe/poll.h"
+#include "observe/probe.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define LABELS_MAX (256 * 1024)
+#define RETRY_FIRST_NS                                                                                                 \
+    NS_PER_S /* a lost server is looked for again soon, then at doubling pauses up to the poll interval */
+#define RETRY_DOUBLINGS_MAX 16
+
+struct target_schedule {
+    struct target *target;
+    uv_loop_t *loop;
+    struct coroutines *coroutines;
+    const struct observer *observer;
+
+    uv_timer_t poll_timer, probe_timer;
+    unsigned open_timers;
+    struct mono poll_due, probe_due;
+    struct mono poll_grid, probe_grid; /* an instant at which one is due; the others follow at whole intervals */
+    struct coroutine *poll, *probe;    /* those that run */
+    bool polling, probing;
+    struct client *kept;
+    unsigned failures_in_row;
+    enum target_health poll_said, probe_said; /* what the log was last told */
+
+    bool stopping;
+    void (*stopped)(void *arg, struct target *target);
+    void *stopped_arg;
+};
+
+const char *self_operation_name(enum self_operation operation) {
+    static const char *const names[] = {[SELF_POLL] = "poll", [SELF_PROBE] = "probe"};
+    return names[operation];
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------
+ */
+
+static void make_labels(struct target *target) {
+    struct strbuf *sb = &target->labels;
+    const struct target_config *config = target->config;
+    strbuf_init(sb, LABELS_MAX);
+    strbuf_addstr(sb, "target=\"");
+    text_add_label_value(sb, span_of(config->name));
+    strbuf_addch(sb, '"');
+    for (size_t i = 0; i < config->label_count; i++) {
+        strbuf_addf(sb, ",%s=\"", config->labels[i].name);
+        text_add_label_value(sb, span_of(config->labels[i].value));
+        strbuf_addch(sb, '"');
+    }
+}
+
+struct target *target_new(uv_loop_t *loop, struct coroutines *coroutines, const struct observer *observer,
+                          struct target_config *config) {
+    struct target *target = calloc(1, sizeof *target);
+    struct target_schedule *schedule = calloc(1, sizeof *schedule);
+    if (!target || !schedule) {
+        free(target);
+        free(schedule);
+        return NULL;
+    }
+    *schedule =
+        (struct target_schedule){.target = target, .loop = loop, .coroutines = coroutines, .observer = observer};
+    target->config = config;
+    make_labels(target);
+    if (strbuf_failed(&target->labels)) {
+        strbuf_release(&target->labels);
+        free(target);
+        free(schedule);
+        return NULL;
+    }
+    target->refs = 1;
+    target->schedule = schedule;
+    for (size_t i = 0; i < VARIABLE_MAX; i++)
+        target->poll.value[i] = NAN;
+    for (int i = 0; i < PHASE_COUNT; i++)
+        target->probe.last_phase_ns[i] = -1;
+    return target;
+}
+
+struct target *target_ref(struct target *target) {
+    target->refs++;
+    return target;
+}
+
+void target_unref(struct target *target) {
+    if (!target || --target->refs > 0)
+        return;
+    if (target->schedule->observer->target_removed)
+        target->schedule->observer->target_removed(target->schedule->observer->arg, target);
+    if (target->config)
+        target_config_free(target->config);
+    strbuf_release(&target->labels);
+    free(target->schedule);
+    free(target);
+}
+
+/* --- what the log is told --------------------------------------------------------------------------------------------
+ */
+
+/* A failure each time (the log suppresses repeats), the recovery once. */
+static void say(const struct target *target, const char *operation, enum target_health health,
+                const struct failure *failure, enum target_health *said) {
+    if (health == TARGET_DOWN)
+        log_warn("target is down", LF_STR("target", target->config->name),
+                 LF_STR("address", target->config->address_text), LF_STR("operation", operation),
+                 LF_STR("phase", phase_name(failure->phase)), LF_STR("reason", failure_name(failure->failure)),
+                 LF_NUM("code", failure->code), LF_STR("error", failure->text));
+    else if (health == TARGET_UP && *said != TARGET_UP)
+        log_info("target is up", LF_STR("target", target->config->name), LF_STR("operation", operation));
+    *said = health;
+}
+
+static void say_self_aborts(const struct target *target, enum self_operation operation, uint64_t before) {
+    if (target->self_aborts[operation] > before)
+        log_warn("the server will count an aborted connection of ours", LF_STR("target", target->config->name),
+                 LF_STR("operation", self_operation_name(operation)));
+}
+
+/* --- when ------------------------------------------------------------------------------------------------------------
+ */
+
+static void poll_timer_fired(uv_timer_t *timer);
+static void probe_timer_fired(uv_timer_t *timer);
+
+static void timer_at(uv_timer_t *timer, uv_timer_cb fired, struct mono due) {
+    int64_t left = mono_between(mono_now(), due);
+    uv_update_time(timer->loop);
+    uv_timer_start(timer, fired, left > 0 ? (uint64_t)((left + NS_PER_MS - 1) / NS_PER_MS) : 0, 0);
+}
+
+/* The first instant of the grid that lies in the future. */
+static struct mono next_on_grid(struct mono grid, int64_t interval_ns) {
+    int64_t since = mono_between(grid, mono_now());
+    return since < 0 ? grid : mono_add(grid, (since / interval_ns + 1) * interval_ns);
+}
+
+/* Between half of `ns` and `ns`, so that many exporters (or targets) do not come back in step. */
+static int64_t jittered(int64_t ns) {
+    uint32_t random = 0;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+        random = (uint32_t)mono_now().ns;
+    return ns / 2 + (int64_t)((double)(ns / 2) * ((double)random / (double)UINT32_MAX));
+}
+
+static void schedule_poll(struct target *target) {
+    struct target_schedule *s = target->schedule;
+    int64_t interval = target->config->poll.interval_ns;
+    s->poll_due = next_on_grid(s->poll_grid, interval);
+    /* A server that refuses our login counts each try as an abort: no hurry there. */
+    if (target->poll.health == TARGET_DOWN && !client_failure_counts(target->poll.down.failure)) {
+        unsigned doublings = s->failures_in_row < RETRY_DOUBLINGS_MAX ? s->failures_in_row : RETRY_DOUBLINGS_MAX;
+        int64_t pause = RETRY_FIRST_NS << doublings;
+        s->poll_due = mono_earlier(s->poll_due, mono_add(mono_now(), jittered(pause < interval ? pause : interval)));
+        s->failures_in_row++;
+    }
+    if (target->poll.health == TARGET_UP)
+        s->failures_in_row = 0;
+    timer_at(&s->poll_timer, poll_timer_fired, s->poll_due);
+}
+
+static void schedule_probe(struct target *target) {
+    struct target_schedule *s = target->schedule;
+    s->probe_due = next_on_grid(s->probe_grid, target->config->probe.interval_ns);
+    timer_at(&s->probe_timer, probe_timer_fired, s->probe_due);
+}
+
+/* --- what ------------------------------------------------------------------------------------------------------------
+ */
+
+static void end_if_stopped(struct target *target);
+
+static void quit_kept(struct target_schedule *s) {
+    struct mono until = mono_add(mono_now(), s->target->config->poll.timeout_ns);
+    client_set_deadline(s->kept, &(struct client_deadline){until, until, NULL, NULL});
+    client_quit(s->kept);
+    client_free(s->kept);
+    s->kept = NULL;
+}
+
+/* The first probe need not wait for its turn: people look at a daemon that they have just started. It comes after the
+ * first poll, not beside it, so that the kept connection's memory is not scattered between the probe's. */
+static void probe_soon(struct target *target) {
+    struct target_schedule *s = target->schedule;
+    s->probe_due = mono_now();
+    timer_at(&s->probe_timer, probe_timer_fired, s->probe_due);
+}
+
+static void poll_body(void *arg) {
+    struct target *target = arg;
+    struct target_schedule *s = target->schedule;
+    uint64_t before = target->self_aborts[SELF_POLL];
+    if (!s->stopping) {
+        poll_run(target, &s->kept);
+        if (!s->stopping) /* a poll that was cut short by our own end says nothing of the server */
+            say(target, "poll", target->poll.health, &target->poll.down, &s->poll_said);
+        say_self_aborts(target, SELF_POLL, before);
+    }
+    if (s->stopping && s->kept)
+        quit_kept(s);
+    s->polling = false;
+    if (!s->stopping) {
+        schedule_poll(target);
+        if (target->poll.polls == 1 && target->probe.probes == 0)
+            probe_soon(target);
+    }
+    end_if_stopped(target);
+}
+
+static void probe_body(void *arg) {
+    struct target *target = arg;
+    struct target_schedule *s = target->schedule;
+    uint64_t before = target->self_aborts[SELF_PROBE];
+    probe_run(target);
+    if (!s->stopping)
+        say(target, "probe", target->probe.health, &target->probe.down, &s->probe_said);
+    say_self_aborts(target, SELF_PROBE, before);
+    s->probing = false;
+    end_if_stopped(target);
+}
+
+static void begin(struct target *target, coroutine_fn *body, bool *flag, struct coroutine **handle) {
+    *flag = true;
+    if (coroutine_start(target->schedule->coroutines, body, target, handle) < 0) {
+        *flag = false;
+        log_error("no memory for a coroutine", LF_STR("target", target->config->name));
+    }
+}
+
+static void poll_timer_fired(uv_timer_t *timer) {
+    struct target *target = timer->data;
+    struct target_schedule *s = target->schedule;
+    if (mono_before(mono_now(), s->poll_due)) {
+        timer_at(timer, poll_timer_fired, s->poll_due);
+        return;
+    }
+    begin(target, poll_body, &s->polling, &s->poll); /* schedules the next one when it has ended */
+    if (!s->polling && !uv_is_active((uv_handle_t *)timer))
+        schedule_poll(target);
+}
+
+static void probe_timer_fired(uv_timer_t *timer) {
+    struct target *target = timer->data;
+    struct target_schedule *s = target->schedule;
+    if (mono_before(mono_now(), s->probe_due)) {
+        timer_at(timer, probe_timer_fired, s->probe_due);
+        return;
+    }
+    histogram_add(&target->probe.lateness, mono_between(s->probe_due, mono_now()));
+    schedule_probe(target);
+    if (s->probing)
+        target->probe.skipped++;
+    else
+        begin(target, probe_body, &s->probing, &s->probe);
+}
+
+/* --- the error log ---------------------------------------------------------------------------------------------------
+ */
+
+static void on_log_line(void *arg, struct span line) {
+    struct target *target = arg;
+    const struct observer *observer = target->schedule->observer;
+    struct log_event event;
+    log_parse(line, &event);
+    if (event.kind == LOG_EVENT_NONE)
+        return;
+    target->log_events[event.kind] += !event.suspect; /* what a forged line claims has not happened */
+    if (observer->log_event)
+        observer->log_event(observer->arg, target, &event);
+}
+
+static void on_log_state(void *arg) {
+    struct target *target = arg;
+    const struct log_follower_state *state = log_follower_state(target->error_log);
+    if (state->readable)
+        log_info("error log is readable", LF_STR("target", target->config->name),
+                 LF_STR("file", target->config->error_log.file), LF_NUM("rotations", state->rotations));
+    else
+        log_warn("error log cannot be read", LF_STR("target", target->config->name),
+                 LF_STR("file", target->config->error_log.file), LF_STR("error", strerror(-state->error)));
+}
+
+/* --- start and stop --------------------------------------------------------------------------------------------------
+ */
+
+/* `place` of `places` equal parts of an interval. */
+static int64_t part_of(int64_t interval_ns, size_t place, size_t places) {
+    return (int64_t)((double)interval_ns * (double)place / (double)places);
+}
+
+void target_run(struct target *target, int64_t first_ns, size_t place, size_t places) {
+    struct target_schedule *s = target->schedule;
+    struct mono now = mono_now();
+    uv_timer_init(s->loop, &s->poll_timer);
+    uv_timer_init(s->loop, &s->probe_timer);
+    s->open_timers = 2;
+    s->poll_timer.data = s->probe_timer.data = target;
+    s->poll_due = mono_add(now, first_ns);
+    s->poll_grid = mono_add(now, part_of(target->config->poll.interval_ns, place, places));
+    s->probe_grid =
+        mono_add(now, part_of(target->config->probe.interval_ns, (2 * place + places) % (2 * places), 2 * places));
+    timer_at(&s->poll_timer, poll_timer_fired, s->poll_due);
+    schedule_probe(target);
+    if (target->config->error_log.file) {
+        target->error_log = log_follower_start(s->loop, &target->config->error_log, on_log_line, on_log_state, target);
+        if (!target->error_log)
+            log_error("no memory to follow the error log", LF_STR("target", target->config->name));
+    }
+    if (s->observer->target_added)
+        s->observer->target_added(s->observer->arg, target);
+}
+
+static void timer_closed(uv_handle_t *handle) {
+    struct target *target = handle->data;
+    struct target_schedule *s = target->schedule;
+    if (--s->open_timers == 0)
+        s->stopped(s->stopped_arg, target);
+}
+
+static void end_if_stopped(struct target *target) {
+    struct target_schedule *s = target->schedule;
+    if (!s->stopping || s->polling || s->probing || uv_is_closing((uv_handle_t *)&s->poll_timer))
+        return;
+    uv_close((uv_handle_t *)&s->poll_timer, timer_closed);
+    uv_close((uv_handle_t *)&s->probe_timer, timer_closed);
+}
+
+void target_stop(struct target *target, void (*stopped)(void *arg, struct target *target), void *arg) {
+    struct target_schedule *s = target->schedule;
+    s->stopping = true;
+    s->stopped = stopped;
+    s->stopped_arg = arg;
+    uv_timer_stop(&s->poll_timer);
+    uv_timer_stop(&s->probe_timer);
+    log_follower_close(target->error_log);
+    target->error_log = NULL;
+    if (!s->polling && s->kept)
+        begin(target, poll_body, &s->polling, &s->poll);
+    end_if_stopped(target);
+}
+
+void target_cancel(struct target *target) {
+    struct target_schedule *s = target->schedule;
+    if (s->poll)
+        coroutine_cancel(s->poll);
+    if (s->probe)
+        coroutine_cancel(s->probe);
+}

@@ -1,0 +1,89 @@
+/*
+ * One watched server: its settings, its schedule and its latest facts. A target polls over one kept connection, probes
+ * over fresh ones and follows the error log; what it learns it keeps here for the readers and hands to the observer.
+ */
+#ifndef OBSERVE_TARGET_H
+#define OBSERVE_TARGET_H
+
+#include "base/clock.h"
+#include "base/coroutine.h"
+#include "base/histogram.h"
+#include "config/config.h"
+#include "observe/log_event.h"
+#include "observe/log_follower.h"
+#include "observe/phase.h"
+#include "observe/variable.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct target;
+struct client;
+
+/* Who is told of facts; given at start. Any function may be NULL. observe knows nothing else of who listens. */
+struct observer {
+    void *arg;
+    void (*target_added)(void *arg, struct target *target);
+    void (*target_removed)(void *arg,
+                           struct target *target); /* last call for this target: drop what was kept in ->listener */
+    void (*log_event)(void *arg, struct target *target, const struct log_event *event);
+};
+
+enum target_health { TARGET_UNTRIED, TARGET_UP, TARGET_DOWN };
+
+/* Which operation of ours aborted a connection because no clean close was possible any more. */
+enum self_operation { SELF_POLL, SELF_PROBE, SELF_OPERATION_COUNT };
+const char *self_operation_name(enum self_operation operation);
+
+struct poll_facts {
+    enum target_health health;
+    struct failure down; /* why, when TARGET_DOWN */
+    uint64_t polls, failures;
+    uint32_t failures_by[PHASE_COUNT][FAILURE_COUNT];
+    uint64_t connects;          /* connections that polling opened */
+    uint64_t losses;            /* kept connections that were found dead */
+    uint64_t restarts;          /* the server's start time moved */
+    double value[VARIABLE_MAX]; /* by row of variable_table; NaN where the server has no such variable */
+    char version[64];           /* "10.11.19-MariaDB-…"; "" unknown */
+    char version_comment[64];
+    uint64_t connection_id;                         /* of the kept connection; 0 none */
+    int64_t last_success_wall_ns, last_duration_ns; /* 0 never */
+    int64_t start_mono_ns;                          /* the same on the monotonic clock, to notice restarts by */
+    int64_t start_wall_ns;                          /* when the server started: poll time - Uptime; 0 unknown */
+};
+
+struct probe_facts {
+    enum target_health health;
+    struct failure down;
+    uint64_t probes, failures;
+    uint32_t failures_by[PHASE_COUNT][FAILURE_COUNT];
+    uint64_t skipped; /* due while the one before was still being ended politely */
+    uint64_t closes[CLOSE_COUNT];
+    struct histogram phase[PHASE_COUNT];
+    struct histogram lateness;          /* start of a probe after the instant it was due */
+    int64_t last_phase_ns[PHASE_COUNT]; /* of the last probe; -1 where the phase did not happen or did not end */
+    int64_t last_success_wall_ns, last_wall_ns;
+    uint64_t connection_id; /* of the last probe's connection; 0 none */
+};
+
+struct target {
+    struct target_config *config; /* owned */
+    unsigned refs;                /* fleet's one, and one for each page that is being written */
+    uint64_t generation;          /* of the configuration that named it last; the fleet's */
+    void *listener;               /* the observer's, who also frees it */
+    struct strbuf labels; /* target="db1",env="prod" escaped for Prometheus: written before each sample's own labels */
+
+    struct poll_facts poll;
+    struct probe_facts probe;
+    struct log_follower *error_log; /* NULL where none is configured */
+    uint64_t log_events[LOG_EVENT_KIND_COUNT];
+    uint64_t self_aborts[SELF_OPERATION_COUNT];
+
+    struct target_schedule *schedule; /* timers and running operations; private to target.c */
+};
+
+/* The last reader gone frees it. */
+struct target *target_ref(struct target *target);
+void target_unref(struct target *target); /* NULL is allowed */
+
+#endif

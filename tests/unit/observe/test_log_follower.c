@@ -1,0 +1,898 @@
+/*
+ * The follower against everything that happens to log files: each line once, in order, whatever is done to the file,
+ * and no step that holds the loop. Waits are for events, within WAIT_S.
+ */
+#include "observe/log_follower.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define WAIT_S 20
+#define LIMIT (64 * 1024)
+#define STEP (256 * 1024)
+
+/* --- libuv as the test wants it ----------------------------------------------------------------------------------- */
+
+static bool no_watches;         /* uv_fs_event_start() fails, as where inotify's limits are reached */
+static bool timers;             /* the follower's timers run, 50 times as fast; else the watches alone must do */
+static uint64_t clock_ahead_ms; /* uv_now() is ahead of the time by this */
+/* Runs once, right after the follower saw the size of the file with this inode. */
+static ino_t hooked;
+static void (*hook)(void *arg);
+static void *hook_arg;
+
+#define REAL(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
+
+int uv_fs_event_start(uv_fs_event_t *handle, uv_fs_event_cb cb, const char *path, unsigned flags) {
+    return no_watches ? UV_ENOSPC : REAL(uv_fs_event_start)(handle, cb, path, flags);
+}
+
+int uv_timer_start(uv_timer_t *handle, uv_timer_cb cb, uint64_t timeout, uint64_t repeat) {
+    if (timers)
+        return REAL(uv_timer_start)(handle, cb, timeout < 1000 ? timeout : timeout / 50,
+                                    repeat < 1000 ? repeat : repeat / 50);
+    return 0;
+}
+
+int fstat(int fd, struct stat *st) {
+    int rc = REAL(fstat)(fd, st);
+    if (rc == 0 && hooked && st->st_ino == hooked) {
+        hooked = 0;
+        hook(hook_arg);
+    }
+    return rc;
+}
+
+uint64_t uv_now(const uv_loop_t *loop) {
+    return REAL(uv_now)(loop) + clock_ahead_ms;
+}
+
+/* --- a follower in a folder of its own ---------------------------------------------------------------------------- */
+
+struct fixture {
+    uv_loop_t loop;
+    char folder[64], path[96], old[96], other[96];
+    struct error_log_config config;
+    struct log_follower *follower;
+    struct strbuf text; /* the lines, each with a newline */
+    size_t lines;
+    unsigned states;
+    size_t close_at; /* close the follower at this line; 0 never */
+};
+
+static void on_line(void *arg, struct span line) {
+    struct fixture *fx = arg;
+    strbuf_add(&fx->text, line.ptr, line.len);
+    strbuf_addch(&fx->text, '\n');
+    if (++fx->lines == fx->close_at) {
+        log_follower_close(fx->follower);
+        fx->follower = NULL;
+    }
+}
+
+static void on_state(void *arg) {
+    struct fixture *fx = arg;
+    fx->states++;
+}
+
+static int setup(void **state) {
+    struct fixture *fx = calloc(1, sizeof *fx);
+    assert_non_null(fx);
+    no_watches = timers = false;
+    hooked = 0;
+    clock_ahead_ms = 0;
+    snprintf(fx->folder, sizeof fx->folder, "/tmp/test_log_follower.XXXXXX");
+    assert_non_null(mkdtemp(fx->folder));
+    assert_int_equal(chmod(fx->folder, 0755), 0);
+    snprintf(fx->path, sizeof fx->path, "%s/error.log", fx->folder);
+    snprintf(fx->old, sizeof fx->old, "%s/error.log.1", fx->folder);
+    snprintf(fx->other, sizeof fx->other, "%s/other", fx->folder);
+    fx->config.file = fx->path;
+    assert_int_equal(uv_loop_init(&fx->loop), 0);
+    strbuf_init(&fx->text, 64 << 20);
+    *state = fx;
+    return 0;
+}
+
+static void remove_folder(const char *folder) {
+    DIR *dir = opendir(folder);
+    char path[512];
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir));) {
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (unlink(path) < 0)
+            rmdir(path);
+    }
+    closedir(dir);
+    rmdir(folder);
+}
+
+static void stop(struct fixture *fx) {
+    log_follower_close(fx->follower);
+    fx->follower = NULL;
+    while (uv_run(&fx->loop, UV_RUN_DEFAULT))
+        ;
+}
+
+static int teardown(void **state) {
+    struct fixture *fx = *state;
+    stop(fx);
+    assert_int_equal(uv_loop_close(&fx->loop), 0);
+    strbuf_release(&fx->text);
+    remove_folder(fx->folder);
+    free(fx);
+    return 0;
+}
+
+static void start(struct fixture *fx, enum log_start from) {
+    fx->config.start = from;
+    fx->follower = log_follower_start(&fx->loop, &fx->config, on_line, on_state, fx);
+    assert_non_null(fx->follower);
+}
+
+static const struct log_follower_state *now(const struct fixture *fx) {
+    return log_follower_state(fx->follower);
+}
+
+/* One turn of the loop, once something happened, within a second. */
+static void turn(struct fixture *fx) {
+    struct pollfd pfd = {.fd = uv_backend_fd(&fx->loop), .events = POLLIN};
+    int timeout = uv_backend_timeout(&fx->loop);
+    poll(&pfd, 1, timeout < 0 || timeout > 1000 ? 1000 : timeout);
+    uv_run(&fx->loop, UV_RUN_NOWAIT);
+}
+
+#define WAIT_FOR(fx, condition)                                                                                        \
+    do {                                                                                                               \
+        uint64_t end = uv_hrtime() + WAIT_S * UINT64_C(1000000000);                                                    \
+        while (!(condition)) {                                                                                         \
+            if (uv_hrtime() > end)                                                                                     \
+                fail_msg("waited in vain for %s; lines so far:\n%.2000s", #condition, strbuf_text(&(fx)->text));       \
+            turn(fx);                                                                                                  \
+        }                                                                                                              \
+    } while (0)
+
+/* What has been caused already has happened after this. */
+static void settle(struct fixture *fx) {
+    for (int i = 0; i < 20; i++)
+        uv_run(&fx->loop, UV_RUN_NOWAIT);
+}
+
+/* Exactly these lines have come since the last call. */
+static void expect(struct fixture *fx, const char *text) {
+    WAIT_FOR(fx, fx->text.len >= strlen(text));
+    settle(fx);
+    assert_string_equal(strbuf_text(&fx->text), text);
+    strbuf_reset(&fx->text);
+}
+
+/* Past the first look, so that what follows happens to a file that is followed. */
+static void begin(struct fixture *fx, enum log_start from) {
+    start(fx, from);
+    WAIT_FOR(fx, now(fx)->readable);
+    settle(fx);
+}
+
+/* --- files -------------------------------------------------------------------------------------------------------- */
+
+static int open_log(const char *path) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void write_all(int fd, const char *text, size_t len) {
+    assert_int_equal(write(fd, text, len), len);
+}
+
+static void write_text(int fd, const char *text) {
+    write_all(fd, text, strlen(text));
+}
+
+static void append(const char *path, const char *text) {
+    int fd = open_log(path);
+    write_text(fd, text);
+    close(fd);
+}
+
+static void move(const char *from, const char *to) {
+    assert_int_equal(rename(from, to), 0);
+}
+
+static int open_descriptors(void) {
+    DIR *dir = opendir("/proc/self/fd");
+    int count = 0;
+    assert_non_null(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* --- where it begins ---------------------------------------------------------------------------------------------- */
+
+static void starts_at_the_end(void **state) {
+    struct fixture *fx = *state;
+    append(fx->path, "old 1\nold 2\n");
+    start(fx, LOG_START_END);
+    append(fx->path, "new 1\n"); /* after the call, before the loop ran */
+    assert_int_equal(fx->lines, 0);
+    expect(fx, "new 1\n");
+    append(fx->path, "new 2\n");
+    expect(fx, "new 2\n");
+    assert_int_equal(now(fx)->lines, 2);
+    assert_int_equal(now(fx)->bytes, 12);
+    assert_int_equal(now(fx)->behind_bytes, 0);
+    assert_true(now(fx)->last_read_wall_ns > 0);
+    assert_int_equal(now(fx)->rotations, 0);
+}
+
+static void start_inside_a_line_skips_its_rest(void **state) {
+    struct fixture *fx = *state;
+    append(fx->path, "old 1\nhalf of");
+    begin(fx, LOG_START_END);
+    append(fx->path, " a line\nnew\n");
+    expect(fx, "new\n");
+}
+
+static void starts_at_the_beginning(void **state) {
+    struct fixture *fx = *state;
+    append(fx->path, "1\n2\n");
+    start(fx, LOG_START_BEGINNING);
+    assert_int_equal(fx->lines, 0); /* never from inside the call */
+    expect(fx, "1\n2\n");
+    assert_int_equal(fx->states, 1);
+}
+
+static void missing_file_is_waited_for(void **state) {
+    struct fixture *fx = *state;
+    start(fx, LOG_START_END);
+    WAIT_FOR(fx, now(fx)->error == -ENOENT);
+    assert_false(now(fx)->readable);
+    assert_int_equal(fx->states, 1);
+    settle(fx);
+    append(fx->path, "1\n2\n");
+    expect(fx, "1\n2\n");
+    assert_true(now(fx)->readable);
+    assert_int_equal(now(fx)->error, 0);
+    assert_int_equal(now(fx)->rotations, 0);
+    assert_int_equal(fx->states, 2);
+}
+
+static void file_that_comes_right_after_the_start_is_new(void **state) {
+    struct fixture *fx = *state;
+    start(fx, LOG_START_END);
+    append(fx->path, "1\n");
+    expect(fx, "1\n");
+}
+
+static void missing_folder_is_waited_for(void **state) {
+    struct fixture *fx = *state;
+    char folder[96], path[128];
+    snprintf(folder, sizeof folder, "%s/log", fx->folder);
+    snprintf(path, sizeof path, "%s/log/error.log", fx->folder);
+    fx->config.file = path;
+    timers = true;
+    start(fx, LOG_START_END);
+    WAIT_FOR(fx, now(fx)->error == -ENOENT);
+    assert_int_equal(mkdir(folder, 0755), 0);
+    append(path, "1\n");
+    expect(fx, "1\n");
+    unlink(path);
+    stop(fx);
+}
+
+/* --- lines -------------------------------------------------------------------------------------------------------- */
+
+static void pieces_are_joined(void **state) {
+    struct fixture *fx = *state;
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    write_text(fd, "a");
+    settle(fx);
+    write_text(fd, "b");
+    settle(fx);
+    assert_int_equal(fx->lines, 0);
+    assert_int_equal(now(fx)->behind_bytes, 0);
+    write_text(fd, "c\nd");
+    expect(fx, "abc\n");
+    write_text(fd, "\n");
+    expect(fx, "d\n");
+    close(fd);
+}
+
+static void line_ends_and_odd_bytes(void **state) {
+    struct fixture *fx = *state;
+    static const char bytes[] = "dos\r\n\n\r\n\0\0\0hole\na\0b\n\r\r\n";
+    static const char want[] = "dos\n\n\nhole\na\0b\n\r\n";
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    write_all(fd, bytes, sizeof bytes - 1);
+    WAIT_FOR(fx, fx->lines == 6);
+    assert_int_equal(fx->text.len, sizeof want - 1);
+    assert_memory_equal(fx->text.data, want, sizeof want - 1);
+    close(fd);
+}
+
+static void add_fill(struct strbuf *sb, char c, size_t count) {
+    char *room = strbuf_room(sb, count);
+    assert_non_null(room);
+    memset(room, c, count);
+    strbuf_grew(sb, count);
+}
+
+static void over_long_line_is_cut(void **state) {
+    struct fixture *fx = *state;
+    struct strbuf in, want;
+    strbuf_init(&in, 1 << 20);
+    strbuf_init(&want, 1 << 20);
+    strbuf_addstr(&in, "before\n");
+    add_fill(&in, 'l', 3 * LIMIT + 5); /* cut, its rest skipped */
+    strbuf_addstr(&in, "\nbetween\n");
+    add_fill(&in, 'm', LIMIT - 1); /* just fits with its newline */
+    strbuf_addstr(&in, "\n");
+    add_fill(&in, 'n', LIMIT); /* just does not */
+    strbuf_addstr(&in, "\nafter\n");
+
+    strbuf_addstr(&want, "before\n");
+    add_fill(&want, 'l', LIMIT);
+    strbuf_addstr(&want, "\nbetween\n");
+    add_fill(&want, 'm', LIMIT - 1);
+    strbuf_addstr(&want, "\n");
+    add_fill(&want, 'n', LIMIT);
+    strbuf_addstr(&want, "\nafter\n");
+
+    append(fx->path, strbuf_text(&in));
+    start(fx, LOG_START_BEGINNING);
+    WAIT_FOR(fx, fx->lines >= 6);
+    settle(fx);
+    assert_int_equal(fx->lines, 6);
+    assert_true(span_equal((struct span){fx->text.data, fx->text.len}, (struct span){want.data, want.len}));
+    assert_int_equal(now(fx)->cut_lines, 2);
+    assert_int_equal(now(fx)->bytes, in.len);
+    strbuf_release(&in);
+    strbuf_release(&want);
+}
+
+/* --- rotation ----------------------------------------------------------------------------------------------------- */
+
+static void rename_and_create(void **state) {
+    struct fixture *fx = *state;
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    write_text(fd, "1\n");
+    expect(fx, "1\n");
+
+    /* as logrotate does, with the server writing on into the old file until it is told */
+    move(fx->path, fx->old);
+    write_text(fd, "2\n");
+    close(open_log(fx->path));
+    write_text(fd, "3\n");
+    WAIT_FOR(fx, now(fx)->rotations == 1);
+    expect(fx, "2\n3\n");
+    write_text(fd, "4\nrest");
+    expect(fx, "4\n");
+    write_text(fd, " of 5"); /* never completed; both before the loop runs: the old one is read first */
+    append(fx->path, "6\n");
+    expect(fx, "rest of 5\n6\n");
+
+    /* and somebody who has still not heard of it: late, not lost, also in pieces */
+    write_text(fd, "late\nla");
+    expect(fx, "late\n");
+    append(fx->path, "7\n");
+    expect(fx, "7\n");
+    write_text(fd, "ter\n");
+    expect(fx, "later\n");
+    close(fd);
+    assert_int_equal(now(fx)->rotations, 1);
+    assert_int_equal(now(fx)->lines, 9);
+    assert_true(now(fx)->readable);
+}
+
+struct two_files {
+    int old, new;
+};
+
+static void write_both(void *arg) {
+    const struct two_files *files = arg;
+    write_text(files->old, "last of the old\n");
+    write_text(files->new, "first of the new\n");
+}
+
+static void writer_is_not_overtaken(void **state) {
+    struct fixture *fx = *state;
+    struct stat st;
+    struct two_files files = {.old = open_log(fx->path)};
+    begin(fx, LOG_START_END);
+    move(fx->path, fx->old);
+    files.new = open_log(fx->path);
+    WAIT_FOR(fx, now(fx)->rotations == 1);
+    settle(fx);
+    /* The writer changes over between our look at the old file's size and our next look at the new one's. */
+    hook = write_both;
+    hook_arg = &files;
+    assert_int_equal(stat(fx->old, &st), 0);
+    hooked = st.st_ino;
+    assert_int_equal(fchmod(files.old, 0600), 0); /* a cause to look */
+    expect(fx, "last of the old\nfirst of the new\n");
+    close(files.old);
+    close(files.new);
+}
+
+static void server_that_ignores_the_rotation_is_followed(void **state) {
+    struct fixture *fx = *state;
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    move(fx->path, fx->old);
+    close(open_log(fx->path));
+    WAIT_FOR(fx, now(fx)->rotations == 1);
+    clock_ahead_ms = 3600 * 1000; /* an hour without a line, a second rotation: the new ones stay empty */
+    move(fx->path, fx->other);
+    close(open_log(fx->path));
+    WAIT_FOR(fx, now(fx)->rotations == 2);
+    settle(fx);
+    clock_ahead_ms *= 2;
+    assert_int_equal(chmod(fx->path, 0600), 0); /* a cause to look */
+    settle(fx);
+    write_text(fd, "still the first file\n");
+    expect(fx, "still the first file\n");
+    close(fd);
+}
+
+static void rename_without_create(void **state) {
+    struct fixture *fx = *state;
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    move(fx->path, fx->old);
+    settle(fx);
+    write_text(fd, "1\n");
+    expect(fx, "1\n");
+    assert_true(now(fx)->readable);
+    write_text(fd, "2\n");
+    append(fx->path, "3\n");
+    expect(fx, "2\n3\n");
+    assert_int_equal(now(fx)->rotations, 1);
+    close(fd);
+}
+
+static void rename_away_and_back(void **state) {
+    struct fixture *fx = *state;
+    append(fx->path, "1\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "1\n");
+    move(fx->path, fx->old);
+    settle(fx);
+    move(fx->old, fx->path);
+    append(fx->path, "2\n");
+    expect(fx, "2\n");
+    assert_int_equal(now(fx)->rotations, 0);
+}
+
+static void prepared_file_is_renamed_over_it(void **state) {
+    struct fixture *fx = *state;
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    append(fx->other, "3\n4\n");
+    write_text(fd, "1\n2\n");
+    move(fx->other, fx->path);
+    expect(fx, "1\n2\n3\n4\n");
+    assert_int_equal(now(fx)->rotations, 1);
+    close(fd);
+}
+
+static void deletion_and_new_file(void **state) {
+    struct fixture *fx = *state;
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    assert_int_equal(unlink(fx->path), 0);
+    settle(fx);
+    write_text(fd, "into the deleted file\n");
+    expect(fx, "into the deleted file\n");
+    append(fx->path, "new\n");
+    expect(fx, "new\n");
+    assert_int_equal(now(fx)->rotations, 1);
+    close(fd);
+}
+
+static void deleted_file_lingers_from_its_replacement(void **state) {
+    struct fixture *fx = *state;
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    clock_ahead_ms = 3600 * 1000; /* quiet for an hour */
+    assert_int_equal(unlink(fx->path), 0);
+    settle(fx);
+    close(open_log(fx->path));
+    WAIT_FOR(fx, now(fx)->rotations == 1);
+    settle(fx);
+    write_text(fd, "1\n");
+    expect(fx, "1\n");
+    int before = open_descriptors();
+    clock_ahead_ms *= 2; /* and for another: then it would only hold disk space */
+    assert_int_equal(chmod(fx->path, 0600), 0);
+    WAIT_FOR(fx, open_descriptors() == before - 1);
+    append(fx->path, "2\n");
+    expect(fx, "2\n");
+    close(fd);
+}
+
+static void symlink_switch(void **state) {
+    struct fixture *fx = *state;
+    char link[128];
+    snprintf(link, sizeof link, "%s/link", fx->folder);
+    append(fx->old, "");
+    append(fx->other, "b 1\n");
+    assert_int_equal(symlink(fx->old, fx->path), 0);
+    timers = true; /* nothing happens to the file itself, so the timer finds it */
+    begin(fx, LOG_START_END);
+    append(fx->old, "a 1\n");
+    expect(fx, "a 1\n");
+    assert_int_equal(symlink(fx->other, link), 0);
+    move(link, fx->path);
+    expect(fx, "b 1\n");
+    append(fx->other, "b 2\n");
+    expect(fx, "b 2\n");
+    assert_int_equal(symlink(fx->old, link), 0); /* and back: nothing is read twice */
+    move(link, fx->path);
+    WAIT_FOR(fx, now(fx)->rotations == 2);
+    append(fx->old, "a 2\n");
+    expect(fx, "a 2\n");
+}
+
+static void quiet_old_file_is_closed(void **state) {
+    struct fixture *fx = *state;
+    timers = true;
+    int before = open_descriptors();
+    append(fx->path, "1\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "1\n");
+    int with_one = open_descriptors();
+    assert_true(with_one > before);
+    clock_ahead_ms = 3600 * 1000; /* it was quiet for an hour before the rotation: that does not count */
+    move(fx->path, fx->old);
+    append(fx->path, "2\n");
+    expect(fx, "2\n");
+    assert_int_equal(open_descriptors(), with_one + 1);
+    append(fx->old, "late\nrest");
+    expect(fx, "late\n");
+    clock_ahead_ms += 61 * 1000;
+    WAIT_FOR(fx, open_descriptors() == with_one);
+    expect(fx, "rest\n"); /* nobody will complete it */
+    append(fx->path, "3\n");
+    expect(fx, "3\n");
+}
+
+static void descriptors_are_bounded(void **state) {
+    struct fixture *fx = *state;
+    char name[128];
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    int with_one = open_descriptors(), fd = open_log(fx->path);
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "%s.%d", fx->path, i);
+        move(fx->path, name);
+        append(fx->path, i % 2 ? "" : "x\n");
+        WAIT_FOR(fx, now(fx)->rotations == (uint64_t)i + 1);
+        settle(fx);
+        assert_true(open_descriptors() <= with_one + 1 + 7);
+    }
+    assert_int_equal(fx->lines, 20);
+    close(fd);
+}
+
+/* --- truncation --------------------------------------------------------------------------------------------------- */
+
+static void truncation_begins_again(void **state) {
+    struct fixture *fx = *state;
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    write_text(fd, "1\n2\nbeginning of a line");
+    expect(fx, "1\n2\n");
+    assert_int_equal(ftruncate(fd, 0), 0);
+    write_text(fd, "3\n");
+    expect(fx, "3\n");
+    assert_int_equal(now(fx)->truncations, 1);
+    assert_int_equal(now(fx)->rotations, 0);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    WAIT_FOR(fx, now(fx)->truncations == 2);
+    write_text(fd, "4, and longer than all before it\n");
+    expect(fx, "4, and longer than all before it\n");
+    close(fd);
+}
+
+static void writer_goes_on_behind_a_hole(void **state) {
+    struct fixture *fx = *state;
+    int fd = open(fx->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644); /* without O_APPEND it keeps its place */
+    assert_true(fd >= 0);
+    struct strbuf line;
+    strbuf_init(&line, 1 << 20);
+    add_fill(&line, 'x', LIMIT - 10);
+    strbuf_addstr(&line, "\n");
+    begin(fx, LOG_START_END);
+    for (int i = 0; i < 10; i++)
+        write_all(fd, line.data, line.len);
+    strbuf_release(&line);
+    WAIT_FOR(fx, fx->lines == 10);
+    strbuf_reset(&fx->text);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    WAIT_FOR(fx, now(fx)->truncations == 1);
+    write_text(fd, "behind the hole\n");
+    expect(fx, "behind the hole\n");
+    assert_int_equal(now(fx)->cut_lines, 0);
+    close(fd);
+}
+
+/* --- what is no file that we can read ----------------------------------------------------------------------------- */
+
+static void directory_or_pipe_in_its_place(void **state) {
+    struct fixture *fx = *state;
+    assert_int_equal(mkdir(fx->path, 0755), 0);
+    start(fx, LOG_START_BEGINNING);
+    WAIT_FOR(fx, now(fx)->error == -EISDIR);
+    assert_false(now(fx)->readable);
+    settle(fx);
+    assert_int_equal(rmdir(fx->path), 0);
+    int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    char event[512];
+    assert_int_equal(mkfifo(fx->other, 0644), 0);
+    assert_true(inotify_add_watch(watch, fx->other, IN_OPEN) >= 0);
+    move(fx->other, fx->path);
+    WAIT_FOR(fx, now(fx)->error == -ESPIPE);
+    settle(fx);
+    /* We do not even open it: whoever waits to write to it must not take us for his reader. */
+    assert_int_equal(read(watch, event, sizeof event), -1);
+    assert_int_equal(errno, EAGAIN);
+    close(watch);
+    assert_int_equal(unlink(fx->path), 0);
+    append(fx->path, "1\n");
+    expect(fx, "1\n");
+    assert_true(now(fx)->readable);
+}
+
+static void permission_lost_and_given_back(void **state) {
+    struct fixture *fx = *state;
+    bool root = geteuid() == 0;
+    append(fx->path, "");
+    assert_int_equal(chmod(fx->path, 0644), 0);
+    if (root)
+        assert_int_equal(seteuid(65534), 0);
+    begin(fx, LOG_START_END);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    int fd = open_log(fx->path);
+    write_text(fd, "1\n");
+    move(fx->path, fx->old);
+    append(fx->path, "3\n");
+    assert_int_equal(chmod(fx->path, 0), 0);
+    if (root)
+        assert_int_equal(seteuid(65534), 0);
+    WAIT_FOR(fx, now(fx)->error == -EACCES);
+    assert_false(now(fx)->readable);
+    assert_int_equal(now(fx)->rotations, 0);
+    write_text(fd, "2\n"); /* the old one is followed still */
+    expect(fx, "1\n2\n");
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(chmod(fx->path, 0644), 0);
+    if (root)
+        assert_int_equal(seteuid(65534), 0);
+    expect(fx, "3\n");
+    assert_true(now(fx)->readable);
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    close(fd);
+}
+
+static void without_inotify_the_timer_looks(void **state) {
+    struct fixture *fx = *state;
+    no_watches = timers = true;
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    append(fx->path, "1\n");
+    expect(fx, "1\n");
+    move(fx->path, fx->old);
+    append(fx->old, "2\n");
+    append(fx->path, "3\n");
+    expect(fx, "2\n3\n");
+    assert_int_equal(unlink(fx->path), 0);
+    settle(fx);
+    append(fx->path, "4\n");
+    expect(fx, "4\n");
+}
+
+/* --- the loop stays free ------------------------------------------------------------------------------------------ */
+
+struct turns {
+    struct fixture *fx;
+    size_t last, most;
+    unsigned busy;
+};
+
+static void on_turn(uv_prepare_t *handle) {
+    struct turns *t = handle->data;
+    size_t now_len = t->fx->text.len, step = now_len - t->last;
+    t->last = now_len;
+    t->busy += step > 0;
+    if (step > t->most)
+        t->most = step;
+}
+
+static void steps_are_bounded(void **state) {
+    struct fixture *fx = *state;
+    enum { SIZE = 8 << 20 };
+    struct turns turns = {.fx = fx};
+    uv_prepare_t prepare;
+    struct strbuf in;
+    strbuf_init(&in, SIZE + 64);
+    for (int i = 0; in.len < SIZE; i++)
+        strbuf_addf(&in, "line %d of a log that nobody looked at for long\n", i);
+    append(fx->path, strbuf_text(&in));
+    assert_int_equal(uv_prepare_init(&fx->loop, &prepare), 0);
+    prepare.data = &turns;
+    uv_prepare_start(&prepare, on_turn);
+    start(fx, LOG_START_BEGINNING);
+    while (!turns.busy)
+        uv_run(&fx->loop, UV_RUN_NOWAIT);
+    assert_true(now(fx)->behind_bytes > SIZE / 2);
+    WAIT_FOR(fx, fx->text.len >= in.len);
+    assert_string_equal(strbuf_text(&fx->text), strbuf_text(&in));
+    assert_true(turns.most <= STEP + LIMIT);
+    assert_true(turns.busy >= SIZE / (STEP + LIMIT));
+    assert_int_equal(now(fx)->behind_bytes, 0);
+    uv_close((uv_handle_t *)&prepare, NULL);
+    settle(fx);
+    strbuf_release(&in);
+}
+
+static void may_be_closed_from_a_call_back(void **state) {
+    struct fixture *fx = *state;
+    int before = open_descriptors();
+    append(fx->path, "1\n2\n3\n");
+    fx->close_at = 2;
+    start(fx, LOG_START_BEGINNING);
+    WAIT_FOR(fx, !fx->follower);
+    settle(fx);
+    assert_string_equal(strbuf_text(&fx->text), "1\n2\n");
+    assert_true(open_descriptors() <= before + 1); /* the loop's inotify */
+    log_follower_close(NULL);
+}
+
+/* --- a writer of its own pace ------------------------------------------------------------------------------------- */
+
+enum { NUMBERED = 10000, ROTATIONS = 12 };
+
+struct writer {
+    struct fixture *fx;
+    _Atomic uint64_t
+        seen_rotations; /* what the follower has noticed; a name that was there for no look is never found */
+    pthread_mutex_t lock;
+    pthread_cond_t noticed;
+    bool failed;
+};
+
+static bool wait_until_noticed(struct writer *w, uint64_t rotations) {
+    struct timespec end;
+    int rc = 0;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += WAIT_S;
+    pthread_mutex_lock(&w->lock);
+    while (w->seen_rotations < rotations && rc == 0)
+        rc = pthread_cond_timedwait(&w->noticed, &w->lock, &end);
+    pthread_mutex_unlock(&w->lock);
+    return rc == 0;
+}
+
+/* Numbered lines in bursts, of which some are written in two pieces. Within a burst the name changes under the writer,
+ * who goes on with the file that he has, as mysqld does until FLUSH LOGS, and then opens the name anew. */
+static void *write_numbered(void *arg) {
+    struct writer *w = arg;
+    const int burst = NUMBERED / ROTATIONS + 1;
+    int fd = open(w->fx->path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    char name[128], line[64];
+    for (int i = 0; i < NUMBERED; i++) {
+        int at = i % burst, round = i / burst;
+        if (at == burst / 3) {
+            if (!wait_until_noticed(w, (uint64_t)round))
+                break;
+            snprintf(name, sizeof name, "%s.%d", w->fx->path, round);
+            w->failed |= rename(w->fx->path, name) < 0;
+            if (round % 3 != 2) /* every third time the writer himself makes the new file, later */
+                close(open(w->fx->path, O_WRONLY | O_CREAT | O_EXCL, 0644));
+        }
+        if (at == burst * 2 / 3) {
+            close(fd);
+            fd = open(w->fx->path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+        }
+        int len = snprintf(line, sizeof line, "line %d of a writer who does not wait\n", i);
+        int first = i % 7 == 0 ? 10 : len;
+        w->failed |= write(fd, line, (size_t)first) != first;
+        if (first < len)
+            w->failed |= write(fd, line + first, (size_t)(len - first)) != len - first;
+    }
+    close(fd);
+    return NULL;
+}
+
+static void tell_writer(struct writer *w) {
+    pthread_mutex_lock(&w->lock);
+    w->seen_rotations = now(w->fx)->rotations;
+    pthread_cond_signal(&w->noticed);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void every_line_once_over_rotations_under_a_writer(void **state) {
+    struct fixture *fx = *state;
+    struct writer w = {.fx = fx, .lock = PTHREAD_MUTEX_INITIALIZER, .noticed = PTHREAD_COND_INITIALIZER};
+    pthread_t thread;
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    assert_int_equal(pthread_create(&thread, NULL, write_numbered, &w), 0);
+    uint64_t end = uv_hrtime() + 3 * WAIT_S * UINT64_C(1000000000);
+    while (fx->lines < NUMBERED && uv_hrtime() < end) {
+        turn(fx);
+        tell_writer(&w);
+    }
+    pthread_join(thread, NULL);
+    settle(fx);
+    assert_false(w.failed);
+
+    struct strbuf want;
+    strbuf_init(&want, 1 << 20);
+    for (int i = 0; i < NUMBERED; i++)
+        strbuf_addf(&want, "line %d of a writer who does not wait\n", i);
+    assert_int_equal(fx->lines, NUMBERED);
+    assert_string_equal(strbuf_text(&fx->text), strbuf_text(&want)); /* in order, too */
+    assert_int_equal(now(fx)->rotations, ROTATIONS);
+    assert_int_equal(now(fx)->truncations + now(fx)->cut_lines, 0);
+    strbuf_release(&want);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(starts_at_the_end),
+        TEST(start_inside_a_line_skips_its_rest),
+        TEST(starts_at_the_beginning),
+        TEST(missing_file_is_waited_for),
+        TEST(file_that_comes_right_after_the_start_is_new),
+        TEST(missing_folder_is_waited_for),
+        TEST(pieces_are_joined),
+        TEST(line_ends_and_odd_bytes),
+        TEST(over_long_line_is_cut),
+        TEST(rename_and_create),
+        TEST(writer_is_not_overtaken),
+        TEST(server_that_ignores_the_rotation_is_followed),
+        TEST(rename_without_create),
+        TEST(rename_away_and_back),
+        TEST(prepared_file_is_renamed_over_it),
+        TEST(deletion_and_new_file),
+        TEST(deleted_file_lingers_from_its_replacement),
+        TEST(symlink_switch),
+        TEST(quiet_old_file_is_closed),
+        TEST(descriptors_are_bounded),
+        TEST(truncation_begins_again),
+        TEST(writer_goes_on_behind_a_hole),
+        TEST(directory_or_pipe_in_its_place),
+        TEST(permission_lost_and_given_back),
+        TEST(without_inotify_the_timer_looks),
+        TEST(steps_are_bounded),
+        TEST(may_be_closed_from_a_call_back),
+        TEST(every_line_once_over_rotations_under_a_writer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
