@@ -110,7 +110,8 @@ check: build units
 .PHONY: lint format
 lint:
 	@tests/lib/install-packages build lint
-	@$(MAKE) --no-print-directory VARIANT=debug WERROR=1 build units
+	@$(MAKE) --no-print-directory VARIANT=release WERROR=1 build
+	@$(MAKE) --no-print-directory VARIANT=debug WERROR=1 build units benches
 	@$(MAKE) --no-print-directory VARIANT=debug WERROR=1 CC=clang build units
 	@exec tests/lint/run-lint
 

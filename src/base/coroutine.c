@@ -82,8 +82,7 @@ struct coroutines {
 
 static struct coroutine *running; /* one thread, so one */
 
-/* --- stacks ----------------------------------------------------------------------------------------------------------
- */
+/* --- stacks --- */
 
 static char *stack_new(void) {
     size_t bytes = GUARD_BYTES + STACK_BYTES;
@@ -138,8 +137,7 @@ static void coroutine_destroy(struct coroutine *co) {
     uv_close((uv_handle_t *)&co->timer, timer_closed);
 }
 
-/* --- switching -------------------------------------------------------------------------------------------------------
- */
+/* --- switching --- */
 
 static void to_caller(struct coroutine *co, bool for_ever) {
 #ifdef WITH_ASAN
@@ -256,8 +254,7 @@ void *coroutine_local(void) {
     return running ? running->local : NULL;
 }
 
-/* --- waiting ---------------------------------------------------------------------------------------------------------
- */
+/* --- waiting --- */
 
 static void timer_fired(uv_timer_t *timer);
 
@@ -367,8 +364,7 @@ bool coroutine_cancelled(const struct coroutine *co) {
     return co->cancelled;
 }
 
-/* --- the pool --------------------------------------------------------------------------------------------------------
- */
+/* --- the pool --- */
 
 struct coroutines *coroutines_new(uv_loop_t *loop) {
     struct coroutines *all = calloc(1, sizeof *all);

@@ -20,7 +20,7 @@ struct descent {
     struct strbuf why;
 };
 
-/* --- reports ------------------------------------------------------------------------------------------------------ */
+/* --- reports --- */
 
 static void add_report(const struct loading *loading, struct strbuf *out, struct mark mark, const char *path,
                        const char *format, va_list ap) __attribute__((format(printf, 5, 0)));
@@ -100,7 +100,7 @@ static bool unknown_key(struct descent *d, const struct yaml_item *item, const s
     return fail(d, item->mark, strbuf_text(&d->why));
 }
 
-/* --- values ------------------------------------------------------------------------------------------------------- */
+/* --- values --- */
 
 static bool expect(struct descent *d, const struct yaml_item *item, enum yaml_kind kind) {
     static const char *const words[] = {[YAML_MAP] = "must be a map (key: value)",
@@ -269,7 +269,7 @@ static bool load_document(struct descent *d) {
     return expect(d, &item, YAML_MAP) && load_map(d, &d->loading->defaults, NULL, false) && next(d, &item);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------------------------- */
+/* --- the whole --- */
 
 static bool load_text(struct loading *loading, struct span text) {
     struct descent d = {.loading = loading, .reader = yaml_reader_new(text)};

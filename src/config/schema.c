@@ -13,7 +13,7 @@
 #define DAY_NS (86400 * NS_PER_S)
 #define PATH_BYTES_MAX 4095
 
-/* --- tests of text ------------------------------------------------------------------------------------------------ */
+/* --- tests of text --- */
 
 static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -114,7 +114,7 @@ bool schema_check_label_name(struct span name, struct strbuf *why) {
     return true;
 }
 
-/* --- the table ---------------------------------------------------------------------------------------------------- */
+/* --- the table --- */
 
 static const char *const tls_modes[] = {[TLS_DISABLED] = "disabled",
                                         [TLS_PREFERRED] = "preferred",
@@ -340,7 +340,7 @@ const char *tls_mode_name(enum tls_mode mode) {
     return tls_modes[mode];
 }
 
-/* --- look-ups ---------------------------------------------------------------------------------------------------- */
+/* --- look-ups --- */
 
 const char *schema_key(const struct schema_row *row) {
     const char *dot = strrchr(row->path, '.');

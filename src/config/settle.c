@@ -64,7 +64,7 @@ static void warn_at(const struct loading *l, const struct draft *draft, const ch
     loading_warn(l, place.mark, place.path, "%s", text);
 }
 
-/* --- one target --------------------------------------------------------------------------------------------------- */
+/* --- one target --- */
 
 /* What is required in a group is so where the group is given. */
 static bool check_required(const struct loading *l, const struct draft *draft, bool in_target) {
@@ -154,7 +154,7 @@ static bool settle_tls(struct loading *l, struct draft *draft) {
     return true;
 }
 
-/* --- credentials -------------------------------------------------------------------------------------------------- */
+/* --- credentials --- */
 
 static void warn_exposed(const struct loading *l, const struct draft *draft, const char *key, bool exposed) {
     if (strcmp(key, "credentials.password") == 0) {
@@ -188,7 +188,7 @@ static bool settle_credentials(const struct loading *l, struct draft *draft) {
     return (t->user && t->password) || fail_at(l, draft, NULL, "out of memory");
 }
 
-/* --- all targets -------------------------------------------------------------------------------------------------- */
+/* --- all targets --- */
 
 struct named {
     const char *name;

@@ -30,7 +30,7 @@ void secret_free(char *secret) {
     free(secret);
 }
 
-/* --- text and secrets --------------------------------------------------------------------------------------------- */
+/* --- text and secrets --- */
 
 /* Characters that libyaml would not read back from a quoted scalar, or that break lines. The text is valid UTF-8. */
 static bool is_control(const unsigned char *at, size_t left) {
@@ -117,7 +117,7 @@ static void text_release(void *field) {
     *slot = NULL;
 }
 
-/* --- numbers ------------------------------------------------------------------------------------------------------ */
+/* --- numbers --- */
 
 static bool outside(const struct schema_row *row, struct strbuf *why) {
     strbuf_addstr(why, "must be ");
@@ -173,7 +173,7 @@ static bool number_copy(void *to, const void *from) {
     return true;
 }
 
-/* --- choices ------------------------------------------------------------------------------------------------------ */
+/* --- choices --- */
 
 static bool choice_parse(const struct schema_row *row, struct span text, bool quoted, void *field, struct strbuf *why) {
     (void)quoted;
@@ -200,7 +200,7 @@ static bool choice_copy(void *to, const void *from) {
     return true;
 }
 
-/* --- the table ---------------------------------------------------------------------------------------------------- */
+/* --- the table --- */
 
 /* In the order of enum value_type. */
 static const struct value_ops ops[] = {
@@ -264,7 +264,7 @@ void value_release(const struct schema_row *row, void *base) {
         ops[row->type].release(field_of(row, base));
 }
 
-/* --- words -------------------------------------------------------------------------------------------------------- */
+/* --- words --- */
 
 const char *value_type_name(const struct schema_row *row) {
     return ops[row->type].name;

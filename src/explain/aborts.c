@@ -47,7 +47,7 @@ struct target_aborts {
 
 static const char other[] = "other", nothing[] = "";
 
-/* --- texts -------------------------------------------------------------------------------------------------------- */
+/* --- texts --- */
 
 /* What is kept of a text: up to a NUL, which no server writes, or `max` bytes. */
 static struct span cut(struct span s, size_t max) {
@@ -56,33 +56,25 @@ static struct span cut(struct span s, size_t max) {
     return (struct span){s.ptr, strnlen(s.ptr, s.len < max ? s.len : max)};
 }
 
-/* Where `text` is in the set, or has to be put. */
-static size_t set_place(const struct text_set *set, struct span text, bool *found) {
+/* As strcmp(), for a text that does not end in a NUL. */
+static int compare_text(const char *kept, struct span text) {
+    int order = strncmp(kept, text.ptr, text.len);
+    return order ? order : kept[text.len] != '\0';
+}
+
+/* The set's own copy of `text`, or NULL if the set has `max` texts already or memory is short. */
+static const char *set_intern(struct text_set *set, struct span text, size_t max) {
     size_t low = 0, high = set->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = strncmp(set->texts[middle], text.ptr, text.len);
+        int order = compare_text(set->texts[middle], text);
         if (order == 0)
-            order = set->texts[middle][text.len] != '\0';
-        if (order == 0) {
-            *found = true;
-            return middle;
-        }
+            return set->texts[middle];
         if (order < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    *found = false;
-    return low;
-}
-
-/* The set's own copy of `text`, or NULL if the set has `max` texts already or memory is short. */
-static const char *set_intern(struct text_set *set, struct span text, size_t max) {
-    bool found;
-    size_t at = set_place(set, text, &found);
-    if (found)
-        return set->texts[at];
     if (set->count >= max)
         return NULL;
     char *copy = strndup(text.ptr, text.len);
@@ -92,9 +84,9 @@ static const char *set_intern(struct text_set *set, struct span text, size_t max
         return NULL;
     }
     set->texts = texts;
-    memmove(texts + at + 1, texts + at, (set->count - at) * sizeof *texts);
+    memmove(texts + low + 1, texts + low, (set->count - low) * sizeof *texts);
     set->count++;
-    return texts[at] = copy;
+    return texts[low] = copy;
 }
 
 static void set_release(struct text_set *set) {
@@ -103,7 +95,7 @@ static void set_release(struct text_set *set) {
     free(set->texts);
 }
 
-/* --- counts ------------------------------------------------------------------------------------------------------- */
+/* --- counts --- */
 
 static int compare_counts(const struct abort_count *a, const struct abort_count *b) {
     if (a->kind != b->kind)
@@ -151,7 +143,7 @@ static void count_event(struct target_aborts *ta, const struct log_event *event,
     ta->folded += folded || !count;
 }
 
-/* --- the newest events -------------------------------------------------------------------------------------------- */
+/* --- the newest events --- */
 
 static char *put_text(char *to, struct span text) {
     memcpy(to, text.ptr, text.len);
@@ -195,7 +187,7 @@ size_t aborts_recent(const struct target *target, struct abort_recent *out, size
     return n;
 }
 
-/* --- the listener ------------------------------------------------------------------------------------------------- */
+/* --- the listener --- */
 
 static void write_to_log(const struct target *target, const struct log_event *e) {
     const struct log_field name = LF_STR("target", target->config->name),
@@ -263,7 +255,7 @@ struct observer aborts_observer(struct aborts *aborts) {
     return (struct observer){.arg = aborts, .target_removed = on_target_removed, .log_event = on_log_event};
 }
 
-/* --- the readers -------------------------------------------------------------------------------------------------- */
+/* --- the readers --- */
 
 const struct abort_count *aborts_of(const struct target *target, size_t *count) {
     const struct target_aborts *ta = target->listener;

@@ -41,7 +41,7 @@ struct request {
     bool head; /* HEAD, else GET */
 };
 
-/* --- answers ----------------------------------------------------------------------------------------------------- */
+/* --- answers --- */
 
 /* Send `response`, which is used up, even when NULL. */
 static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned status, const char *type,
@@ -158,7 +158,7 @@ static struct target **list_targets(const struct fleet *fleet, size_t *count) {
     return targets;
 }
 
-/* --- pages ------------------------------------------------------------------------------------------------------- */
+/* --- pages --- */
 
 static enum MHD_Result answer_metrics(const struct request *request) {
     size_t count;
@@ -254,7 +254,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     return answer_path(&(struct request){http, connection, strcmp(method, "HEAD") == 0}, path);
 }
 
-/* --- on the loop ------------------------------------------------------------------------------------------------- */
+/* --- on the loop --- */
 
 static void on_timer(uv_timer_t *timer);
 static void on_again(uv_idle_t *again);

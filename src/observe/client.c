@@ -114,7 +114,8 @@ static bool prepare(struct client *client) {
     set_tls_options(mysql, client->config);
     client->stream_end = STREAM_OPEN;
     client->greeting_len = 0;
-    client->greeting_seen = client->server_has_tls = client->gave_up = client->cancelled = false;
+    client->greeting_error = 0;
+    client->not_mysql = client->greeting_seen = client->server_has_tls = client->gave_up = client->cancelled = false;
     client->connection_id = 0;
     client->connect_error = 0;
     return true;
@@ -235,8 +236,7 @@ int client_query(struct client *client, const char *sql, client_row_fn *on_row, 
     return command_end(client, rc, failure);
 }
 
-/* --- the close -------------------------------------------------------------------------------------------------------
- */
+/* --- the close --- */
 
 /* Whether the kernel still had the connection when the server's end came: a connection that was dead before COM_QUIT
  * reads as an end too, but is in state CLOSE. */

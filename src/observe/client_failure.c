@@ -148,6 +148,26 @@ static enum failure_class classify(const struct client *client, unsigned code, c
     return code < CR_MIN_ERROR || code > CR_MAX_ERROR ? FAILURE_SERVER_ERROR : FAILURE_PROTOCOL;
 }
 
+/* What came in place of a greeting, as it was on the wire: the library loses some of these errors when the server
+ * closes at once. An error packet there has no SQL state: 0xff, 2 bytes number, text. */
+static void fill_from_greeting(const struct client *client, struct failure *failure) {
+    size_t text = client->not_mysql ? 0 : 4 + 3;
+    char shown[64];
+    size_t len = 0;
+    for (size_t i = text; i < client->greeting_len && len < sizeof shown - 1; i++) {
+        unsigned char c = client->greeting[i];
+        shown[len++] = c >= ' ' && c < 0x7f ? (char)c : '.';
+    }
+    shown[len] = '\0';
+    failure->phase = PHASE_GREETING;
+    failure->code = client->greeting_error;
+    failure->failure = client->not_mysql ? FAILURE_PROTOCOL : class_of_code(client->greeting_error);
+    if (failure->failure == FAILURE_NONE)
+        failure->failure = FAILURE_SERVER_ERROR;
+    snprintf(failure->text, sizeof failure->text,
+             client->not_mysql ? "not the MySQL protocol: it begins with '%s'" : "%s", shown);
+}
+
 static void text_of_timeout(const struct client *client, struct failure *failure) {
     snprintf(failure->text, sizeof failure->text,
              client->cancelled ? "given up in phase %s because the exporter ends or reloads"
@@ -167,6 +187,10 @@ void client_failure_fill(const struct client *client, struct failure *failure) {
         failure->failure = client->cancelled ? FAILURE_LOCAL : FAILURE_TIMEOUT;
         failure->code = 0;
         text_of_timeout(client, failure);
+        return;
+    }
+    if (client->greeting_error || client->not_mysql) {
+        fill_from_greeting(client, failure);
         return;
     }
     const char *text = mysql_error(mysql);

@@ -20,7 +20,10 @@
 
 #define CLIENT_CAPABILITY_SSL 0x0800
 #define SSL_REQUEST_BYTES 32 /* a login packet that ends after its fixed part asks for TLS */
-#define PACKET_HEADER 4
+#define PACKET_HEADER 4      /* 3 bytes length, 1 byte sequence number */
+#define GREETING_V9 9        /* the first byte of a greeting is the protocol's version */
+#define GREETING_V10 10
+#define ERROR_PACKET 0xff
 
 /* In the library's ABI (version node libmariadb_3) but in none of its installed headers: the hook of its own trace
  * plugins. */
@@ -45,7 +48,7 @@ static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
     (void)timeout;
     if (client && client->phase == PHASE_CONNECT && is_read)
         client_enter_phase(client, PHASE_GREETING); /* connected without having to wait for it */
-    while (client && !client->gave_up) {
+    while (client && !client->gave_up && !client->not_mysql) {
         struct mono until = client->late ? client->deadline.give_up : client->deadline.report;
         bool connecting = client->phase == PHASE_CONNECT;
         if (connecting)
@@ -64,7 +67,7 @@ static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
     }
     if (rc == 1 && client->phase == PHASE_CONNECT && !connect_succeeded(client, fd))
         return 0;
-    if (rc != 1 && client) {
+    if (rc != 1 && client && !client->not_mysql) {
         client->gave_up = true;
         client->cancelled = rc == -ECANCELED;
         if (client->phase != PHASE_CONNECT)
@@ -75,17 +78,17 @@ static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
     return rc == 1;
 }
 
-/* Collect the greeting's beginning until its capability flags are there (protocol version 10: 1 byte, version text,
- * NUL, 4 bytes connection id, 8 bytes nonce, 1 byte filler, 2 bytes lower flags). */
-static void greeting_feed(struct client *client, const unsigned char *data, size_t len) {
-    if (client->greeting_len < GREETING_BYTES) {
-        size_t room = GREETING_BYTES - client->greeting_len;
-        memcpy(client->greeting + client->greeting_len, data, len < room ? len : room);
-        client->greeting_len += len < room ? len : room;
-    }
+/* The library would log in in clear where the server offers no TLS: it refuses only for connections that verify. */
+static void insist_on_tls(struct client *client) {
+    my_bool yes = 1;
+    if (!client->server_has_tls && client->config->tls.mode >= TLS_REQUIRED)
+        mysql_optionsv(&client->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
+}
+
+/* Protocol version 10: 1 byte, version text, NUL, 4 bytes connection id, 8 bytes nonce, 1 byte filler, 2 bytes lower
+ * flags. */
+static void parse_greeting(struct client *client) {
     const unsigned char *g = client->greeting;
-    if (client->greeting_len < PACKET_HEADER + 2 || g[PACKET_HEADER] != 10)
-        return;
     size_t version = PACKET_HEADER + 1;
     const unsigned char *nul = memchr(g + version, 0, client->greeting_len - version);
     if (!nul)
@@ -98,11 +101,23 @@ static void greeting_feed(struct client *client, const unsigned char *data, size
     client->connection_id =
         (uint64_t)g[id] | (uint64_t)g[id + 1] << 8 | (uint64_t)g[id + 2] << 16 | (uint64_t)g[id + 3] << 24;
     client->server_has_tls = (g[flags] | g[flags + 1] << 8) & CLIENT_CAPABILITY_SSL;
-    if (!client->server_has_tls && client->config->tls.mode >= TLS_REQUIRED) {
-        /* Without this the library would log in in clear: it refuses only for connections that verify. */
-        my_bool yes = 1;
-        mysql_optionsv(&client->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
-    }
+    insist_on_tls(client);
+}
+
+/* Collect the beginning of what comes first, until it is known what it is. */
+static void greeting_feed(struct client *client, const unsigned char *data, size_t len) {
+    const unsigned char *g = client->greeting;
+    size_t room = GREETING_BYTES - client->greeting_len;
+    memcpy(client->greeting + client->greeting_len, data, len < room ? len : room);
+    client->greeting_len += len < room ? len : room;
+    if (client->greeting_len <= PACKET_HEADER)
+        return;
+    unsigned char kind = g[PACKET_HEADER];
+    client->not_mysql = g[3] != 0 || (kind != GREETING_V10 && kind != GREETING_V9 && kind != ERROR_PACKET);
+    if (kind == ERROR_PACKET && client->greeting_len >= PACKET_HEADER + 3)
+        client->greeting_error = g[PACKET_HEADER + 1] | (unsigned)g[PACKET_HEADER + 2] << 8;
+    if (kind == GREETING_V10)
+        parse_greeting(client);
 }
 
 /* The library checks the certificate against the host that it connected to, which is an address: give it the name. */

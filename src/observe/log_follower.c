@@ -80,7 +80,7 @@ static void wake(struct log_follower *f) {
     uv_idle_start(&f->wake, on_wake);
 }
 
-/* --- the list of files -------------------------------------------------------------------------------------------- */
+/* --- the list of files --- */
 
 static struct log_file *newest(const struct log_follower *f) {
     struct log_file *file = f->files;
@@ -159,7 +159,7 @@ static struct log_file *new_file(struct log_follower *f, int fd, const struct st
     return file;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 static void hand_over(struct log_follower *f, const char *begin, const char *end) {
     if (end > begin && end[-1] == '\r')
@@ -171,30 +171,30 @@ static void hand_over(struct log_follower *f, const char *begin, const char *end
 /* Hand over the lines that the buffer holds, and with `rest` also what follows the last newline. Returns how many bytes
  * are done with. The call-back may close the follower. */
 static size_t hand_over_lines(struct log_follower *f, struct log_file *file, size_t len, bool rest) {
-    const char *p = buffer, *end = buffer + len;
-    while (p < end && !f->closing) {
-        while (!file->skipping && p < end && *p == '\0')
-            p++;
-        const char *newline = memchr(p, '\n', (size_t)(end - p));
+    size_t at = 0;
+    while (at < len && !f->closing) {
+        while (!file->skipping && at < len && buffer[at] == '\0')
+            at++;
+        const char *newline = memchr(buffer + at, '\n', len - at);
         bool skipped = file->skipping;
         if (newline) {
             file->skipping = false;
             if (!skipped)
-                hand_over(f, p, newline);
-            p = newline + 1;
+                hand_over(f, buffer + at, newline);
+            at = (size_t)(newline + 1 - buffer);
             continue;
         }
-        bool too_long = p == buffer && len == LINE_LIMIT;
-        if (!skipped && p < end && (too_long || rest)) {
+        bool too_long = at == 0 && len == LINE_LIMIT;
+        if (!skipped && at < len && (too_long || rest)) {
             file->skipping = too_long;
             f->state.cut_lines += too_long;
-            hand_over(f, p, end);
+            hand_over(f, buffer + at, buffer + len);
         } else if (!skipped) {
             break;
         }
-        p = end;
+        at = len;
     }
-    return (size_t)(p - buffer);
+    return at;
 }
 
 /* Read once from the file's place. Bytes read, 0 at the end, or a negative errno. */
@@ -316,7 +316,7 @@ static bool make_room(struct log_follower *f) {
     return false;
 }
 
-/* --- the name ----------------------------------------------------------------------------------------------------- */
+/* --- the name --- */
 
 static int check_type(const struct stat *st) {
     return S_ISREG(st->st_mode) ? 0 : S_ISDIR(st->st_mode) ? -EISDIR : -ESPIPE;
@@ -388,7 +388,7 @@ static void watch_folder(struct log_follower *f) {
         wake(f);
 }
 
-/* --- a step ------------------------------------------------------------------------------------------------------- */
+/* --- a step --- */
 
 static void on_tick(uv_timer_t *timer) {
     wake(timer->data);
@@ -450,7 +450,7 @@ static void on_wake(uv_idle_t *handle) {
     tell_state(f);
 }
 
-/* --- begin and end ------------------------------------------------------------------------------------------------ */
+/* --- begin and end --- */
 
 struct log_follower *log_follower_start(uv_loop_t *loop, const struct error_log_config *config, log_line_fn *on_line,
                                         log_state_fn *on_state, void *arg) {

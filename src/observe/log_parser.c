@@ -32,7 +32,7 @@ struct literal {
     { (s), sizeof(s) - 1 }
 #define LITERAL(s) ((struct literal)TEXT(s))
 
-/* --- spans -------------------------------------------------------------------------------------------------------- */
+/* --- spans --- */
 
 static struct span span_from(struct span s, size_t skip) {
     return (struct span){s.ptr + skip, s.len - skip};
@@ -97,7 +97,7 @@ static bool take_number(struct span *s, uint64_t *out) {
     return true;
 }
 
-/* --- the line around the message ---------------------------------------------------------------------------------- */
+/* --- the line around the message --- */
 
 static const struct literal labels[] = {TEXT("[Note] "), TEXT("[Warning] "), TEXT("[ERROR] "), TEXT("[System] ")};
 
@@ -173,7 +173,7 @@ static bool find_message(struct span line, struct span *front, struct span *mess
     return true;
 }
 
-/* --- Aborted connection ------------------------------------------------------------------------------------------- */
+/* --- Aborted connection --- */
 
 /* What ends the name in the message of a refused login, and stands nowhere else in a frame. */
 #define AT LITERAL("'@'")
@@ -265,7 +265,7 @@ static bool parse_aborted(struct span rest, struct log_event *e) {
     return fits;
 }
 
-/* --- Access denied ------------------------------------------------------------------------------------------------ */
+/* --- Access denied --- */
 
 /* USER'@'HOST' then (using password: YES), to database 'DB', ". Account is …" or nothing. */
 static bool parse_denied(struct span rest, struct log_event *e) {
@@ -299,7 +299,7 @@ static bool parse_denied(struct span rest, struct log_event *e) {
     return true;
 }
 
-/* --- start and stop ----------------------------------------------------------------------------------------------- */
+/* --- start and stop --- */
 
 static const struct server_frame {
     enum log_event_kind kind;
@@ -311,11 +311,12 @@ static const struct server_frame {
 
 /* PROGRAM: ready for connections. */
 static bool parse_server(struct span message, struct log_event *e) {
-    const struct literal colon = LITERAL(": ");
-    const char *p = memmem(message.ptr, message.len, colon.text, colon.len);
+    const char *p = find_char(message, ':');
+    while (p && !starts_with(span_from(message, (size_t)(p - message.ptr)), LITERAL(": ")))
+        p = find_char(span_from(message, (size_t)(p + 1 - message.ptr)), ':');
     if (!p)
         return false;
-    struct span program = span_until(message, p), rest = span_from(message, program.len + colon.len);
+    struct span program = span_until(message, p), rest = span_from(message, program.len + 2);
     for (size_t i = 0; i < sizeof server_frames / sizeof *server_frames; i++) {
         if (!take(&rest, server_frames[i].text))
             continue;
@@ -361,7 +362,8 @@ static bool parse_message(struct span front, struct span message, struct log_eve
 void log_parser_line(struct log_parser *parser, struct span line, struct log_event *event) {
     struct span front, message;
     bool inside = parser->open_name > 0, open = false;
-    parser->open_name -= line.len < parser->open_name ? line.len + 1 : parser->open_name;
+    bool goes_on = inside && line.len < parser->open_name && !contains(line, AT);
+    parser->open_name = goes_on ? parser->open_name - line.len - 1 : 0;
 
     *event = (struct log_event){0};
     if (!find_message(line, &front, &message))

@@ -16,10 +16,12 @@ struct log_parser {
 };
 
 /* Parse the next `line` (without its newline) of a log. Fills *event, kind LOG_EVENT_NONE where the line says nothing
- * of a connection. MariaDB and MySQL 5.x write a refused user name raw, so whoever can connect can write lines of his
- * own between "Access denied for user 'x" and the end of that message: events there are marked as suspect, however well
- * they are forged. Cost: a search for the label, and a few comparisons, for a line that is of no interest; no
- * allocation. */
+ * of a connection. Cost of such a line: a search for the label and a few comparisons. No allocation.
+ *
+ * MariaDB and MySQL 5.x write a refused user name raw, so whoever can connect can write lines of his own between
+ * "Access denied for user 'x" and the end of that message, "'@'host' …": events there are marked as suspect, however
+ * well they are forged. (A name that itself holds such an end hides what it brings after that. Only the orphaned end
+ * that follows would tell, too late for one who sees a line at a time.) */
 void log_parser_line(struct log_parser *parser, struct span line, struct log_event *event);
 
 /* The same for a line alone: what only the line before can tell is not seen. */

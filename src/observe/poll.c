@@ -44,8 +44,7 @@ static void on_late(void *arg, const struct failure *failure) {
     tell_failure(arg, failure);
 }
 
-/* --- the queries -----------------------------------------------------------------------------------------------------
- */
+/* --- the queries --- */
 
 static void show_row(struct poll_run *run, enum variable_source source, const struct span *fields, unsigned count) {
     if (count < 2 || !fields[1].ptr)
@@ -77,13 +76,14 @@ static void select_row(void *arg, const struct span *fields, unsigned count) {
 static void add_show(struct strbuf *sql, enum variable_source source, const char *more) {
     strbuf_addf(sql, "SHOW GLOBAL %s WHERE Variable_name IN (%s", source == VARIABLE_STATUS ? "STATUS" : "VARIABLES",
                 more);
-    const char *between = *more ? "," : "";
+    const char *between = "'";
     for (size_t i = 0; i < variable_count; i++)
         if (variable_table[i].source == source) {
-            strbuf_addf(sql, "%s'%s'", between, variable_table[i].name);
-            between = ",";
+            strbuf_addstr(sql, between);
+            strbuf_addstr(sql, variable_table[i].name);
+            between = "','";
         }
-    strbuf_addch(sql, ')');
+    strbuf_addstr(sql, "')");
 }
 
 /* The settings that the last poll knew; false where it knew none. */
@@ -93,7 +93,8 @@ static bool add_select(struct poll_run *run, struct strbuf *sql) {
     run->columns = 0;
     for (size_t i = 0; i < variable_count; i++)
         if (variable_table[i].source == VARIABLE_SETTING && !isnan(facts->value[i])) {
-            strbuf_addf(sql, "%s@@GLOBAL.%s", run->columns ? "," : "", variable_table[i].name);
+            strbuf_addstr(sql, run->columns ? ",@@GLOBAL." : "@@GLOBAL.");
+            strbuf_addstr(sql, variable_table[i].name);
             run->column[run->columns++] = (int)i;
         }
     return run->columns > 0;
@@ -105,7 +106,7 @@ static int query_settings(struct poll_run *run, struct client *client, bool fres
     client_row_fn *on_row = select_row;
     if (fresh || !add_select(run, &sql)) {
         strbuf_reset(&sql);
-        add_show(&sql, VARIABLE_SETTING, "'version_comment'");
+        add_show(&sql, VARIABLE_SETTING, "'version_comment',");
         on_row = setting_row;
     }
     int rc = client_query(client, strbuf_text(&sql), on_row, run, failure);
@@ -122,8 +123,7 @@ static int query_all(struct poll_run *run, struct client *client, bool fresh, st
     return rc == 0 ? query_settings(run, client, fresh, failure) : rc;
 }
 
-/* --- one poll --------------------------------------------------------------------------------------------------------
- */
+/* --- one poll --- */
 
 static int open_kept(struct poll_run *run, struct client **kept, const struct client_deadline *deadline,
                      struct failure *failure) {

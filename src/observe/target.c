@@ -33,6 +33,7 @@ struct target_schedule {
     struct coroutine *poll, *probe;    /* those that run */
     bool polling, probing;
     struct client *kept;
+    struct log_parser log_parser;
     unsigned failures_in_row;
     enum target_health poll_said, probe_said; /* what the log was last told */
 
@@ -46,8 +47,7 @@ const char *self_operation_name(enum self_operation operation) {
     return names[operation];
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static void make_labels(struct target *target) {
     struct strbuf *sb = &target->labels;
@@ -108,8 +108,7 @@ void target_unref(struct target *target) {
     free(target);
 }
 
-/* --- what the log is told --------------------------------------------------------------------------------------------
- */
+/* --- what the log is told --- */
 
 /* A failure each time (the log suppresses repeats), the recovery once. */
 static void say(const struct target *target, const char *operation, enum target_health health,
@@ -130,8 +129,7 @@ static void say_self_aborts(const struct target *target, enum self_operation ope
                  LF_STR("operation", self_operation_name(operation)));
 }
 
-/* --- when ------------------------------------------------------------------------------------------------------------
- */
+/* --- when --- */
 
 static void poll_timer_fired(uv_timer_t *timer);
 static void probe_timer_fired(uv_timer_t *timer);
@@ -153,7 +151,8 @@ static int64_t jittered(int64_t ns) {
     uint32_t random = 0;
     if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
         random = (uint32_t)mono_now().ns;
-    return ns / 2 + (int64_t)((double)(ns / 2) * ((double)random / (double)UINT32_MAX));
+    double half = (double)ns / 2;
+    return (int64_t)(half + half * ((double)random / (double)UINT32_MAX));
 }
 
 static void schedule_poll(struct target *target) {
@@ -178,8 +177,7 @@ static void schedule_probe(struct target *target) {
     timer_at(&s->probe_timer, probe_timer_fired, s->probe_due);
 }
 
-/* --- what ------------------------------------------------------------------------------------------------------------
- */
+/* --- what --- */
 
 static void end_if_stopped(struct target *target);
 
@@ -267,14 +265,13 @@ static void probe_timer_fired(uv_timer_t *timer) {
         begin(target, probe_body, &s->probing, &s->probe);
 }
 
-/* --- the error log ---------------------------------------------------------------------------------------------------
- */
+/* --- the error log --- */
 
 static void on_log_line(void *arg, struct span line) {
     struct target *target = arg;
     const struct observer *observer = target->schedule->observer;
     struct log_event event;
-    log_parse(line, &event);
+    log_parser_line(&target->schedule->log_parser, line, &event);
     if (event.kind == LOG_EVENT_NONE)
         return;
     target->log_events[event.kind] += !event.suspect; /* what a forged line claims has not happened */
@@ -293,8 +290,7 @@ static void on_log_state(void *arg) {
                  LF_STR("file", target->config->error_log.file), LF_STR("error", strerror(-state->error)));
 }
 
-/* --- start and stop --------------------------------------------------------------------------------------------------
- */
+/* --- start and stop --- */
 
 /* `place` of `places` equal parts of an interval. */
 static int64_t part_of(int64_t interval_ns, size_t place, size_t places) {

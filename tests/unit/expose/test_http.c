@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-/* --- a fleet of fakes instead of observe's ----------------------------------------------------------------------- */
+/* --- a fleet of fakes instead of observe's --- */
 
 enum { TARGETS = 300 };
 static struct target *fakes[TARGETS];
@@ -41,7 +41,7 @@ bool fleet_all_tried(const struct fleet *fleet) {
     return __atomic_load_n(&all_tried, __ATOMIC_SEQ_CST);
 }
 
-/* --- the server -------------------------------------------------------------------------------------------------- */
+/* --- the server --- */
 
 static struct {
     uv_loop_t loop;
@@ -121,7 +121,7 @@ static int stop(void **state) {
     return leaks ? -1 : 0;
 }
 
-/* --- a client ---------------------------------------------------------------------------------------------------- */
+/* --- a client --- */
 
 static int dial(int receive_buffer) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(server.port)};
@@ -213,7 +213,7 @@ static void assert_whole_page(char *answer) {
     free(answer);
 }
 
-/* --- tests ------------------------------------------------------------------------------------------------------- */
+/* --- tests --- */
 
 static void pages_are_served(void **state) {
     (void)state;

@@ -26,7 +26,7 @@
 #define LIMIT (64 * 1024)
 #define STEP (256 * 1024)
 
-/* --- libuv as the test wants it ----------------------------------------------------------------------------------- */
+/* --- libuv as the test wants it --- */
 
 static bool no_watches;         /* uv_fs_event_start() fails, as where inotify's limits are reached */
 static bool timers;             /* the follower's timers run, 50 times as fast; else the watches alone must do */
@@ -62,7 +62,7 @@ uint64_t uv_now(const uv_loop_t *loop) {
     return REAL(uv_now)(loop) + clock_ahead_ms;
 }
 
-/* --- a follower in a folder of its own ---------------------------------------------------------------------------- */
+/* --- a follower in a folder of its own --- */
 
 struct fixture {
     uv_loop_t loop;
@@ -188,7 +188,7 @@ static void begin(struct fixture *fx, enum log_start from) {
     settle(fx);
 }
 
-/* --- files -------------------------------------------------------------------------------------------------------- */
+/* --- files --- */
 
 static int open_log(const char *path) {
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -224,7 +224,7 @@ static int open_descriptors(void) {
     return count;
 }
 
-/* --- where it begins ---------------------------------------------------------------------------------------------- */
+/* --- where it begins --- */
 
 static void starts_at_the_end(void **state) {
     struct fixture *fx = *state;
@@ -297,7 +297,7 @@ static void missing_folder_is_waited_for(void **state) {
     stop(fx);
 }
 
-/* --- lines -------------------------------------------------------------------------------------------------------- */
+/* --- lines --- */
 
 static void pieces_are_joined(void **state) {
     struct fixture *fx = *state;
@@ -369,7 +369,7 @@ static void over_long_line_is_cut(void **state) {
     strbuf_release(&want);
 }
 
-/* --- rotation ----------------------------------------------------------------------------------------------------- */
+/* --- rotation --- */
 
 static void rename_and_create(void **state) {
     struct fixture *fx = *state;
@@ -594,7 +594,7 @@ static void descriptors_are_bounded(void **state) {
     close(fd);
 }
 
-/* --- truncation --------------------------------------------------------------------------------------------------- */
+/* --- truncation --- */
 
 static void truncation_begins_again(void **state) {
     struct fixture *fx = *state;
@@ -636,7 +636,7 @@ static void writer_goes_on_behind_a_hole(void **state) {
     close(fd);
 }
 
-/* --- what is no file that we can read ----------------------------------------------------------------------------- */
+/* --- what is no file that we can read --- */
 
 static void directory_or_pipe_in_its_place(void **state) {
     struct fixture *fx = *state;
@@ -714,7 +714,7 @@ static void without_inotify_the_timer_looks(void **state) {
     expect(fx, "4\n");
 }
 
-/* --- the loop stays free ------------------------------------------------------------------------------------------ */
+/* --- the loop stays free --- */
 
 struct turns {
     struct fixture *fx;
@@ -771,7 +771,7 @@ static void may_be_closed_from_a_call_back(void **state) {
     log_follower_close(NULL);
 }
 
-/* --- a writer of its own pace ------------------------------------------------------------------------------------- */
+/* --- a writer of its own pace --- */
 
 enum { NUMBERED = 10000, ROTATIONS = 12 };
 

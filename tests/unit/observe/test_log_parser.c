@@ -35,7 +35,7 @@ static void check_span(const char *line, const char *part, struct span got, cons
              want ? want : "(none)");
 }
 
-/* --- what must be understood -------------------------------------------------------------------------------------- */
+/* --- what must be understood --- */
 
 struct expectation {
     const char *line;
@@ -231,7 +231,7 @@ static void every_version_is_understood(void **state) {
     }
 }
 
-/* --- what must not be taken for an event -------------------------------------------------------------------------- */
+/* --- what must not be taken for an event --- */
 
 static const char *const of_no_interest[] = {
     "",
@@ -322,7 +322,7 @@ static void nothing_else_is(void **state) {
     }
 }
 
-/* --- forgeries ---------------------------------------------------------------------------------------------------- */
+/* --- forgeries --- */
 
 /* What follows a newline in a refused user name, and the end of the message, which is the mark. */
 /* clang-format off */
@@ -376,14 +376,26 @@ static void lines_inside_a_refused_name_are_suspect(void **state) {
     log_parser_line(&parser, span_of(perfect), &event);
     assert_int_equal(event.kind, LOG_EVENT_ABORTED);
     assert_true(event.suspect);
-    /* a fake end of the message does not end it */
-    log_parser_line(&parser, span_of("'@'127.0.0.1' (using password: YES)"), &event);
     log_parser_line(&parser, span_of(perfect), &event);
     assert_true(event.suspect);
+    /* up to the end of the message: a line after it is believed */
+    log_parser_line(&parser, span_of("'@'127.0.0.1' (using password: YES)"), &event);
+    assert_int_equal(event.kind, LOG_EVENT_NONE);
+    log_parser_line(&parser, span_of(perfect), &event);
+    assert_int_equal(event.kind, LOG_EVENT_ABORTED);
+    assert_false(event.suspect);
 
-    /* no name is longer than the bound, so after it lines are believed again */
+    /* the sample's case: the end is on the forged line */
+    log_parser_line(&parser, span_of("2026-11-21  1:53:10 4 [Warning] Access denied for user 'x"), &event);
+    log_parser_line(&parser, span_of(forged[0].line), &event);
+    assert_true(event.suspect);
+    log_parser_line(&parser, span_of(perfect), &event);
+    assert_false(event.suspect);
+
+    /* and where the end never comes (a line cut off), not for longer than a name can be */
     char filler[512];
     memset(filler, '-', sizeof filler);
+    log_parser_line(&parser, span_of("2026-11-21  1:53:10 4 [Warning] Access denied for user 'x"), &event);
     log_parser_line(&parser, (struct span){filler, sizeof filler}, &event);
     log_parser_line(&parser, span_of(perfect), &event);
     assert_int_equal(event.kind, LOG_EVENT_ABORTED);
@@ -397,7 +409,7 @@ static void lines_inside_a_refused_name_are_suspect(void **state) {
     assert_false(event.suspect);
 }
 
-/* --- anything at all ---------------------------------------------------------------------------------------------- */
+/* --- anything at all --- */
 
 static bool inside(struct span part, struct span line) {
     return !part.ptr || (part.ptr >= line.ptr && part.ptr + part.len <= line.ptr + line.len);
