@@ -1,0 +1,294 @@
+"""A scripted server that speaks just enough of the MySQL protocol to lie in it.
+
+    with Liar(reset_after_greeting) as liar:
+        ...  liar.address
+
+A script is an async function of one Peer, run for each connection; when it returns the connection is closed (FIN).
+"""
+
+import asyncio
+import errno
+import socket
+import struct
+import threading
+
+OK = b"\x00\x00\x00\x02\x00\x00\x00"
+COM_QUIT, COM_QUERY, COM_PING = 1, 3, 14
+
+_LONG_PASSWORD, _CONNECT_WITH_DB, _PROTOCOL_41, _SSL, _TRANSACTIONS, _SECURE, _PLUGIN_AUTH = (
+    1, 8, 0x200, 0x800, 0x2000, 0x8000, 0x80000)
+
+
+class Gone(Exception):
+    """The other side left."""
+
+
+class Peer:
+    """One connection. Packets have their header made here; `sequence` may be set to lie."""
+
+    def __init__(self, reader, writer):
+        self.reader = reader
+        self.writer = writer
+        self.sequence = 0
+
+    async def send_raw(self, data):
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def send(self, payload):
+        header = struct.pack("<I", len(payload))[:3] + bytes([self.sequence & 255])
+        self.sequence += 1
+        await self.send_raw(header + payload)
+
+    async def receive(self):
+        """The next packet's payload; Gone when there is none."""
+        try:
+            header = await self.reader.readexactly(4)
+            payload = await self.reader.readexactly(int.from_bytes(header[:3], "little"))
+        except (asyncio.IncompleteReadError, ConnectionError) as e:
+            raise Gone from e
+        self.sequence = header[3] + 1
+        return payload
+
+    def reset(self):
+        """RST."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+    async def until_gone(self):
+        """Say nothing until the other side leaves."""
+        try:
+            while await self.reader.read(4096):
+                pass
+        except ConnectionError:
+            pass
+
+    # --- honest parts -------------------------------------------------------------------------------------------------
+    async def greet(self, tls=False):
+        capabilities = (_LONG_PASSWORD | _CONNECT_WITH_DB | _PROTOCOL_41 | _TRANSACTIONS | _SECURE | _PLUGIN_AUTH |
+                        (_SSL if tls else 0))
+        salt = b"abcdefghijklmnopqrst"
+        await self.send(b"\x0a5.5.5-10.11.0-MariaDB-liar\x00" + struct.pack("<I", 7) + salt[:8] + b"\x00" +
+                        struct.pack("<HBHH", capabilities & 0xFFFF, 45, 2, capabilities >> 16) +
+                        bytes([len(salt) + 1]) + bytes(10) + salt[8:] + b"\x00" + b"mysql_native_password\x00")
+
+    async def log_in(self):
+        """Greeting to OK, whatever the password."""
+        await self.greet()
+        await self.receive()
+        await self.send(OK)
+
+    async def error(self, code, text, state="HY000"):
+        await self.send(b"\xff" + struct.pack("<H", code) + b"#" + state.encode() + text.encode())
+
+    async def rows(self, names, rows):
+        """A result set of text columns."""
+        def text(value):
+            data = str(value).encode()
+            return bytes([len(data)]) + data
+
+        await self.send(bytes([len(names)]))
+        for name in names:
+            await self.send(text("def") + text("") * 3 + text(name) * 2 + b"\x0c" +
+                            struct.pack("<HIBHB", 45, 1024, 253, 0, 0) + b"\x00\x00")
+        await self.send(b"\xfe\x00\x00\x02\x00")
+        for row in rows:
+            await self.send(b"".join(text(v) for v in row))
+        await self.send(b"\xfe\x00\x00\x02\x00")
+
+    async def answer(self, command):
+        """What an honest server says to `command`; the caller ends the connection at COM_QUIT."""
+        if command[0] == COM_PING:
+            await self.send(OK)
+        elif command[0] != COM_QUERY:
+            await self.error(1047, "Unknown command")
+        elif b"STATUS" in command.upper():
+            await self.rows(["Variable_name", "Value"], [("Uptime", 1000), ("Threads_connected", 1),
+                                                         ("Aborted_clients", 0), ("Aborted_connects", 0)])
+        elif b"VARIABLES" in command.upper():
+            await self.rows(["Variable_name", "Value"], [("version", "10.11.0-MariaDB-liar"), ("wait_timeout", 28800)])
+        elif command[1:].lstrip().upper().startswith(b"SELECT"):
+            await self.rows(["1"], [("1",)])
+        else:
+            await self.send(OK)
+
+    async def serve(self):
+        """Answer honestly until COM_QUIT, which is not answered yet when this returns."""
+        while True:
+            command = await self.receive()
+            if command[:1] == bytes([COM_QUIT]):
+                return
+            await self.answer(command)
+
+
+# --- scripts ----------------------------------------------------------------------------------------------------------
+async def honest(peer):
+    await peer.log_in()
+    await peer.serve()
+
+
+async def never_speaks(peer):
+    await peer.until_gone()
+
+
+async def closes_at_once(_peer):
+    pass
+
+
+async def resets_after_greeting(peer):
+    await peer.greet()
+    await peer.receive()
+    peer.reset()
+
+
+async def speaks_ssh(peer):
+    await peer.send_raw(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")
+    await peer.until_gone()
+
+
+async def greets_with_garbage(peer):
+    await peer.send(b"\x0a" + b"\xff" * 20)
+    await peer.until_gone()
+
+
+async def too_many_connections(peer):
+    await peer.error(1040, "Too many connections", "08004")
+
+
+async def hangs_after_login_packet(peer):
+    await peer.greet()
+    await peer.until_gone()
+
+
+async def hangs_in_tls(peer):
+    await peer.greet(tls=True)
+    await peer.until_gone()
+
+
+async def hangs_at_ping(peer):
+    await peer.log_in()
+    await peer.until_gone()
+
+
+async def endless_row(peer):
+    """Announces a row of 16 MB in the answer to a query and sends little of it."""
+    await peer.log_in()
+    while True:
+        command = await peer.receive()
+        if command[0] != COM_QUERY:
+            await peer.answer(command)
+            continue
+        await peer.send(b"\x01")
+        await peer.send_raw(b"\xff\xff\xff\x02" + b"x" * 100)
+        await peer.until_gone()
+        return
+
+
+async def resets_after_quit(peer):
+    await honest(peer)
+    peer.reset()
+
+
+async def speaks_after_quit(peer):
+    """As MySQL does at an idle timeout: an error that nobody asked for, with sequence number 0."""
+    await honest(peer)
+    peer.sequence = 0
+    await peer.error(4031, "The client was disconnected by the server because of inactivity.")
+
+
+async def stays_after_quit(peer):
+    await honest(peer)
+    await peer.until_gone()
+    await asyncio.sleep(30)
+
+
+class Liar:
+    """Runs `script` for each connection, in a thread of its own; use it in a `with`. connections counts them."""
+
+    def __init__(self, script):
+        self._script = script
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen(64)
+        self.port = self._socket.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+        self.connections = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    def _run(self):
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(asyncio.start_server(self._handle, sock=self._socket))
+        self._loop.run_forever()
+        server.close()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0.01))
+        self._loop.close()
+
+    async def _handle(self, reader, writer):
+        self.connections += 1
+        try:
+            await self._script(Peer(reader, writer))
+        except (Gone, ConnectionError):
+            pass
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            return
+        writer.close()
+
+
+class Refuses:
+    """An address where nothing listens, and nothing will while this is held: the port is bound and not listened to."""
+
+    def __init__(self):
+        self._socket = socket.socket()
+
+    def __enter__(self):
+        self._socket.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self._socket.getsockname()[1]
+        return self
+
+    def __exit__(self, *_):
+        self._socket.close()
+
+
+class BlackHole:
+    """An address whose SYNs go unanswered: a listener whose backlog is full and who accepts nobody."""
+
+    def __init__(self):
+        self._socket = socket.socket()
+        self._waiting = []
+
+    def __enter__(self):
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen(0)
+        self.address = "127.0.0.1:%d" % self._socket.getsockname()[1]
+        for _ in range(16):
+            filler = socket.socket()
+            filler.setblocking(False)
+            self._waiting.append(filler)
+            if filler.connect_ex(self._socket.getsockname()) not in (0, errno.EINPROGRESS):
+                raise OSError("cannot fill the backlog")
+        # Only when a further one is left waiting is the queue full.
+        with socket.socket() as probe:
+            probe.settimeout(0.3)
+            try:
+                probe.connect(self._socket.getsockname())
+            except TimeoutError:
+                return self
+        raise OSError("the backlog takes more than 16 connections")
+
+    def __exit__(self, *_):
+        for filler in self._waiting:
+            filler.close()
+        self._socket.close()

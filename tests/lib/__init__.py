@@ -1,0 +1,1 @@
+"""What the scenario tests, the demo and the benchmark share: private servers, the exporter, clients that behave badly."""

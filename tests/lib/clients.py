@@ -1,0 +1,94 @@
+"""Clients that behave badly, each in one way, and wait until the server has noticed (by its end of the connection)."""
+
+import socket
+
+import pymysql
+
+from .mariadb import APP, close
+
+
+def _wait_for_eof(sock, timeout=15):
+    """Read until the server ends the connection, by FIN or RST."""
+    sock.settimeout(timeout)
+    try:
+        while sock.recv(65536):
+            pass
+    except ConnectionError:
+        pass
+    sock.close()
+
+
+def connect_and_leave(server, count=1):
+    """A health check that opens a connection, reads the greeting and goes without logging in."""
+    for _ in range(count):
+        sock = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        sock.recv(4096)
+        sock.shutdown(socket.SHUT_WR)
+        _wait_for_eof(sock)
+
+
+def leave_without_quit(server, user=APP[0], password=APP[1], count=1, **extra):
+    """Logs in and closes the socket without COM_QUIT. Returns the connection ids."""
+    ids = []
+    for _ in range(count):
+        connection = server.connect(user, password, **extra)
+        ids.append(connection.thread_id())
+        sock = connection._sock.dup()
+        connection._sock.shutdown(socket.SHUT_WR)
+        connection._force_close()
+        _wait_for_eof(sock)
+    return ids
+
+
+def wrong_password(server, user=APP[0], count=1):
+    """Is refused."""
+    for _ in range(count):
+        try:
+            connection = server.connect(user, "not the password")
+        except pymysql.err.OperationalError as e:
+            if e.args[0] != 1045:
+                raise
+        else:
+            close(connection)
+            raise AssertionError("the server took a wrong password")
+
+
+def idle_past_wait_timeout(server, user=APP[0], password=APP[1], seconds=1, **extra):
+    """Asks for a short wait_timeout and then says nothing until the server has had enough. Returns the connection id."""
+    connection = server.connect(user, password, **extra)
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION wait_timeout = %s", (seconds,))
+    _wait_for_eof(connection._sock.dup(), timeout=seconds + 15)
+    connection._force_close()
+    return connection.thread_id()
+
+
+def killed(server, user=APP[0], password=APP[1], **extra):
+    """Is killed by an administrator. Returns the connection id."""
+    connection = server.connect(user, password, **extra)
+    server.execute(f"KILL CONNECTION {connection.thread_id()}")
+    _wait_for_eof(connection._sock.dup())
+    connection._force_close()
+    return connection.thread_id()
+
+
+class Crowd:
+    """Takes every free connection of a server that its user can get; use it in a `with`."""
+
+    def __init__(self, server, user=APP[0], password=APP[1]):
+        self._who = (server, user, password)
+        self.connections = []
+
+    def __enter__(self):
+        server, user, password = self._who
+        while True:
+            try:
+                self.connections.append(server.connect(user, password))
+            except pymysql.err.OperationalError as e:
+                if e.args[0] != 1040:
+                    raise
+                return self
+
+    def __exit__(self, *_):
+        for connection in self.connections:
+            close(connection)

@@ -1,0 +1,142 @@
+"""A child process with its output collected, that never outlives us and is ended by its handle, never by name."""
+
+import ctypes
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent():
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def unprivileged_user():
+    """The account that servers run under when we are root, as (uid, gid); None when we are not."""
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam("nobody")
+    return entry.pw_uid, entry.pw_gid
+
+
+class TimeOut(AssertionError):
+    """Something that was waited for did not happen; the text says what."""
+
+
+def wait_until(condition, timeout, what, step=0.02):
+    """Call `condition` until it returns something true, which is returned. For what gives no event to wait for."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise TimeOut(f"not within {timeout} s: {what() if callable(what) else what}")
+        time.sleep(step)
+
+
+def _bindable(port):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port():
+    """A TCP port of 127.0.0.1 for a server that cannot take port 0. It lies below the kernel's ephemeral range, so that no
+    outgoing connection sits on it when the server (re)starts."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        top = min(int(f.read().split()[0]), 32768)
+    for _ in range(200):
+        port = 10000 + int.from_bytes(os.urandom(4), "big") % max(top - 10000, 1)
+        if port < top and _bindable(port):
+            return port
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Process:
+    """A running program. `lines` grows with what it writes to stderr (and stdout); wait_for_line() waits for more of it."""
+
+    def __init__(self, argv, env=None, user=None, cwd=None):
+        self.argv = [str(a) for a in argv]
+        extra = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
+        # A session of its own: a Ctrl-C in the terminal reaches us alone, and we end the children in order.
+        self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, env=env, cwd=cwd, start_new_session=True,
+                                      preexec_fn=_die_with_parent, **extra)
+        self.lines = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for raw in self.popen.stdout:
+            with self._changed:
+                self.lines.append(raw.decode("utf-8", "backslashreplace").rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def output(self):
+        with self._changed:
+            return "\n".join(self.lines)
+
+    def wait_for_line(self, wanted, timeout, since=0):
+        """The first line from index `since` on for which wanted(line) is true; a text is searched for in the line."""
+        test = wanted if callable(wanted) else (lambda line: wanted in line)
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            index = since
+            while True:
+                while index < len(self.lines):
+                    if test(self.lines[index]):
+                        return self.lines[index]
+                    index += 1
+                left = deadline - time.monotonic()
+                if self._closed or left <= 0:
+                    why = "the program ended" if self._closed else f"{timeout} s passed"
+                    text = "\n".join(self.lines[-40:])
+                    raise TimeOut(f"{why} without the line {wanted!r}; the last lines:\n{text}")
+                self._changed.wait(left)
+
+    def signal(self, number):
+        if self.running():
+            self.popen.send_signal(number)
+
+    def wait(self, timeout):
+        """The exit status (negative: the signal). Waits for the end of the output too."""
+        status = self.popen.wait(timeout)
+        self._reader.join(2)
+        return status
+
+    def end(self, timeout=10):
+        """SIGTERM, after `timeout` SIGKILL; returns the exit status. May be called again."""
+        self.signal(signal.SIGTERM)
+        try:
+            return self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        return self.wait(10)

@@ -1,0 +1,61 @@
+"""Debian's Prometheus in a folder of its own, scraping one address."""
+
+import json
+import os
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from .process import Process, free_port, unprivileged_user, wait_until
+
+
+class Prometheus:
+    """Scrapes `address` each `interval` seconds from start() on; use it in a `with`."""
+
+    def __init__(self, address, interval=2):
+        self._folder = tempfile.TemporaryDirectory(prefix="mysqlconn-prometheus-")
+        self.port = free_port()
+        self._user = unprivileged_user()
+        config = {"global": {"scrape_interval": f"{interval}s", "scrape_timeout": f"{interval}s"},
+                  "scrape_configs": [{"job_name": "mysqlconn", "static_configs": [{"targets": [address]}]}]}
+        self._config = os.path.join(self._folder.name, "prometheus.yml")
+        with open(self._config, "w", encoding="utf-8") as f:
+            json.dump(config, f)
+        if self._user:
+            os.chown(self._folder.name, *self._user)
+        self.process = None
+
+    def __enter__(self):
+        self.process = Process(["prometheus", f"--config.file={self._config}", "--log.level=warn",
+                                f"--storage.tsdb.path={self._folder.name}/data",
+                                f"--web.listen-address=127.0.0.1:{self.port}"], user=self._user, cwd=self._folder.name)
+        wait_until(self._ready, 30, lambda: f"Prometheus is ready:\n{self.process.output()}")
+        return self
+
+    def __exit__(self, *_):
+        self.process.end()
+        self._folder.cleanup()
+
+    def _get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            return answer.read()
+
+    def _ready(self):
+        try:
+            return b"Ready" in self._get("/-/ready")
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+    def query(self, expression):
+        """Result of an instant query: [(labels, value)]."""
+        answer = json.loads(self._get("/api/v1/query?query=" + urllib.parse.quote(expression)))
+        return [(r["metric"], float(r["value"][1])) for r in answer["data"]["result"]]
+
+    def targets(self):
+        """What Prometheus says of its scrape targets, errors included."""
+        return json.loads(self._get("/api/v1/targets"))["data"]["activeTargets"]
+
+    def warnings(self):
+        """Its log at level warn and above: parse errors, out-of-order and duplicate samples."""
+        return [l for l in self.process.lines if "level=warn" in l or "level=error" in l]

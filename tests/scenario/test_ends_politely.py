@@ -1,0 +1,51 @@
+"""SIGTERM and SIGINT: every kept connection is closed with COM_QUIT, within 3 s, whatever the servers do."""
+
+import contextlib
+import signal
+
+import pytest
+
+from fake import liar
+from lib.exporter import target
+from lib.mariadb import MONITOR
+from lib.process import wait_until
+
+LIMIT = 3.0
+SCHEDULE = {"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "200ms", "timeout": "200ms"}}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
+def test_kept_connections_end_with_com_quit(exporter, server, figure, number):
+    watching = exporter({**SCHEDULE, "targets": [target(server, f"db{i}") for i in range(30)]})
+    watching.wait_for(lambda m: m.sum("mysql_up") == 30, 15)
+    assert len(server.threads_of(MONITOR[0])) >= 30
+    before, log = server.status("Aborted_clients", "Aborted_connects"), server.error_text()
+    took = watching.stop(number)
+    assert took < LIMIT
+    assert server.threads_of(MONITOR[0]) == []
+    assert server.status("Aborted_clients", "Aborted_connects") == before
+    assert server.error_text() == log
+    figure(f"{number.name} with 30 kept connections: ended in {took:.2f} s")
+
+
+def test_servers_that_hang_do_not_hold_it_up(exporter, figure):
+    hang = {"poll": {"interval": "10s", "timeout": "10s"}, "probe": {"interval": "10s", "timeout": "10s", "grace": "60s"}}
+    with contextlib.ExitStack() as stack:
+        liars = [stack.enter_context(liar.Liar(script)) for script in
+                 (liar.never_speaks, liar.hangs_after_login_packet, liar.hangs_at_ping, liar.stays_after_quit)]
+        hole = stack.enter_context(liar.BlackHole())
+        targets = [target(l.address, f"liar{i}") for i, l in enumerate(liars)] + [target(hole.address, "hole")]
+        watching = exporter({**hang, "targets": targets})
+        wait_until(lambda: all(l.connections >= 2 for l in liars), 15, "poll and probe hang")
+        took = watching.stop()
+        assert took < LIMIT
+        figure(f"with ten operations that hang: ended in {took:.2f} s")
+
+
+def test_right_after_the_start(exporter, server):
+    """No target has been tried yet, or is just being."""
+    before = server.status("Aborted_clients", "Aborted_connects")
+    for _ in range(5):
+        watching = exporter({**SCHEDULE, "targets": [target(server, f"db{i}") for i in range(5)]})
+        assert watching.stop() < LIMIT
+    assert server.status("Aborted_clients", "Aborted_connects") == before

@@ -1,0 +1,45 @@
+"""The server is killed with -9 and started again: down is seen within one interval with its reason, recovery comes by itself,
+the restart is counted."""
+
+import time
+
+from lib.exporter import target
+from lib.mariadb import MariaDB
+
+INTERVAL, TIMEOUT = 1.0, 0.5
+
+
+def test_down_with_a_reason_and_back_without_our_restart(exporter, figure):
+    with MariaDB() as server:
+        schedule = {"interval": f"{INTERVAL:g}s", "timeout": "500ms"}
+        watching = exporter({"poll": schedule, "probe": schedule, "targets": [target(server)]})
+        before = watching.wait_for(lambda m: m.value("mysql_up") == 1 and m.value("mysqlconn_probe_success") == 1, 10)
+        assert before.value("mysqlconn_server_restarts_total") == 0
+
+        # Uptime counts whole seconds: a server that is no older than some of them is not told from its successor.
+        watching.wait_for(lambda m: m.value("mysql_global_status_uptime") >= 5, 15)
+        server.kill9()
+        killed = time.monotonic()
+        down = watching.wait_for(lambda m: m.value("mysql_up") == 0 and m.value("mysqlconn_probe_success") == 0
+                                 and m.down("db1", "poll") and m.down("db1", "probe"),
+                                 INTERVAL + TIMEOUT + 1, "down is seen")
+        took_down = time.monotonic() - killed
+        assert down.down("db1", "probe") == ("connect", "refused")
+        assert down.down("db1", "poll")[1] in ("refused", "closed", "reset")
+        assert watching.wait_for(lambda m: m.down("db1", "poll") == ("connect", "refused"), 5)
+        assert down.value("mysqlconn_poll_connection_losses_total") == 1
+        assert [line for line in watching.log(msg="target is down", target="db1") if line["reason"] == "refused"]
+
+        server.start()
+        started = time.monotonic()
+        up = watching.wait_for(lambda m: m.value("mysql_up") == 1 and m.value("mysqlconn_probe_success") == 1
+                               and m.value("mysqlconn_server_restarts_total") == 1, 20, "it is up again")
+        took_up = time.monotonic() - started
+        assert up.down("db1", "poll") is None and up.down("db1", "probe") is None
+        assert up.value("mysqlconn_poll_connects_total") >= 2
+        assert watching.log(msg="target is up", target="db1")
+        figure(f"down seen after {took_down:.2f} s, up again after {took_up:.2f} s (interval {INTERVAL:g} s)")
+        # It stays at one restart.
+        polls = up.value("mysqlconn_polls_total")
+        later = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 3, 10)
+        assert later.value("mysqlconn_server_restarts_total") == 1
