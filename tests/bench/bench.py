@@ -1,0 +1,185 @@
+"""What the product costs, held against floors and peers: alternating rounds in one run, CPU time from the kernel's own account of
+each process, medians with their spread, printed as ratios. Ratios carry over to other machines; the figures do not."""
+
+import argparse
+import http.client
+import os
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from lib.exporter import Exporter, target  # noqa: E402
+from lib.mariadb import MONITOR, MariaDB  # noqa: E402
+from lib.process import Process, free_port, wait_until  # noqa: E402
+
+PEER = "prometheus-mysqld-exporter"
+
+
+def cpu_ns(pid):
+    """CPU time of a process so far, by its own clock (clock_getcpuclockid(3)): all its threads, ended ones included."""
+    return time.clock_gettime_ns(~pid << 3 | 2)
+
+
+def rss_kb(pid, field="VmRSS"):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(l.split()[1]) for l in f if l.startswith(field + ":"))
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return answer.read()
+
+
+class Row:
+    """One comparison: rounds of ours and of the other, and the bound that their ratio is held against."""
+
+    def __init__(self, what, unit, bound, other):
+        self.what, self.unit, self.bound, self.other = what, unit, bound, other
+        self.ours_values, self.other_values = [], []
+
+    def add(self, ours, other):
+        self.ours_values.append(ours)
+        self.other_values.append(other)
+
+    def line(self):
+        ours, other = statistics.median(self.ours_values), statistics.median(self.other_values)
+        ratios = sorted(a / b for a, b in zip(self.ours_values, self.other_values) if b)
+        ratio = statistics.median(ratios)
+        verdict = "ok" if ratio <= self.bound else "ABOVE"
+        return (f"{self.what:<46} {ours:>9.1f} {other:>9.1f} {self.unit:<3} {ratio:>7.3f} "
+                f"[{ratios[0]:.3f} .. {ratios[-1]:.3f}]  <= {self.bound:.3f}  {verdict:<5}  against {self.other}")
+
+
+def probe_against_bare(build, server, rounds, seconds, pace_ms=20):
+    """CPU of one probe against the bare loop. The daemon does nothing else meanwhile: its next poll is an hour away."""
+    row = Row("CPU per probe (20 ms apart)", "us", 1.5, "a bare libmariadb loop")
+    count = int(seconds * 1000 / pace_ms)
+    config = {"poll": {"interval": "1h"}, "probe": {"interval": f"{pace_ms}ms", "timeout": f"{pace_ms}ms"}, "targets": [target(server)]}
+    with Exporter(f"{build}/mysqlconn_exporter", config) as exporter:
+        exporter.wait_for(lambda m: m.value("mysqlconn_probe_success") == 1 and m.value("mysql_up") == 1, 10)
+        for _ in range(rounds):
+            bare = subprocess.run([f"{build}/tests/bench/bare", "127.0.0.1", str(server.port), MONITOR[0], str(count), str(pace_ms)],
+                                  env={**os.environ, "MYSQL_PWD": MONITOR[1]}, capture_output=True, text=True, check=True)
+            # Our daemon probed beside it; now it has the machine to itself.
+            probes = exporter.scrape().value("mysqlconn_probes_total")
+            before = cpu_ns(exporter.pid)
+            time.sleep(seconds)
+            spent = cpu_ns(exporter.pid) - before
+            done = exporter.scrape().value("mysqlconn_probes_total") - probes
+            row.add(spent / done / 1000, int(bare.stdout) / 1000)
+    return [row]
+
+
+def idle_ns(server, seconds):
+    before = cpu_ns(server.pid)
+    time.sleep(seconds)
+    return (cpu_ns(server.pid) - before) / seconds
+
+
+class Scraper:
+    """Scrapes as Prometheus does: gzip accepted, over one connection that is kept."""
+
+    def __init__(self, port, path):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.path = path
+
+    def scrape(self):
+        self.connection.request("GET", self.path, headers={"Accept-Encoding": "gzip"})
+        answer = self.connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise OSError(f"{self.path}: {answer.status}")
+        return body
+
+
+def product_against_peer(build, server, rounds, seconds, targets, interval_s):
+    """CPU of everything that one target costs in one interval, on our side and on the server's, against mysqld_exporter scraped for
+    status and variables alone. Ours watches `targets` targets and is scraped once an interval; the peer, which watches one server, is
+    scraped once for each of them, so that both do equally much a second."""
+    ours = Row(f"CPU per target and interval, {targets} target{'s' * (targets > 1)}", "us", 1 / 30, PEER)
+    servers = Row("    … and the server's CPU for it", "us", 1 / 3, PEER)
+    settings = {"interval": f"{interval_s}s"}
+    config = {"poll": settings, "probe": settings, "targets": [target(server, name=f"db{i}") for i in range(targets)]}
+    cycles = seconds // interval_s
+    port = free_port()
+    env = {**os.environ, "DATA_SOURCE_NAME": f"{MONITOR[0]}:{MONITOR[1]}@(127.0.0.1:{server.port})/"}
+    peer_path = "/metrics?collect[]=global_status&collect[]=global_variables"
+
+    def spent(pid, scraper, count, gap_s):
+        mine, servers_before = cpu_ns(pid), cpu_ns(server.pid)
+        started = time.monotonic()
+        for i in range(count):
+            time.sleep(max(0.0, started + i * gap_s - time.monotonic()))
+            scraper.scrape()
+        time.sleep(max(0.0, started + count * gap_s - time.monotonic()))
+        return (cpu_ns(pid) - mine) / 1000 / (cycles * targets), (cpu_ns(server.pid) - servers_before) / 1000 / (cycles * targets)
+
+    peer = Process([PEER, f"--web.listen-address=127.0.0.1:{port}"], env=env)
+    try:
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}{peer_path}"), 20, f"{PEER} answers")
+        idle = idle_ns(server, 3) * interval_s / 1000 / targets
+        for _ in range(rounds):
+            with Exporter(f"{build}/mysqlconn_exporter", config) as exporter:
+                exporter.wait_for(lambda m: m.sum("mysql_up") == targets and m.sum("mysqlconn_probe_success") == targets, 20)
+                time.sleep(2.5)  # past the start
+                mine, servers_mine = spent(exporter.pid, Scraper(exporter.port, "/metrics"), cycles, interval_s)
+            theirs, servers_theirs = spent(peer.pid, Scraper(port, peer_path), cycles * targets, interval_s / targets)
+            ours.add(mine, theirs)
+            servers.add(max(servers_mine - idle, 0), servers_theirs - idle)
+        peer_rss = rss_kb(peer.pid)
+    finally:
+        peer.end(10)
+    return [ours, servers], peer_rss
+
+
+def answers(url):
+    try:
+        return get(url)
+    except OSError:
+        return None
+
+
+def memory(build, server, many=1001):
+    """Resident memory with one target, and what each further one adds, kept connection included."""
+    def measure(count):
+        settings = {"interval": "2s", "timeout": "2s"}
+        config = {"poll": settings, "probe": settings, "targets": [target(server, name=f"db{i}") for i in range(count)]}
+        with Exporter(f"{build}/mysqlconn_exporter", config) as exporter:
+            time.sleep(9)  # each is polled and probed some times: what grows has grown
+            for _ in range(2):
+                metrics = exporter.scrape()
+            if metrics.sum("mysql_up") != count or metrics.sum("mysqlconn_probes_total") < 2 * count:
+                raise RuntimeError("not all targets are up")
+            return rss_kb(exporter.pid), rss_kb(exporter.pid, "RssAnon")
+    one, anon = measure(1)
+    all_kb, _ = measure(many)
+    return one, anon, (all_kb - one) / (many - 1)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--quick", action="store_true", help="one short round of each: to see that it works")
+    args = parser.parse_args()
+    rounds, seconds = (1, 4) if args.quick else (5, 6)
+
+    print(f"{'what':<46} {'ours':>9} {'other':>9} {'':<3} {'ratio':>7} [lowest .. highest]  bound", flush=True)
+    with MariaDB(options=["--max-connections=3000", "--back-log=2000"]) as server:
+        for row in probe_against_bare(args.build, server, rounds, seconds):
+            print(row.line(), flush=True)
+        for targets, interval_s in ((50, 2), (1, 1)):
+            rows, peer_rss = product_against_peer(args.build, server, rounds, seconds, targets, interval_s)
+            for row in rows:
+                print(row.line(), flush=True)
+        one, anon, further = memory(args.build, server)
+    print(f"{'resident memory with 1 target':<46} {one:>9.0f} {peer_rss:>9.0f} KB  {one / peer_rss:>7.3f}  <= 8192 KB: "
+          f"{'ok' if one <= 8192 else 'ABOVE'}  ({anon} KB of it our own, the rest pages of shared libraries)  against {PEER}")
+    print(f"{'resident memory of each further target':<46} {further:>9.1f} {'':>9} KB  {'':>7}  <= 45 KB: "
+          f"{'ok' if further <= 45 else 'ABOVE'}")
+
+
+if __name__ == "__main__":
+    main()
