@@ -128,18 +128,18 @@ bench:
 # --- installing -------------------------------------------------------------------------------------------------------
 .PHONY: install uninstall clean help readme
 UNIT_DIR ?= $(PREFIX)/lib/systemd/system
+DOC_DIR := $(PREFIX)/share/doc/mysqlconn_exporter
+DOCS := README.md config/mysqlconn_exporter.example.yml $(wildcard config/*.sql)
 install: build
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/mysqlconn_exporter
-	install -D -m 644 config/mysqlconn_exporter.example.yml \
-	  $(DESTDIR)$(PREFIX)/share/doc/mysqlconn_exporter/mysqlconn_exporter.example.yml
-	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/mysqlconn_exporter/README.md
-	install -d $(DESTDIR)$(UNIT_DIR)
+	install -d $(DESTDIR)$(DOC_DIR) $(DESTDIR)$(UNIT_DIR)
+	install -m 644 $(DOCS) $(DESTDIR)$(DOC_DIR)
 	sed 's|@PREFIX@|$(PREFIX)|g' config/mysqlconn_exporter.service > $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
 	chmod 644 $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/mysqlconn_exporter $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/mysqlconn_exporter
+	rm -rf $(DESTDIR)$(DOC_DIR)
 
 # Write the generated tables into README.md; a test fails when they are stale.
 readme: build
