@@ -73,6 +73,7 @@ static void reload(struct daemon *daemon) {
     struct strbuf error, warnings;
     strbuf_init(&error, ERROR_MAX);
     strbuf_init(&warnings, WARNINGS_MAX);
+    log_flush(); /* who reloads wants to hear what is so now */
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(mono_now().ns / NS_PER_US));
     struct config *config = daemon_load_config(daemon->options, &error, &warnings);
     log_warnings(&warnings);

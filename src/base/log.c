@@ -1,6 +1,7 @@
 /*
  * The program's own log; see log.h. A small table of recent lines, keyed by everything in them but the numbers, makes
- * the suppression; a colliding line simply takes the slot over, after the count that it held was written.
+ * the suppression: rows of a few slots. A line that finds its row full takes the oldest slot, after the count that it
+ * held was written.
  */
 #include "base/log.h"
 
@@ -12,7 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-#define RECENT_LINES 512
+#define RECENT_ROWS 128
+#define RECENT_SLOTS 4
 #define SUPPRESS_NS (60 * NS_PER_S)
 #define LINE_MAX_BYTES 8192
 
@@ -31,7 +33,7 @@ static struct {
     enum log_level level;
     enum log_format format;
     FILE *out; /* NULL: stderr */
-    struct recent recent[RECENT_LINES];
+    struct recent recent[RECENT_ROWS][RECENT_SLOTS];
 } logger = {.level = LOG_LEVEL_INFO};
 
 static int name_parse(const char *text, const char *const *names, int count) {
@@ -153,11 +155,23 @@ static void write_held_back(struct recent *slot) {
     slot->key = 0;
 }
 
+/* The slot of the line with this key: its own, else the one to take over. */
+static struct recent *find_slot(uint64_t key) {
+    struct recent *row = logger.recent[key % RECENT_ROWS], *oldest = row;
+    for (size_t i = 0; i < RECENT_SLOTS; i++) {
+        if (row[i].key == key)
+            return &row[i];
+        if (mono_before(row[i].written, oldest->written))
+            oldest = &row[i];
+    }
+    return oldest;
+}
+
 void log_write(enum log_level level, const char *message, const struct log_field *fields) {
     if (!log_enabled(level))
         return;
     uint64_t key = line_key(level, message, fields);
-    struct recent *slot = &logger.recent[key % RECENT_LINES];
+    struct recent *slot = find_slot(key);
     struct mono now = mono_now();
     uint64_t suppressed = 0;
     if (slot->key == key) {
@@ -175,6 +189,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
 }
 
 void log_flush(void) {
-    for (size_t i = 0; i < RECENT_LINES; i++)
-        write_held_back(&logger.recent[i]);
+    for (size_t row = 0; row < RECENT_ROWS; row++)
+        for (size_t i = 0; i < RECENT_SLOTS; i++)
+            write_held_back(&logger.recent[row][i]);
 }

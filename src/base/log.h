@@ -44,7 +44,8 @@ int log_format_parse(const char *text, enum log_format *out);
 #define log_line(level, message, ...)                                                                                  \
     log_write((level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
-/* Write the counts that suppression still holds back; before exit. */
+/* Write the counts that suppression still holds back, and forget what was said: before the end, and where the next
+ * lines are to be written even if they repeat older ones. */
 void log_flush(void);
 
 #endif

@@ -136,8 +136,8 @@ static int open_kept(struct poll_run *run, struct client **kept, const struct cl
         return -1;
     }
     client_set_deadline(client, deadline);
-    target->poll.connects++;
     int rc = client_connect(client, failure);
+    target->poll.connects += rc == 0;
     if (rc == 0)
         rc = client_query(client, sql, NULL, NULL, failure);
     if (rc == 0) {

@@ -105,6 +105,11 @@ class Metrics:
         return float("nan")
 
 
+def _says_where(line):
+    """Whether a log line tells the address that the exporter listens on."""
+    return "listening" in line and "127.0.0.1:" in line
+
+
 def target(server, name="db1", user=None, password=None, **settings):
     """The configuration of a target: a server object or an address, the monitoring account unless told otherwise."""
     from .mariadb import MONITOR
@@ -158,7 +163,7 @@ class Exporter:
         argv = [self.program, f"--config.file={self.config_file}", "--web.listen-address=127.0.0.1:0", *self.args]
         self.process = Process(argv, env=self.env)
         try:
-            line = self.process.wait_for_line(lambda l: "listening" in l and "127.0.0.1:" in l, timeout)
+            line = self.process.wait_for_line(_says_where, timeout)
         except BaseException:
             self.process.kill()
             raise

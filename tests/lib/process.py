@@ -116,7 +116,8 @@ class Process:
                 if self._closed or left <= 0:
                     why = "the program ended" if self._closed else f"{timeout} s passed"
                     text = "\n".join(self.lines[-40:])
-                    raise TimeOut(f"{why} without the line {wanted!r}; the last lines:\n{text}")
+                    name = getattr(wanted, "__name__", wanted)
+                    raise TimeOut(f"{why} without the line wanted ({name}); the last lines:\n{text}")
                 self._changed.wait(left)
 
     def signal(self, number):

@@ -73,6 +73,19 @@ static void repeats_are_counted(void **state) {
     assert_non_null(strstr(text, "msg=\"repeated lines were suppressed\" line=\"again and again\" count=99\n"));
 }
 
+static void lines_that_meet_in_the_table_do_not_undo_each_other(void **state) {
+    (void)state;
+    log_configure(LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, out);
+    /* As many as a big outage makes: some meet in one row of the table whatever its hash. */
+    for (int round = 0; round < 3; round++)
+        for (int i = 0; i < 100; i++) {
+            char target[16];
+            snprintf(target, sizeof target, "db%d", i);
+            log_warn("is down", LF_STR("target", target));
+        }
+    assert_int_equal(lines(), 100);
+}
+
 static void a_field_that_is_too_long_is_left_out(void **state) {
     static char big[20000];
     (void)state;
@@ -101,6 +114,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(json_line, open_log, close_log),
         cmocka_unit_test_setup_teardown(below_the_level_nothing_is_written, open_log, close_log),
         cmocka_unit_test_setup_teardown(repeats_are_counted, open_log, close_log),
+        cmocka_unit_test_setup_teardown(lines_that_meet_in_the_table_do_not_undo_each_other, open_log, close_log),
         cmocka_unit_test_setup_teardown(a_field_that_is_too_long_is_left_out, open_log, close_log),
         cmocka_unit_test(names_are_parsed),
     };
