@@ -264,7 +264,7 @@ def run(program, seconds):
                 players.stop()
             if interrupted:
                 demo.refresh()
-            view.summary(demo)
+            view.summary(demo, complete=not interrupted)
             return 0 if interrupted or demo.success() else 1
 
 
@@ -283,6 +283,8 @@ def main():
         sys.exit(run(os.path.abspath(options.program), seconds))
     except Ended as e:
         sys.exit(128 + e.args[0])
+    except (AssertionError, OSError, RuntimeError) as e:
+        sys.exit(f"the demo failed: {e}")
 
 
 if __name__ == "__main__":

@@ -103,17 +103,18 @@ class View:
     def write(self, line=None, width=200):
         print(line.render(width, self.colour) if line else "", file=self.out)
 
-    def summary(self, demo):
+    def summary(self, demo, complete):
+        """What it came to; a verdict only on a demo that ran to its end."""
         self.write()
         self.write(Line((f"mysqlconn_exporter's demo: {demo.elapsed:.0f} s", BOLD)))
-        for line in behaviour_lines(demo, final=True):
+        for line in behaviour_lines(demo, final=complete):
             self.write(line)
         clients, connects = (demo.counter(n) for n in ("aborted_clients", "aborted_connects"))
         self.write(Line(f"  the server's own counters say Aborted_clients {clients}, Aborted_connects {connects}: ",
                         "how many, not who or why"))
         self.write(harm_line(demo))
         done = demo.success()
-        if demo.seconds is not None:
+        if complete:
             self.write(Line(("everything that was provoked was seen" if done else "NOT everything that was provoked was seen",
                              GREEN if done else RED)))
         self.out.flush()
