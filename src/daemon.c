@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <uv.h>
@@ -151,12 +150,6 @@ static void start_signal(struct daemon *daemon, uv_signal_t *handle, uv_signal_c
     uv_signal_start(handle, on_signal, signum);
 }
 
-/* libmariadb sleeps for a microsecond after each connect(), which the kernel's usual slack makes 50; and timers become
- * truer. */
-static void want_exact_timers(void) {
-    prctl(PR_SET_TIMERSLACK, 1);
-}
-
 /* A target takes up to three descriptors at once; the usual soft limit of 1024 is for programs that use select(). */
 static void raise_descriptor_limit(void) {
     struct rlimit limit;
@@ -219,7 +212,6 @@ int daemon_run(const struct options *options, struct config *config) {
     setenv("UV_THREADPOOL_SIZE", LOOKUP_THREADS, 0);
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
-    want_exact_timers();
     uv_loop_init(&daemon.loop);
     loop_watch_start(&daemon.watch, &daemon.loop, &daemon.state.loop_step, &daemon.state.loop_step_max_ns);
     start_signal(&daemon, &daemon.hangup, on_hangup, SIGHUP);

@@ -17,6 +17,7 @@
 
 /* Plugins that never send the password in clear. (libmariadb looks a name up in this text.) */
 #define ALLOWED_AUTH "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519,unix_socket"
+#define RETRY_MAX_NS (64 * NS_PER_MS) /* between connects to a socket whose queue is full */
 /* Where a CA is not named: a folder of hashed names, looked up on demand. The bundle costs 45 to 65 ms a connection. */
 #define SYSTEM_CA_PATH "/etc/ssl/certs"
 
@@ -127,21 +128,21 @@ static bool tls_as_wanted(struct client *client) {
     return client->config->tls.mode < TLS_REQUIRED || mysql_get_ssl_cipher(&client->mysql);
 }
 
-/* One try, at one numeric address or at the socket. */
-static int connect_at(struct client *client, const char *numeric, struct failure *failure) {
+/* One try, at one numeric address or at the socket. -EAGAIN: the socket's queue is full, nothing was begun. */
+static int connect_once(struct client *client, const char *numeric, struct failure *failure) {
     const struct target_config *config = client->config;
     if (!prepare(client)) {
         *failure = (struct failure){FAILURE_LOCAL, PHASE_CONNECT, 0, "out of memory"};
         return -1;
     }
-    phase_begin(client, PHASE_CONNECT);
     if (!mysql_real_connect(&client->mysql, numeric, config->user, config->password, NULL, config->address.port,
                             config->address.socket, 0)) {
+        bool queue_full = config->address.socket && client_connect_errno(client) == EAGAIN;
         client_failure_fill(client, failure);
         if (client->phase != PHASE_CONNECT && client_failure_counts(failure->failure))
             client->self_aborted = true;
         mysql_done(client);
-        return -1;
+        return queue_full ? -EAGAIN : -1;
     }
     phase_end(client);
     client->connection_id = mysql_thread_id(&client->mysql);
@@ -151,6 +152,26 @@ static int connect_at(struct client *client, const char *numeric, struct failure
         return -1;
     }
     return 0;
+}
+
+/* A unix socket with a full queue is a server that is too slow to accept: the kernel does not let one wait for a place,
+ * so ask again, ever less often, as long as there is time. */
+static int connect_at(struct client *client, const char *numeric, struct failure *failure) {
+    int64_t pause_ns = NS_PER_MS;
+    int rc;
+    phase_begin(client, PHASE_CONNECT);
+    while ((rc = connect_once(client, numeric, failure)) == -EAGAIN) {
+        struct mono next = mono_add(mono_now(), pause_ns);
+        bool in_time = mono_before(next, client->deadline.report);
+        if (!in_time || coroutine_sleep_until(next) < 0) {
+            client->cancelled = in_time;
+            client_failure_late(client, failure);
+            failure->failure = client->cancelled ? FAILURE_LOCAL : FAILURE_TIMEOUT;
+            break;
+        }
+        pause_ns = pause_ns < RETRY_MAX_NS ? pause_ns * 2 : RETRY_MAX_NS;
+    }
+    return rc == 0 ? 0 : -1;
 }
 
 static int connect_resolved(struct client *client, const struct resolved *addresses, struct failure *failure) {

@@ -122,6 +122,14 @@ static int errno_in_text(const char *text) {
     return (int)number;
 }
 
+int client_connect_errno(const struct client *client) {
+    MYSQL *mysql = (MYSQL *)(uintptr_t)&client->mysql; /* mysql_error() only reads */
+    unsigned code = mysql_errno(mysql);
+    if (code != CR_CONN_HOST_ERROR && code != CR_CONNECTION_ERROR)
+        return 0;
+    return client->connect_error ? client->connect_error : errno_in_text(mysql_error(mysql));
+}
+
 static enum failure_class class_of_stream(const struct client *client) {
     if (client->stream_end == STREAM_RESET)
         return FAILURE_RESET;
@@ -194,8 +202,8 @@ void client_failure_fill(const struct client *client, struct failure *failure) {
         return;
     }
     const char *text = mysql_error(mysql);
-    if (failure->code == CR_CONN_HOST_ERROR || failure->code == CR_CONNECTION_ERROR) {
-        fill_connect_error(client, client->connect_error ? client->connect_error : errno_in_text(text), failure);
+    if (client_connect_errno(client)) {
+        fill_connect_error(client, client_connect_errno(client), failure);
         return;
     }
     failure->failure = classify(client, failure->code, text);

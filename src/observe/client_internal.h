@@ -51,6 +51,8 @@ void client_wire_attach(struct client *client);
 
 /* client_failure.c: fill *failure from the state after a call that failed. */
 void client_failure_fill(const struct client *client, struct failure *failure);
+/* The kernel's error number of a connect() that failed; 0 where it was something else. */
+int client_connect_errno(const struct client *client);
 /* A timeout in `phase`, before the operation has failed. */
 void client_failure_late(const struct client *client, struct failure *failure);
 

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,11 +183,15 @@ void client_wire_end(void) {
 void client_wire_attach(struct client *client) {
     /* Far beyond any deadline of ours, and not 0: with 0 the library would block. */
     unsigned hour = 3600;
+    /* After each connect() the library sleeps, and it repeats a connect() that met a unix socket's full queue until
+     * this time-out, sleeping up to a second in between: on our loop. Its own check of the time comes before the sleep,
+     * and for a number of seconds whose milliseconds do not fit an int it finds at once that they are over. */
+    unsigned at_once = INT_MAX / 1000 + 1;
     unsigned long buffer_bytes =
         4096; /* per kept connection; the largest packet that we send is a statement of half of that */
     mysql_optionsv(&client->mysql, MYSQL_OPT_NET_BUFFER_LENGTH, &buffer_bytes);
     mysql_optionsv(&client->mysql, MARIADB_OPT_IO_WAIT, wire_wait);
-    mysql_optionsv(&client->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &hour);
+    mysql_optionsv(&client->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &at_once);
     mysql_optionsv(&client->mysql, MYSQL_OPT_READ_TIMEOUT, &hour);
     mysql_optionsv(&client->mysql, MYSQL_OPT_WRITE_TIMEOUT, &hour);
 }
