@@ -14,7 +14,7 @@ B := build/$(VARIANT)$(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))
 PROGRAM := $(B)/mysqlconn_exporter
 
 # --- flags ------------------------------------------------------------------------------------------------------------
-PKGS := libmariadb libmicrohttpd libuv yaml-0.1 libsystemd libcrypto
+PKGS := libmariadb libmicrohttpd libuv yaml-0.1 libsystemd libssl libcrypto
 # Empty before the packages are installed: `make demo` and `make test` install them first and then call make again.
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
@@ -84,6 +84,7 @@ $(B)/%.o: %.c $(B)/.flags
 
 # Rebuild when the flags change.
 $(B)/.flags: .FORCE
+	@pkg-config --exists $(PKGS) || { echo 'libraries are missing: tests/lib/install-packages build' >&2; exit 1; }
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS))' | cmp -s - $@ || \
 	  printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS))' > $@
@@ -92,7 +93,7 @@ $(B)/.flags: .FORCE
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(BENCHES:=.d)
 
 # --- the two commands -------------------------------------------------------------------------------------------------
-.PHONY: demo test check
+.PHONY: demo test test-mysql check
 demo:
 	@tests/lib/install-packages build demo
 	@$(MAKE) --no-print-directory VARIANT=release build
@@ -101,6 +102,13 @@ demo:
 test:
 	@tests/lib/install-packages build test
 	@$(MAKE) --no-print-directory VARIANT=asan check
+
+# Against a real MySQL 9 of Debian sid, which is fetched once into a cache outside the tree (tests/lib/mysql.py) and never
+# installed; 10,000 probes of it and of a MariaDB among them.
+test-mysql:
+	@tests/lib/install-packages build test
+	@tests/lib/fetch-mysql
+	@$(MAKE) --no-print-directory VARIANT=asan check TESTS='--mysql $(TESTS)'
 
 # The tests without the installing; `make check VARIANT=release TESTS=tests/scenario/test_x.py` for one of them.
 check: build units
@@ -152,6 +160,7 @@ help:
 	@echo 'make             build $(PROGRAM)'
 	@echo 'make demo        a private MariaDB, clients that behave badly, and what we see of it (DEMO_SECONDS=20 ends by itself)'
 	@echo 'make test        install what the tests need and run all of them under ASan and UBSan'
+	@echo 'make test-mysql  the same against a real MySQL 9, fetched once into a cache (XDG_CACHE_HOME); 10,000 probes'
 	@echo 'make check       the tests alone; TESTS="…" for some, VARIANT=… for other builds'
 	@echo 'make lint        both compilers with -Werror, clang-format, clang-tidy, cppcheck, shellcheck, include directions'
 	@echo 'make bench       cost against peers and floors, as ratios'

@@ -79,6 +79,79 @@ static void emit_closes(struct sample_writer *w, const struct target *target) {
                      target->probe.closes[outcome]);
 }
 
+static void emit_close_codes(struct sample_writer *w, const struct target *target) {
+    for (unsigned place = 0; place < CLOSE_CODE_COUNT; place++)
+        if (target->probe.closes_unexpected[place] > 0)
+            sample_count(w, SAMPLE_LABELS("code", close_code_name(place)), target->probe.closes_unexpected[place]);
+}
+
+static void emit_violations(struct sample_writer *w, const struct target *target) {
+    for (int kind = 0; kind < WIRE_VIOLATION_COUNT; kind++)
+        sample_count(w, SAMPLE_LABELS("kind", wire_violation_name((enum wire_violation)kind)),
+                     target->probe.violations[kind]);
+}
+
+static void emit_addresses(struct sample_writer *w, const struct target *target) {
+    if (target->probe.ipv4 + target->probe.ipv6 == 0)
+        return;
+    sample_count(w, SAMPLE_LABELS("family", "ipv4"), target->probe.ipv4);
+    sample_count(w, SAMPLE_LABELS("family", "ipv6"), target->probe.ipv6);
+}
+
+/* A sample of 1 with one label, where there is something to say. */
+static void emit_info(struct sample_writer *w, const char *label, const char *value) {
+    if (value && *value)
+        sample_count(w, SAMPLE_LABELS(label, value), 1);
+}
+
+static void emit_address(struct sample_writer *w, const struct target *target) {
+    emit_info(w, "address", target->probe.address);
+}
+
+static void emit_auth_plugin(struct sample_writer *w, const struct target *target) {
+    emit_info(w, "plugin", target->probe.auth_plugin);
+}
+
+static void emit_tls_version(struct sample_writer *w, const struct target *target) {
+    emit_info(w, "version", target->probe.tls_version);
+}
+
+static void emit_tls_cipher(struct sample_writer *w, const struct target *target) {
+    emit_info(w, "cipher", target->probe.tls_cipher);
+}
+
+static void emit_tls_verify(struct sample_writer *w, const struct target *target) {
+    const char *const results[] = {
+        [TLS_VERDICT_NONE] = NULL,
+        [TLS_NOT_CHECKED] = "not_checked",
+        [TLS_VERIFIED] = "ok",
+        [TLS_REFUSED] = failure_name(target->probe.tls_refusal),
+    };
+    emit_info(w, "result", results[target->probe.tls_verdict]);
+}
+
+static void emit_cert_expiry(struct sample_writer *w, const struct target *target) {
+    if (target->probe.cert_expiry_s != 0)
+        sample_seconds(w, SAMPLE_NO_LABELS, target->probe.cert_expiry_s * NS_PER_S);
+}
+
+static void emit_tcp(struct sample_writer *w, const struct target *target, int64_t ns) {
+    if (target->probe.tcp.known)
+        sample_seconds(w, SAMPLE_NO_LABELS, ns);
+}
+
+static void emit_tcp_rtt(struct sample_writer *w, const struct target *target) {
+    emit_tcp(w, target, target->probe.tcp.rtt_ns);
+}
+
+static void emit_tcp_min_rtt(struct sample_writer *w, const struct target *target) {
+    emit_tcp(w, target, target->probe.tcp.min_rtt_ns);
+}
+
+static void emit_tcp_rttvar(struct sample_writer *w, const struct target *target) {
+    emit_tcp(w, target, target->probe.tcp.rttvar_ns);
+}
+
 static void emit_lateness(struct sample_writer *w, const struct target *target) {
     sample_histogram(w, SAMPLE_NO_LABELS, &target->probe.lateness);
 }
@@ -215,6 +288,128 @@ static const struct metric_family rows[] = {
         .help = "What came after the probes' COM_QUIT: clean is the server's end of the connection and nothing else.",
         .labels = "outcome",
         .of_target = emit_closes,
+    },
+    {
+        .name = "mysqlconn_probe_close_unexpected_total",
+        .type = METRIC_COUNTER,
+        .help = "Closes with outcome unexpected_data, by the number of the error packet that came after COM_QUIT.",
+        .labels = "code",
+        .condition = "codes that came; unknown: under TLS, other: numbers not known to come at a close",
+        .of_target = emit_close_codes,
+    },
+    {
+        .name = "mysqlconn_probe_protocol_violations_total",
+        .type = METRIC_COUNTER,
+        .help = "Packets in the probes' conversations by which the server, or something between, broke the protocol.",
+        .labels = "kind",
+        .of_target = emit_violations,
+    },
+    {
+        .name = "mysqlconn_probe_auth_plugin_info",
+        .type = METRIC_GAUGE,
+        .help = "1, with the authentication plugin by which the last probe that succeeded logged in.",
+        .labels = "plugin",
+        .condition = "from the first success on",
+        .of_target = emit_auth_plugin,
+    },
+    {
+        .name = "mysqlconn_probe_addresses",
+        .type = METRIC_GAUGE,
+        .help = "Addresses that the target's name had at the last probe.",
+        .labels = "family",
+        .condition = "the name resolves; not for sockets",
+        .of_target = emit_addresses,
+    },
+    {
+        .name = "mysqlconn_probe_address_info",
+        .type = METRIC_GAUGE,
+        .help = "1, with the address that the last probe used: the first that took the connection, or the last tried.",
+        .labels = "address",
+        .condition = "the name resolves; not for sockets",
+        .of_target = emit_address,
+    },
+    {
+        .name = "mysqlconn_probe_address_failures_total",
+        .type = METRIC_COUNTER,
+        .help = "Addresses of a name that did not take a probe's connection, so that the name's next one was tried.",
+        .field = COUNT_OF(probe.addresses_failed),
+    },
+    {
+        .name = "mysqlconn_probe_tcp_rtt_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "The kernel's smoothed round-trip time of the last probe's connection, to the next TCP hop.",
+        .condition = "TCP, and the last probe connected",
+        .of_target = emit_tcp_rtt,
+    },
+    {
+        .name = "mysqlconn_probe_tcp_min_rtt_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "The least round-trip time that the kernel saw on the last probe's connection: the steady one.",
+        .condition = "TCP, and the last probe connected",
+        .of_target = emit_tcp_min_rtt,
+    },
+    {
+        .name = "mysqlconn_probe_tcp_rttvar_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "The kernel's mean deviation of the round-trip times of the last probe's connection.",
+        .condition = "TCP, and the last probe connected",
+        .of_target = emit_tcp_rttvar,
+    },
+    {
+        .name = "mysqlconn_probe_tcp_retransmissions_total",
+        .type = METRIC_COUNTER,
+        .help = "TCP segments of the probes, SYNs included, that the kernel had to send again.",
+        .field = COUNT_OF(probe.tcp_retransmissions),
+    },
+    {
+        .name = "mysqlconn_probe_tcp_sent_bytes_total",
+        .type = METRIC_COUNTER,
+        .unit = "bytes",
+        .help = "Payload that the probes sent over TCP before COM_QUIT, repeats included.",
+        .field = COUNT_OF(probe.tcp_sent_bytes),
+    },
+    {
+        .name = "mysqlconn_probe_tcp_received_bytes_total",
+        .type = METRIC_COUNTER,
+        .unit = "bytes",
+        .help = "Payload that the probes received over TCP before COM_QUIT.",
+        .field = COUNT_OF(probe.tcp_received_bytes),
+    },
+    {
+        .name = "mysqlconn_probe_tls_version_info",
+        .type = METRIC_GAUGE,
+        .help = "1, with the TLS version of the last probe that succeeded.",
+        .labels = "version",
+        .condition = "TLS was used",
+        .of_target = emit_tls_version,
+    },
+    {
+        .name = "mysqlconn_probe_tls_cipher_info",
+        .type = METRIC_GAUGE,
+        .help = "1, with the TLS cipher suite of the last probe that succeeded.",
+        .labels = "cipher",
+        .condition = "TLS was used",
+        .of_target = emit_tls_cipher,
+    },
+    {
+        .name = "mysqlconn_probe_tls_verify_info",
+        .type = METRIC_GAUGE,
+        .help =
+            "1, with what came of checking the server's certificate: ok, not_checked, or the reason it was refused.",
+        .labels = "result",
+        .condition = "a certificate was shown",
+        .of_target = emit_tls_verify,
+    },
+    {
+        .name = "mysqlconn_probe_tls_earliest_cert_expiry_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when the first certificate of the server's chain expires, also of a chain that was refused.",
+        .condition = "a certificate was shown",
+        .of_target = emit_cert_expiry,
     },
     {
         .name = "mysqlconn_probe_schedule_lateness_seconds",

@@ -20,6 +20,9 @@
 #define RETRY_MAX_NS (64 * NS_PER_MS) /* between connects to a socket whose queue is full */
 /* Where a CA is not named: a folder of hashed names, looked up on demand. The bundle costs 45 to 65 ms a connection. */
 #define SYSTEM_CA_PATH "/etc/ssl/certs"
+/* The longest that one of several addresses is tried. */
+#define ATTEMPT_MAX_NS NS_PER_S
+#define ERROR_PACKET_MIN (WIRE_HEADER + 3)
 
 int client_library_init(void) {
     /* For connections that do not verify libmariadb loads OpenSSL's default CA file, a bundle, each time. Nobody looks
@@ -27,7 +30,8 @@ int client_library_init(void) {
     setenv("SSL_CERT_FILE", "/dev/null", 1);
     if (mysql_library_init(0, NULL, NULL) != 0)
         return -ENOMEM;
-    return client_wire_init();
+    int rc = client_tls_init();
+    return rc == 0 ? client_wire_init() : rc;
 }
 
 void client_library_end(void) {
@@ -81,9 +85,19 @@ void client_enter_phase(struct client *client, enum phase next) {
     phase_begin(client, next);
 }
 
+/* Takes over what the connection's own books say. */
+static void note_wire(struct client *client) {
+    for (int i = 0; i < WIRE_VIOLATION_COUNT; i++)
+        client->facts.violations[i] += client->wire.violations[i];
+    client->facts.auth_plugin = client->wire.plugin;
+    wire_init(&client->wire);
+}
+
 static void mysql_done(struct client *client) {
-    if (client->initialised)
+    if (client->initialised) {
         mysql_close(&client->mysql);
+        note_wire(client);
+    }
     client->initialised = false;
 }
 
@@ -119,6 +133,7 @@ static bool prepare(struct client *client) {
     client->not_mysql = client->greeting_seen = client->server_has_tls = client->gave_up = client->cancelled = false;
     client->connection_id = 0;
     client->connect_error = 0;
+    wire_init(&client->wire);
     return true;
 }
 
@@ -135,6 +150,7 @@ static int connect_once(struct client *client, const char *numeric, struct failu
         *failure = (struct failure){FAILURE_LOCAL, PHASE_CONNECT, 0, "out of memory"};
         return -1;
     }
+    client->facts.cert_expiry_s = 0;
     if (!mysql_real_connect(&client->mysql, numeric, config->user, config->password, NULL, config->address.port,
                             config->address.socket, 0)) {
         bool queue_full = config->address.socket && client_connect_errno(client) == EAGAIN;
@@ -146,6 +162,7 @@ static int connect_once(struct client *client, const char *numeric, struct failu
     }
     phase_end(client);
     client->connection_id = mysql_thread_id(&client->mysql);
+    client_tls_read(client);
     if (!tls_as_wanted(client)) {
         *failure = (struct failure){FAILURE_TLS_UNSUPPORTED, PHASE_TLS, 0, "the connection is not encrypted"};
         mysql_done(client);
@@ -174,16 +191,34 @@ static int connect_at(struct client *client, const char *numeric, struct failure
     return rc == 0 ? 0 : -1;
 }
 
+/* Until when an address may be tried while `left` of them, itself included, wait: its share of what is left, but no
+ * more than a second. RFC 8305 starts the next attempt after 250 ms beside the first; ours come one after the other,
+ * because a second connection would be one that is opened only to be thrown away. So an attempt must last as long as a
+ * far server's answer takes, and a second is when the kernel would repeat a lost SYN. The last address has all that is
+ * left.
+ */
+static struct mono connect_limit(const struct client *client, unsigned left) {
+    struct mono now = mono_now();
+    if (left == 1)
+        return MONO_NEVER;
+    return mono_earlier(mono_add(now, mono_between(now, client->deadline.report) / left),
+                        mono_add(now, ATTEMPT_MAX_NS));
+}
+
+/* The failure that is told is that of the address the resolver likes best. */
 static int connect_resolved(struct client *client, const struct resolved *addresses, struct failure *failure) {
     for (unsigned i = 0; i < addresses->count; i++) {
-        unsigned left = addresses->count - i;
-        struct mono now = mono_now();
-        client->connect_limit =
-            left == 1 ? MONO_NEVER : mono_add(now, mono_between(now, client->deadline.report) / left);
-        if (connect_at(client, addresses->text[i], failure) == 0)
+        struct failure this_one;
+        client->connect_limit = connect_limit(client, addresses->count - i);
+        memcpy(client->facts.address, addresses->text[i], sizeof client->facts.address);
+        if (connect_at(client, addresses->text[i], &this_one) == 0)
             return 0;
-        if (failure->phase != PHASE_CONNECT || client->late)
+        bool hopeless = this_one.phase != PHASE_CONNECT || client->late;
+        if (i == 0 || hopeless)
+            *failure = this_one;
+        if (hopeless)
             break;
+        client->facts.addresses_failed += i + 1 < addresses->count;
     }
     return -1;
 }
@@ -194,6 +229,7 @@ int client_connect(struct client *client, struct failure *failure) {
     coroutine_set_local(client);
     client->self_aborted = false;
     client->connect_limit = MONO_NEVER;
+    client->facts = (struct client_facts){.cert_expiry_s = 0};
     for (int i = 0; i < PHASE_COUNT; i++)
         client->phase_ns[i] = -1;
     if (address->socket)
@@ -210,6 +246,8 @@ int client_connect(struct client *client, struct failure *failure) {
         return -1;
     }
     phase_end(client);
+    client->facts.ipv4 = addresses.ipv4;
+    client->facts.ipv6 = addresses.ipv6;
     return connect_resolved(client, &addresses, failure);
 }
 
@@ -249,7 +287,7 @@ int client_query(struct client *client, const char *sql, client_row_fn *on_row, 
     int rc = mysql_query(&client->mysql, sql);
     if (rc == 0) {
         MYSQL_RES *result = mysql_store_result(&client->mysql);
-        rc = !result && mysql_field_count(&client->mysql) > 0;
+        rc = !result && (mysql_field_count(&client->mysql) > 0 || mysql_errno(&client->mysql) != 0);
         if (result && on_row)
             hand_over_rows(result, on_row, arg);
         mysql_free_result(result);
@@ -275,21 +313,39 @@ static bool is_tls_alert(bool tls, const unsigned char *data, ssize_t len) {
     return tls && len > 0 && data[0] == TLS_RECORD_ALERT;
 }
 
-static enum close_outcome watch_close(int fd, bool tls, struct mono deadline) {
+/* What came after COM_QUIT: an error packet says why in its bytes 5 to 7. Under TLS the keys are gone by then. */
+static void note_unexpected(struct client_facts *facts, bool tls, const unsigned char *data, size_t len) {
+    facts->close_code = tls ? CLOSE_CODE_UNKNOWN : CLOSE_CODE_NO_ERROR_PACKET;
+    facts->close_number = 0;
+    if (tls || len < ERROR_PACKET_MIN || data[WIRE_HEADER] != 0xff)
+        return;
+    facts->close_number = data[WIRE_HEADER + 1] | (unsigned)data[WIRE_HEADER + 2] << 8;
+    facts->close_code = close_code_of(facts->close_number);
+}
+
+static enum close_outcome watch_close(struct client *client, int fd, bool tls) {
     unsigned char data[512];
+    size_t len = 0;
     for (;;) {
-        int rc = coroutine_wait_fd(fd, UV_READABLE, deadline);
+        int rc = coroutine_wait_fd(fd, UV_READABLE, client->deadline.give_up);
+        ssize_t got = rc == 1 ? recv(fd, data + len, sizeof data - len, MSG_DONTWAIT) : -1;
+        if (rc == 1 && got < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        if (len == 0 && is_tls_alert(tls, data, got))
+            continue;
+        if (got > 0)
+            len += (size_t)got;
+        if (len > 0 && (len >= ERROR_PACKET_MIN || got <= 0)) {
+            note_unexpected(&client->facts, tls, data, len);
+            return CLOSE_UNEXPECTED_DATA;
+        }
+        if (got > 0)
+            continue;
         if (rc != 1)
             return CLOSE_TIMEOUT;
-        ssize_t len = recv(fd, data, sizeof data, MSG_DONTWAIT);
-        if (len == 0)
+        if (got == 0)
             return was_alive(fd) ? CLOSE_CLEAN : CLOSE_PEER_GONE;
-        if (len < 0 && (errno == EAGAIN || errno == EINTR))
-            continue;
-        if (len < 0)
-            return errno == ECONNRESET ? CLOSE_RESET : CLOSE_PEER_GONE;
-        if (!is_tls_alert(tls, data, len))
-            return CLOSE_UNEXPECTED_DATA;
+        return errno == ECONNRESET ? CLOSE_RESET : CLOSE_PEER_GONE;
     }
 }
 
@@ -313,12 +369,14 @@ enum close_outcome client_quit(struct client *client) {
     /* mysql_close() closes without waiting; a second descriptor keeps the socket, and what comes on it, for us. */
     int fd = fcntl(mysql_get_socket(&client->mysql), F_DUPFD_CLOEXEC, 0);
     enum close_outcome before = fd >= 0 ? look_before_quit(fd, tls) : CLOSE_TIMEOUT;
+    if (fd >= 0)
+        tcp_facts_read(fd, &client->facts.tcp);
     mysql_done(client);
     if (fd < 0)
         return CLOSE_TIMEOUT;
-    enum close_outcome outcome = watch_close(fd, tls, client->deadline.give_up);
+    enum close_outcome outcome = watch_close(client, fd, tls);
     close(fd);
-    if (before != CLOSE_CLEAN && outcome != CLOSE_TIMEOUT)
+    if (before == CLOSE_PEER_GONE && outcome != CLOSE_TIMEOUT)
         outcome = before;
     if (outcome != CLOSE_TIMEOUT)
         phase_end(client);
@@ -346,6 +404,10 @@ int64_t client_phase_ns(const struct client *client, enum phase phase) {
 
 uint64_t client_connection_id(const struct client *client) {
     return client->connection_id;
+}
+
+const struct client_facts *client_facts(const struct client *client) {
+    return &client->facts;
 }
 
 const char *client_server_version(const struct client *client) {

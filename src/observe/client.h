@@ -12,6 +12,9 @@
 #include "base/strbuf.h"
 #include "config/config.h"
 #include "observe/phase.h"
+#include "observe/resolve.h"
+#include "observe/tcp_facts.h"
+#include "observe/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +28,20 @@ struct client_deadline {
     struct mono report, give_up;
     void (*on_late)(void *arg, const struct failure *failure);
     void *arg;
+};
+
+/* What was learnt on the way. Texts are static; NULL where there was nothing to learn. */
+struct client_facts {
+    unsigned ipv4, ipv6;            /* addresses of the name */
+    unsigned addresses_failed;      /* those that were left for the next one */
+    char address[RESOLVE_TEXT_MAX]; /* the one that was tried last; "" a socket, or none */
+    const char *auth_plugin, *tls_version, *tls_cipher;
+    int64_t cert_expiry_s; /* Unix time of the earliest not-after in the server's chain, also of one that was refused; 0
+                              none seen */
+    struct tcp_facts tcp;  /* just before COM_QUIT, or when time was up */
+    uint32_t violations[WIRE_VIOLATION_COUNT];
+    unsigned close_code;   /* CLOSE_UNEXPECTED_DATA: a place in CLOSE_CODES */
+    unsigned close_number; /* … and the error packet's own number, 0 none */
 };
 
 /* Once, before anything else. 0, or -ENOSYS when this libmariadb lacks what we need. */
@@ -65,5 +82,6 @@ int64_t client_phase_ns(const struct client *client, enum phase phase);
 /* From the greeting; 0 and "" before it. */
 uint64_t client_connection_id(const struct client *client);
 const char *client_server_version(const struct client *client);
+const struct client_facts *client_facts(const struct client *client);
 
 #endif

@@ -87,6 +87,8 @@ static const struct {
     {"certificate not trusted", FAILURE_CERTIFICATE_UNTRUSTED},
     {"certificate rejected", FAILURE_CERTIFICATE_UNTRUSTED},
     {"does not support it", FAILURE_TLS_UNSUPPORTED},
+    {"unexpected eof", FAILURE_CLOSED},
+    {"Connection reset by peer", FAILURE_RESET},
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -138,10 +140,16 @@ static enum failure_class class_of_stream(const struct client *client) {
 
 static void fill_connect_error(const struct client *client, int error, struct failure *failure) {
     failure->failure = class_of_errno(error);
-    failure->phase = PHASE_CONNECT;
+    /* An RST in answer to a SYN reads as ECONNREFUSED: this one came after the connection was there. */
+    failure->phase = error == ECONNRESET ? PHASE_GREETING : PHASE_CONNECT;
     failure->code = 0;
     snprintf(failure->text, sizeof failure->text, "cannot connect to %.100s: %s", client->config->address_text,
              strerror(error));
+}
+
+/* An error number of the library's own, not of the server's. */
+static bool is_librarys(unsigned code) {
+    return (code >= CR_MIN_ERROR && code <= CR_MAX_ERROR) || (code >= CER_MIN_ERROR && code < CER_MIN_ERROR + 1000);
 }
 
 static enum failure_class classify(const struct client *client, unsigned code, const char *text) {
@@ -153,7 +161,7 @@ static enum failure_class classify(const struct client *client, unsigned code, c
         return failure != FAILURE_NONE ? failure : class_of_tls_text(text);
     if (code == CR_SERVER_LOST || code == CR_SERVER_GONE_ERROR)
         return failure != FAILURE_NONE ? failure : FAILURE_CLOSED;
-    return code < CR_MIN_ERROR || code > CR_MAX_ERROR ? FAILURE_SERVER_ERROR : FAILURE_PROTOCOL;
+    return is_librarys(code) ? FAILURE_PROTOCOL : FAILURE_SERVER_ERROR;
 }
 
 /* What came in place of a greeting, as it was on the wire: the library loses some of these errors when the server
@@ -174,6 +182,16 @@ static void fill_from_greeting(const struct client *client, struct failure *fail
         failure->failure = FAILURE_SERVER_ERROR;
     snprintf(failure->text, sizeof failure->text,
              client->not_mysql ? "not the MySQL protocol: it begins with '%s'" : "%s", shown);
+}
+
+/* The library fails for what the server did, and says something else: "lost connection", "malformed packet". */
+static void fill_from_wire(const struct client *client, const char *text, struct failure *failure) {
+    char breach[100];
+    wire_describe(&client->wire, breach, sizeof breach);
+    failure->failure = class_of_code(client->wire.breach.error_code);
+    if (failure->failure == FAILURE_NONE)
+        failure->failure = FAILURE_PROTOCOL;
+    snprintf(failure->text, sizeof failure->text, "%s, in phase %s (%s)", breach, phase_name(failure->phase), text);
 }
 
 static void text_of_timeout(const struct client *client, struct failure *failure) {
@@ -197,13 +215,20 @@ void client_failure_fill(const struct client *client, struct failure *failure) {
         text_of_timeout(client, failure);
         return;
     }
-    if (client->greeting_error || client->not_mysql) {
+    bool misnumbered = client->not_mysql && wire_to_blame(&client->wire);
+    if (client->greeting_error || (client->not_mysql && !misnumbered)) {
         fill_from_greeting(client, failure);
         return;
     }
     const char *text = mysql_error(mysql);
     if (client_connect_errno(client)) {
         fill_connect_error(client, client_connect_errno(client), failure);
+        return;
+    }
+    if (misnumbered || (wire_to_blame(&client->wire) && is_librarys(failure->code))) {
+        if (misnumbered)
+            failure->phase = PHASE_GREETING; /* the library answers such a greeting before it waits again */
+        fill_from_wire(client, text, failure);
         return;
     }
     failure->failure = classify(client, failure->code, text);

@@ -1,6 +1,6 @@
 /*
  * What the files of the client share: client.c (the operations), client_wire.c (what libmariadb tells us while it
- * works), client_failure.c (what went wrong). Nobody else includes it.
+ * works), client_tls.c (what TLS agreed on), client_failure.c (what went wrong). Nobody else includes it.
  */
 #ifndef OBSERVE_CLIENT_INTERNAL_H
 #define OBSERVE_CLIENT_INTERNAL_H
@@ -39,6 +39,8 @@ struct client {
     bool not_mysql;          /* what came first can be neither a greeting nor an error packet */
     unsigned greeting_error; /* number of the error packet that came in place of a greeting; 0 none */
     uint64_t connection_id;
+    struct wire wire;
+    struct client_facts facts;
 };
 
 /* client.c: the phase that was under way has ended, `next` begins. */
@@ -48,6 +50,10 @@ void client_enter_phase(struct client *client, enum phase next);
 int client_wire_init(void);
 void client_wire_end(void);
 void client_wire_attach(struct client *client);
+
+/* client_tls.c: once, have all certificates seen: 0 or -ENOMEM. After a handshake, read what was agreed. */
+int client_tls_init(void);
+void client_tls_read(struct client *client);
 
 /* client_failure.c: fill *failure from the state after a call that failed. */
 void client_failure_fill(const struct client *client, struct failure *failure);

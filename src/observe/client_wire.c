@@ -21,8 +21,8 @@
 
 #define CLIENT_CAPABILITY_SSL 0x0800
 #define SSL_REQUEST_BYTES 32 /* a login packet that ends after its fixed part asks for TLS */
-#define PACKET_HEADER 4      /* 3 bytes length, 1 byte sequence number */
-#define GREETING_V9 9        /* the first byte of a greeting is the protocol's version */
+#define PACKET_HEADER WIRE_HEADER
+#define GREETING_V9 9 /* the first byte of a greeting is the protocol's version */
 #define GREETING_V10 10
 #define ERROR_PACKET 0xff
 
@@ -42,6 +42,11 @@ static bool connect_succeeded(struct client *client, int fd) {
     return client->connect_error == 0;
 }
 
+/* What came makes it useless to wait for more. */
+static bool hopeless(const struct client *client) {
+    return client->not_mysql || client->wire.broken;
+}
+
 /* The library's IO_WAIT hook: 1 ready, 0 given up. */
 static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
     struct client *client = coroutine_local();
@@ -49,7 +54,7 @@ static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
     (void)timeout;
     if (client && client->phase == PHASE_CONNECT && is_read)
         client_enter_phase(client, PHASE_GREETING); /* connected without having to wait for it */
-    while (client && !client->gave_up && !client->not_mysql) {
+    while (client && !client->gave_up && !hopeless(client)) {
         struct mono until = client->late ? client->deadline.give_up : client->deadline.report;
         bool connecting = client->phase == PHASE_CONNECT;
         if (connecting)
@@ -68,7 +73,8 @@ static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
     }
     if (rc == 1 && client->phase == PHASE_CONNECT && !connect_succeeded(client, fd))
         return 0;
-    if (rc != 1 && client && !client->not_mysql) {
+    if (rc != 1 && client && !hopeless(client)) {
+        tcp_facts_read(fd, &client->facts.tcp);
         client->gave_up = true;
         client->cancelled = rc == -ECANCELED;
         if (client->phase != PHASE_CONNECT)
@@ -130,31 +136,47 @@ static void check_against_name(struct client *client) {
     client->mysql.host = name;
 }
 
+static void follow(struct client *client, enum wire_side side, const unsigned char *data, size_t len) {
+    wire_feed(&client->wire, side, data, len);
+    if (!client->wire.broken || client->phase == PHASE_QUIT)
+        return;
+    /* The library would read on for as long as there is something to read, without waiting: end it. */
+    shutdown(mysql_get_socket(&client->mysql), SHUT_RDWR);
+    if (client->wire.login_done)
+        client->self_aborted = true;
+}
+
 static void wire_read(struct client *client, const unsigned char *data, size_t len) {
+    if (client->phase == PHASE_CONNECT)
+        client_enter_phase(client, PHASE_GREETING); /* it came so fast that nobody had to wait for anything */
     if ((ssize_t)len == 0)
         client->stream_end = STREAM_CLOSED;
     if ((ssize_t)len < 0 && errno == ECONNRESET)
         client->stream_end = STREAM_RESET;
     if ((ssize_t)len <= 0)
         return;
-    if (client->phase == PHASE_CONNECT)
-        client_enter_phase(client, PHASE_GREETING); /* it came so fast that nobody had to wait for anything */
     if (client->phase == PHASE_GREETING && client->greeting_len == 0) {
         int fd = mysql_get_socket(&client->mysql);
         fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     }
     if (client->phase == PHASE_GREETING && !client->greeting_seen)
         greeting_feed(client, data, len);
+    if (!client->not_mysql || client->greeting[PACKET_HEADER] == GREETING_V10)
+        follow(client, WIRE_SERVER, data, len);
 }
 
 static void wire_written(struct client *client, const unsigned char *data, size_t len) {
+    follow(client, WIRE_CLIENT, data, len);
     if (client->phase == PHASE_GREETING) {
         bool asks_for_tls = len == PACKET_HEADER + SSL_REQUEST_BYTES && data[0] == SSL_REQUEST_BYTES;
         client_enter_phase(client, asks_for_tls ? PHASE_TLS : PHASE_AUTH);
         if (asks_for_tls)
             check_against_name(client);
+        else
+            wire_login(&client->wire, data, len);
     } else if (client->phase == PHASE_TLS) {
         client_enter_phase(client, PHASE_AUTH);
+        wire_login(&client->wire, data, len);
     }
 }
 

@@ -40,3 +40,24 @@ const char *close_outcome_name(enum close_outcome outcome) {
     };
     return names[outcome];
 }
+
+const char *close_code_name(unsigned place) {
+    static const char *const names[] = {
+#define CLOSE_CODE_LABEL(label, number, meaning) (label),
+        CLOSE_CODES(CLOSE_CODE_LABEL)
+#undef CLOSE_CODE_LABEL
+    };
+    return names[place];
+}
+
+unsigned close_code_of(unsigned number) {
+    static const unsigned numbers[] = {
+#define CLOSE_CODE_NUMBER(label, number, meaning) (number),
+        CLOSE_CODES(CLOSE_CODE_NUMBER)
+#undef CLOSE_CODE_NUMBER
+    };
+    for (unsigned i = CLOSE_CODE_OTHER + 1; i < CLOSE_CODE_COUNT; i++)
+        if (numbers[i] == number)
+            return i;
+    return CLOSE_CODE_OTHER;
+}

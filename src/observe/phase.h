@@ -95,4 +95,38 @@ enum close_outcome {
 
 const char *close_outcome_name(enum close_outcome outcome);
 
+/* What the data of CLOSE_UNEXPECTED_DATA was. Error numbers that servers are known to send at a connection's end; all
+ * others share one label, for a server chooses what it sends.
+ *        label, number, what it is */
+#define CLOSE_CODES(X)                                                                                                 \
+    X("unknown", 0, "encrypted, and the keys were gone")                                                               \
+    X("no_error_packet", 0, "something else than an error packet")                                                     \
+    X("other", 0, "an error packet with another number")                                                               \
+    X("1040", 1040, "too many connections")                                                                            \
+    X("1043", 1043, "bad handshake")                                                                                   \
+    X("1053", 1053, "server shutdown")                                                                                 \
+    X("1152", 1152, "aborted connection")                                                                              \
+    X("1153", 1153, "packet too large")                                                                                \
+    X("1155", 1155, "read error from pipe")                                                                            \
+    X("1156", 1156, "packets out of order")                                                                            \
+    X("1157", 1157, "cannot uncompress")                                                                               \
+    X("1158", 1158, "error reading")                                                                                   \
+    X("1159", 1159, "timeout reading")                                                                                 \
+    X("1160", 1160, "error writing")                                                                                   \
+    X("1161", 1161, "timeout writing")                                                                                 \
+    X("1317", 1317, "query interrupted")                                                                               \
+    X("1927", 1927, "connection killed")                                                                               \
+    X("3169", 3169, "session killed")                                                                                  \
+    X("4031", 4031, "idle timeout")
+
+enum { CLOSE_CODE_UNKNOWN, CLOSE_CODE_NO_ERROR_PACKET, CLOSE_CODE_OTHER };
+#define CLOSE_CODE_ONE(label, number, meaning) +1
+enum { CLOSE_CODE_COUNT = 0 CLOSE_CODES(CLOSE_CODE_ONE) };
+#undef CLOSE_CODE_ONE
+
+/* "4031", "other", … */
+const char *close_code_name(unsigned place);
+/* The place of an error number in the table. */
+unsigned close_code_of(unsigned number);
+
 #endif

@@ -5,6 +5,8 @@
 
 #include "observe/client.h"
 
+#include <string.h>
+
 struct probe_run {
     struct target *target;
     bool told; /* the result is already in the facts: the probe was late */
@@ -41,10 +43,51 @@ static void note_phases(struct probe_facts *facts, const struct client *client) 
     }
 }
 
+static void note_certificate(struct probe_facts *facts, const struct target_config *config,
+                             const struct client_facts *learnt, enum failure_class failure) {
+    bool refused = failure == FAILURE_CERTIFICATE_EXPIRED || failure == FAILURE_CERTIFICATE_NAME ||
+                   failure == FAILURE_CERTIFICATE_UNTRUSTED;
+    if (failure != FAILURE_NONE && learnt->cert_expiry_s == 0 && !refused)
+        return; /* no handshake: what is known stays */
+    facts->cert_expiry_s = learnt->cert_expiry_s;
+    facts->tls_refusal = failure;
+    if (refused)
+        facts->tls_verdict = TLS_REFUSED;
+    else if (learnt->cert_expiry_s == 0)
+        facts->tls_verdict = TLS_VERDICT_NONE;
+    else
+        facts->tls_verdict = config->tls.mode >= TLS_VERIFY_CA ? TLS_VERIFIED : TLS_NOT_CHECKED;
+}
+
+static void note_facts(struct target *target, const struct client *client, const struct failure *failure) {
+    struct probe_facts *facts = &target->probe;
+    const struct client_facts *learnt = client_facts(client);
+    facts->ipv4 = learnt->ipv4;
+    facts->ipv6 = learnt->ipv6;
+    memcpy(facts->address, learnt->address, sizeof facts->address);
+    facts->addresses_failed += learnt->addresses_failed;
+    for (int i = 0; i < WIRE_VIOLATION_COUNT; i++)
+        facts->violations[i] += learnt->violations[i];
+    facts->tcp = learnt->tcp;
+    facts->tcp_retransmissions += learnt->tcp.retransmissions;
+    facts->tcp_sent_bytes += learnt->tcp.sent_bytes;
+    facts->tcp_received_bytes += learnt->tcp.received_bytes;
+    note_certificate(facts, target->config, learnt, failure ? failure->failure : FAILURE_NONE);
+    if (failure)
+        return;
+    facts->auth_plugin = learnt->auth_plugin;
+    facts->tls_version = learnt->tls_version;
+    facts->tls_cipher = learnt->tls_cipher;
+}
+
 static void quit(struct probe_run *run, struct client *client) {
     enum close_outcome outcome = client_quit(client);
     struct probe_facts *facts = &run->target->probe;
     facts->closes[outcome]++;
+    if (outcome == CLOSE_UNEXPECTED_DATA) {
+        facts->closes_unexpected[client_facts(client)->close_code]++;
+        facts->close_number = client_facts(client)->close_number;
+    }
 }
 
 void probe_run(struct target *target) {
@@ -67,8 +110,11 @@ void probe_run(struct target *target) {
     ok = ok && client_query(client, "SELECT 1", NULL, NULL, &failure) == 0;
     if (client_connected(client))
         quit(&run, client);
+    else
+        client_drop(client); /* what is left of it */
     tell(&run, ok ? NULL : &failure);
     note_phases(&target->probe, client);
+    note_facts(target, client, ok ? NULL : &failure);
     target->self_aborts[SELF_PROBE] += client_self_aborted(client);
     client_free(client);
 }

@@ -38,14 +38,36 @@ static void lookup_unref(struct lookup *lookup) {
     free(lookup);
 }
 
-static void add_address(struct resolved *out, const struct sockaddr *address, socklen_t len) {
-    char *text = out->text[out->count];
-    if (getnameinfo(address, len, text, sizeof out->text[0], NULL, 0, NI_NUMERICHOST) != 0)
+/* The addresses of one family, without repeats, in the resolver's order. */
+struct family {
+    unsigned count;
+    char text[RESOLVE_COUNT_MAX][RESOLVE_TEXT_MAX];
+};
+
+static void family_add(struct family *family, const struct addrinfo *ai) {
+    if (family->count == RESOLVE_COUNT_MAX)
         return;
-    for (unsigned i = 0; i < out->count; i++)
-        if (strcmp(out->text[i], text) == 0)
+    char *text = family->text[family->count];
+    if (getnameinfo(ai->ai_addr, ai->ai_addrlen, text, RESOLVE_TEXT_MAX, NULL, 0, NI_NUMERICHOST) != 0)
+        return;
+    for (unsigned i = 0; i < family->count; i++)
+        if (strcmp(family->text[i], text) == 0)
             return;
-    out->count++;
+    family->count++;
+}
+
+void resolved_from(const struct addrinfo *list, struct resolved *out) {
+    struct family families[2] = {{.count = 0}, {.count = 0}}; /* the resolver's favourite first */
+    int favourite = list ? list->ai_family : AF_INET;
+    for (const struct addrinfo *ai = list; ai; ai = ai->ai_next)
+        family_add(&families[ai->ai_family != favourite], ai);
+    out->count = 0;
+    for (unsigned i = 0; i < RESOLVE_COUNT_MAX; i++)
+        for (unsigned f = 0; f < 2; f++)
+            if (i < families[f].count && out->count < RESOLVE_MAX)
+                memcpy(out->text[out->count++], families[f].text[i], RESOLVE_TEXT_MAX);
+    out->ipv4 = families[favourite != AF_INET].count;
+    out->ipv6 = families[favourite == AF_INET].count;
 }
 
 static void lookup_done(uv_getaddrinfo_t *request, int status, struct addrinfo *list) {
@@ -57,8 +79,7 @@ static void lookup_done(uv_getaddrinfo_t *request, int status, struct addrinfo *
         }
     lookup->finished = true;
     lookup->status = status;
-    for (struct addrinfo *ai = list; ai && lookup->result.count < RESOLVE_MAX; ai = ai->ai_next)
-        add_address(&lookup->result, ai->ai_addr, ai->ai_addrlen);
+    resolved_from(list, &lookup->result);
     if (list)
         uv_freeaddrinfo(list);
     if (lookup->status == 0 && lookup->result.count == 0)
@@ -69,7 +90,7 @@ static void lookup_done(uv_getaddrinfo_t *request, int status, struct addrinfo *
 }
 
 static int lookup_start(const char *host, struct lookup **out) {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     for (struct lookup *l = in_flight; l; l = l->next)
         if (strcmp(l->host, host) == 0) {
             *out = l;
@@ -97,16 +118,16 @@ static int lookup_start(const char *host, struct lookup **out) {
     return 0;
 }
 
-static bool is_numeric(const char *host) {
+static bool is_numeric(int family, const char *host) {
     unsigned char address[sizeof(struct in6_addr)];
-    return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+    return inet_pton(family, host, address) == 1;
 }
 
 int resolve(const char *host, struct mono deadline, struct resolved *out) {
     struct lookup *lookup;
-    if (is_numeric(host)) {
-        memset(out, 0, sizeof *out);
-        out->count = 1;
+    bool ipv4 = is_numeric(AF_INET, host), ipv6 = is_numeric(AF_INET6, host);
+    if (ipv4 || ipv6) {
+        *out = (struct resolved){.count = 1, .ipv4 = ipv4, .ipv6 = ipv6};
         memcpy(out->text[0], host, strlen(host) + 1); /* fits: it is an address */
         return 0;
     }

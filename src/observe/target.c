@@ -129,6 +129,12 @@ static void say_self_aborts(const struct target *target, enum self_operation ope
                  LF_STR("operation", self_operation_name(operation)));
 }
 
+static void say_unexpected(const struct target *target, uint64_t before) {
+    if (target->probe.closes[CLOSE_UNEXPECTED_DATA] > before)
+        log_warn("the server sent something after COM_QUIT", LF_STR("target", target->config->name),
+                 LF_NUM("code", target->probe.close_number));
+}
+
 /* --- when --- */
 
 static void poll_timer_fired(uv_timer_t *timer);
@@ -222,9 +228,11 @@ static void probe_body(void *arg) {
     struct target *target = arg;
     struct target_schedule *s = target->schedule;
     uint64_t before = target->self_aborts[SELF_PROBE];
+    uint64_t unexpected = target->probe.closes[CLOSE_UNEXPECTED_DATA];
     probe_run(target);
     if (!s->stopping)
         say(target, "probe", target->probe.health, &target->probe.down, &s->probe_said);
+    say_unexpected(target, unexpected);
     say_self_aborts(target, SELF_PROBE, before);
     s->probing = false;
     end_if_stopped(target);

@@ -12,7 +12,10 @@
 #include "observe/log_event.h"
 #include "observe/log_follower.h"
 #include "observe/phase.h"
+#include "observe/resolve.h"
+#include "observe/tcp_facts.h"
 #include "observe/variable.h"
+#include "observe/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,6 +55,9 @@ struct poll_facts {
     int64_t start_wall_ns;                          /* when the server started: poll time - Uptime; 0 unknown */
 };
 
+/* What a TLS handshake made of the server's certificate. */
+enum tls_verdict { TLS_VERDICT_NONE, TLS_NOT_CHECKED, TLS_VERIFIED, TLS_REFUSED };
+
 struct probe_facts {
     enum target_health health;
     struct failure down;
@@ -64,6 +70,19 @@ struct probe_facts {
     int64_t last_phase_ns[PHASE_COUNT]; /* of the last probe; -1 where the phase did not happen or did not end */
     int64_t last_success_wall_ns, last_wall_ns;
     uint64_t connection_id; /* of the last probe's connection; 0 none */
+
+    unsigned ipv4, ipv6;            /* addresses that the name had at the last probe */
+    char address[RESOLVE_TEXT_MAX]; /* the one that the last probe used; "" none */
+    uint64_t addresses_failed;      /* tries at an address that were given up for the name's next */
+    uint32_t violations[WIRE_VIOLATION_COUNT];
+    uint32_t closes_unexpected[CLOSE_CODE_COUNT];
+    unsigned close_number; /* error number of what came after the last such probe's COM_QUIT; 0 none */
+    struct tcp_facts tcp;  /* of the last probe; not known: a socket, or no connection */
+    uint64_t tcp_retransmissions, tcp_sent_bytes, tcp_received_bytes; /* of all probes */
+    const char *auth_plugin, *tls_version, *tls_cipher;               /* of the last probe that succeeded; NULL none */
+    int64_t cert_expiry_s; /* earliest in the last chain that a probe was shown, also one that was refused; 0 none */
+    enum tls_verdict tls_verdict;
+    enum failure_class tls_refusal; /* why, when TLS_REFUSED */
 };
 
 struct target {

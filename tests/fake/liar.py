@@ -26,10 +26,11 @@ class Gone(Exception):
 class Peer:
     """One connection. Packets have their header made here; `sequence` may be set to lie."""
 
-    def __init__(self, reader, writer):
+    def __init__(self, reader, writer, heard=None):
         self.reader = reader
         self.writer = writer
         self.sequence = 0
+        self.heard = [] if heard is None else heard  # what scripts keep of what the other side said
 
     async def send_raw(self, data):
         self.writer.write(data)
@@ -203,6 +204,177 @@ async def stays_after_quit(peer):
     await asyncio.sleep(30)
 
 
+# wrong sequence numbers, by phase
+async def misnumbers_greeting(peer):
+    peer.sequence = 3
+    await peer.greet()
+    await peer.until_gone()
+
+
+async def misnumbers_login(peer):
+    await peer.greet()
+    await peer.receive()
+    peer.sequence = 5
+    await peer.send(OK)
+    await peer.serve()
+
+
+def misnumbers(command):
+    """Answers `command` with the right packets, three numbers too high."""
+    async def script(peer):
+        await peer.log_in()
+        while True:
+            got = await peer.receive()
+            if got[0] == command:
+                peer.sequence += 3
+            if got[0] == COM_QUIT:
+                return
+            await peer.answer(got)
+    return script
+
+
+async def repeats_ping_answer(peer):
+    """A second OK that nobody asked for, in the same segment as the first."""
+    await peer.log_in()
+    while True:
+        got = await peer.receive()
+        if got[0] == COM_PING:
+            await peer.send_raw(b"\x07\0\0\x01" + OK + b"\x07\0\0\x02" + OK)
+            continue
+        if got[0] == COM_QUIT:
+            return
+        await peer.answer(got)
+
+
+# greetings
+async def truncates_greeting(peer):
+    await peer.send_raw(b"\x50\x00\x00\x00\x0a5.5.5-10.11")
+
+
+async def claims_a_greeting_of_16_mb(peer):
+    await peer.send_raw(b"\xff\xff\xff\x00\x0a10.11")
+    while True:
+        await peer.send_raw(b"x")
+        await asyncio.sleep(0.05)
+
+
+async def greets_endlessly(peer):
+    """A version text without an end, in packets that follow each other properly."""
+    await peer.send_raw(b"\xff\xff\xff\x00\x0a")
+    while True:
+        await peer.send_raw(b"x" * 65536)
+
+
+async def drips_greeting(peer):
+    """One byte a second."""
+    for byte in b"\x50\x00\x00\x00\x0a5.5.5-10.11.0-MariaDB":
+        await peer.send_raw(bytes([byte]))
+        await asyncio.sleep(1)
+
+
+# the login
+def switches_to(plugin, data=b"abcdefghijklmnopqrst\x00", then=None):
+    async def script(peer):
+        await peer.greet()
+        peer.heard.append(await peer.receive())
+        await peer.send(b"\xfe" + plugin + b"\x00" + data)
+        while True:
+            peer.heard.append(await peer.receive())
+            if then:
+                await peer.send(then)
+    return script
+
+
+switches_to_clear_password = switches_to(b"mysql_clear_password", b"")
+switches_to_dialog = switches_to(b"dialog", b"\x04Password: ")
+
+
+async def switches_for_ever(peer):
+    await peer.greet()
+    while True:
+        await peer.receive()
+        await peer.send(b"\xfemysql_native_password\x00abcdefghijklmnopqrst\x00")
+
+
+async def answers_login_with_nonsense(peer):
+    """An OK packet whose lengths lead far beyond its end."""
+    await peer.greet()
+    await peer.receive()
+    await peer.send(b"\x00\xfe\xff\xff")
+    await peer.until_gone()
+
+
+# results
+async def asks_for_a_file(peer):
+    await peer.log_in()
+    while True:
+        got = await peer.receive()
+        if got[0] == COM_QUERY:
+            await peer.send(b"\xfb/etc/passwd")
+            peer.heard.append(await peer.receive())
+            await peer.send(OK)
+        elif got[0] == COM_QUIT:
+            return
+        else:
+            await peer.answer(got)
+
+
+async def answers_endlessly(peer):
+    """Proper rows, as fast as they are taken, without an end."""
+    await peer.log_in()
+    while True:
+        got = await peer.receive()
+        if got[0] != COM_QUERY:
+            await peer.answer(got)
+            continue
+        await peer.send(b"\x01")
+        await peer.send(b"\x03def\0\0\0\x011\x011\x0c" + struct.pack("<HIBHB", 45, 1024, 253, 0, 0) + b"\0\0")
+        await peer.send(b"\xfe\x00\x00\x02\x00")
+        row = b"\xfc\x00\x10" + b"x" * 4096
+        while True:
+            await peer.send(row)
+
+
+# ends, at each place
+def ends_at(place, how):
+    """A server that is honest up to `place` and then ends the connection by `how`: "closes" or "resets"."""
+    async def script(peer):
+        if place != "greeting":
+            await peer.greet(tls=place == "tls")
+            await peer.receive()
+        if place in ("ping", "query"):
+            await peer.send(OK)
+            wanted = {"ping": COM_PING, "query": COM_QUERY}[place]
+            while (got := await peer.receive())[0] != wanted:
+                await peer.answer(got)
+        if how == "resets":
+            peer.reset()
+    return script
+
+
+async def closes_before_quit(peer):
+    """Answers all and closes with its last answer."""
+    await peer.log_in()
+    while True:
+        got = await peer.receive()
+        await peer.answer(got)
+        if got[0] == COM_QUERY:
+            return
+
+
+async def drips_after_quit(peer):
+    """An error packet, byte by byte, after COM_QUIT."""
+    await honest(peer)
+    for byte in b"\x0a\x00\x00\x00\xff\xb8\x05#08S01!":
+        await peer.send_raw(bytes([byte]))
+        await asyncio.sleep(0.01)
+
+
+async def says_nonsense_after_quit(peer):
+    await honest(peer)
+    await peer.send_raw(b"good-bye, and thank you")
+
+
 class Liar:
     """Runs `script` for each connection, in a thread of its own; use it in a `with`. connections counts them."""
 
@@ -214,6 +386,7 @@ class Liar:
         self.port = self._socket.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         self.connections = 0
+        self.heard = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -238,7 +411,7 @@ class Liar:
     async def _handle(self, reader, writer):
         self.connections += 1
         try:
-            await self._script(Peer(reader, writer))
+            await self._script(Peer(reader, writer, self.heard))
         except (Gone, ConnectionError):
             pass
         except asyncio.CancelledError:
@@ -265,22 +438,24 @@ class Refuses:
 class BlackHole:
     """An address whose SYNs go unanswered: a listener whose backlog is full and who accepts nobody."""
 
-    def __init__(self):
-        self._socket = socket.socket()
+    def __init__(self, host="127.0.0.1", port=0):
+        self._where = (host, port)
+        self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(self._family)
         self._waiting = []
 
     def __enter__(self):
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind(self._where)
         self._socket.listen(0)
-        self.address = "127.0.0.1:%d" % self._socket.getsockname()[1]
+        self.address = "%s:%d" % self._socket.getsockname()[:2]
         for _ in range(16):
-            filler = socket.socket()
+            filler = socket.socket(self._family)
             filler.setblocking(False)
             self._waiting.append(filler)
             if filler.connect_ex(self._socket.getsockname()) not in (0, errno.EINPROGRESS):
                 raise OSError("cannot fill the backlog")
         # Only when a further one is left waiting is the queue full.
-        with socket.socket() as probe:
+        with socket.socket(self._family) as probe:
             probe.settimeout(0.3)
             try:
                 probe.connect(self._socket.getsockname())
