@@ -3,6 +3,7 @@
  */
 #include "base/log.h"
 #include "cli/options.h"
+#include "cli/probe_command.h"
 #include "config/config.h"
 #include "daemon.h"
 #include "expose/catalogue.h"
@@ -70,7 +71,7 @@ int main(int argc, char **argv) {
         return EXIT_USAGE;
     log_configure(options.log_level, options.log_format, stderr);
     if (options.command == COMMAND_HELP) {
-        options_help(stdout);
+        options_help(&options, stdout);
         return EXIT_SUCCESS;
     }
     if (options.command == COMMAND_PRINT_METRICS)
@@ -85,6 +86,8 @@ int main(int argc, char **argv) {
     int status = EXIT_SUCCESS;
     if (options.command == COMMAND_VERSION)
         print_version();
+    else if (options.command == COMMAND_PROBE)
+        status = probe_command(&options.probe);
     else
         status = with_config(&options);
     client_library_end();

@@ -131,3 +131,27 @@ void text_add_logfmt(struct strbuf *sb, struct span value) {
     text_add_json(sb, value); /* logfmt's quoting is JSON's */
     strbuf_addch(sb, '"');
 }
+
+/* Whether a well-formed character of more than one byte acts instead of being seen: the control characters up to
+ * U+009F, line and paragraph separators, and those that turn the direction of writing. */
+static bool acts(const unsigned char *s, size_t len) {
+    if (len == 2)
+        return s[0] == 0xC2 && s[1] < 0xA0;
+    if (len != 3 || s[0] != 0xE2)
+        return false;
+    return (s[1] == 0x80 && ((s[2] >= 0x8E && s[2] <= 0x8F) || (s[2] >= 0xA8 && s[2] <= 0xAE))) ||
+           (s[1] == 0x81 && s[2] >= 0xA6 && s[2] <= 0xA9);
+}
+
+void text_add_terminal(struct strbuf *sb, struct span value, bool utf8) {
+    const unsigned char *s = (const unsigned char *)value.ptr;
+    for (size_t at = 0; at < value.len;) {
+        size_t step = utf8_length(s + at, value.len - at);
+        bool shown = step == 1 ? s[at] >= 0x20 && s[at] != 0x7f : step > 1 && utf8 && !acts(s + at, step);
+        if (shown)
+            strbuf_add(sb, value.ptr + at, step);
+        else
+            strbuf_addstr(sb, utf8 ? REPLACEMENT : "?");
+        at += step ? step : 1;
+    }
+}

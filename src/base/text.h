@@ -14,5 +14,8 @@ void text_add_json(struct strbuf *sb, struct span value);
 void text_add_html(struct strbuf *sb, struct span value);
 /* A logfmt value: bare where it needs no quotes, else quoted with \ escapes; invalid UTF-8 replaced. */
 void text_add_logfmt(struct strbuf *sb, struct span value);
+/* Something for a terminal to show: nothing in it can steer the terminal or turn the direction of writing. What could,
+ * and what is not UTF-8, becomes U+FFFD; without `utf8` all that is not printable ASCII becomes '?'. */
+void text_add_terminal(struct strbuf *sb, struct span value, bool utf8);
 
 #endif

@@ -3,117 +3,256 @@
  */
 #include "cli/options.h"
 
+#include "base/clock.h"
+#include "base/number.h"
+
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 
-/* What a flag does: sets a text, chooses a command, or (for the two log flags) is parsed. */
-enum flag_kind { FLAG_TEXT, FLAG_COMMAND, FLAG_LOG_LEVEL, FLAG_LOG_FORMAT };
+#define SECONDS_MAX 86400
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
-static const struct flag {
+/* What a flag does: sets a field of that type, or chooses a command. */
+enum flag_kind { FLAG_TEXT, FLAG_SWITCH, FLAG_NUMBER, FLAG_SECONDS, FLAG_LOG_LEVEL, FLAG_LOG_FORMAT, FLAG_COMMAND };
+
+struct flag {
     const char *name;
     enum flag_kind kind;
-    size_t offset; /* FLAG_TEXT: of the field */
+    size_t offset; /* of the field; not of FLAG_COMMAND */
     enum command command;
     const char *argument; /* NULL: takes none */
     const char *help;
-} flags[] = {
-#define TEXT(name, field, argument, help)                                                                              \
-    { name, FLAG_TEXT, offsetof(struct options, field), COMMAND_RUN, argument, help }
+};
+
+#define FLAG(name, kind, field, argument, help)                                                                        \
+    { name, kind, offsetof(struct options, field), COMMAND_RUN, argument, help }
 #define COMMAND(name, command, help)                                                                                   \
     { name, FLAG_COMMAND, 0, command, NULL, help }
-    TEXT("config.file", config_file, "FILE", "the configuration (YAML)"),
+
+static const struct flag daemon_flags[] = {
+    FLAG("config.file", FLAG_TEXT, config_file, "FILE", "the configuration (YAML)"),
     COMMAND("config.check", COMMAND_CHECK_CONFIG, "check the configuration and exit"),
     COMMAND("print-config", COMMAND_PRINT_CONFIG, "print it with all defaults, without secrets"),
-    TEXT("web.listen-address", listen_address, "HOST:PORT", "where to serve (default :9704)"),
-    TEXT("web.telemetry-path", telemetry_path, "PATH", "path of the metrics (default /metrics)"),
-    {"log.level", FLAG_LOG_LEVEL, 0, COMMAND_RUN, "LEVEL", "debug, info (default), warn or error"},
-    {"log.format", FLAG_LOG_FORMAT, 0, COMMAND_RUN, "FORMAT", "logfmt (default) or json"},
-    TEXT("mysqld.address", mysqld_address, "HOST:PORT", "one target without a configuration file …"),
-    TEXT("mysqld.username", mysqld_username, "USER", "… its user; password: MYSQLD_EXPORTER_PASSWORD"),
-    TEXT("config.my-cnf", my_cnf, "FILE", "… or both from the [client] group of FILE"),
+    FLAG("web.listen-address", FLAG_TEXT, listen_address, "HOST:PORT", "where to serve (default :9704)"),
+    FLAG("web.telemetry-path", FLAG_TEXT, telemetry_path, "PATH", "path of the metrics (default /metrics)"),
+    FLAG("log.level", FLAG_LOG_LEVEL, log_level, "LEVEL", "debug, info (default), warn or error"),
+    FLAG("log.format", FLAG_LOG_FORMAT, log_format, "FORMAT", "logfmt (default) or json"),
+    FLAG("mysqld.address", FLAG_TEXT, mysqld_address, "HOST:PORT", "one target without a configuration file …"),
+    FLAG("mysqld.username", FLAG_TEXT, mysqld_username, "USER", "… its user; password: MYSQLD_EXPORTER_PASSWORD"),
+    FLAG("config.my-cnf", FLAG_TEXT, my_cnf, "FILE", "… or both from the [client] group of FILE"),
     COMMAND("print-metrics", COMMAND_PRINT_METRICS, "print the table of metrics (Markdown)"),
     COMMAND("print-config-reference", COMMAND_PRINT_CONFIG_REFERENCE, "print the table of settings (Markdown)"),
     COMMAND("version", COMMAND_VERSION, "print the version"),
     COMMAND("help", COMMAND_HELP, "print this"),
-#undef TEXT
-#undef COMMAND
 };
-enum { FLAG_COUNT = sizeof flags / sizeof flags[0] };
 
-static int bad_value(const struct flag *flag, const char *value) {
-    fprintf(stderr, "mysqlconn_exporter: --%s: '%s' is not one of: %s\n", flag->name, value, flag->help);
+static const struct flag probe_flags[] = {
+    FLAG("count", FLAG_NUMBER, probe.count, "N", "probes to make (default 5); 0: until Ctrl-C"),
+    FLAG("interval", FLAG_SECONDS, probe.interval_ns, "S", "seconds from one to the next (default 1), or 10ms, 2m"),
+    FLAG("timeout", FLAG_SECONDS, probe.timeout_ns, "S", "seconds until one has failed (default 5)"),
+    FLAG("user", FLAG_TEXT, probe.user, "USER", "the account; its password as told below"),
+    FLAG("config.my-cnf", FLAG_TEXT, probe.my_cnf, "FILE", "user, password and ssl-… of its [client] group"),
+    FLAG("tls.mode", FLAG_TEXT, probe.tls_mode, "MODE", "disabled, preferred (default), required, verify-ca or"),
+    FLAG("tls.ca", FLAG_TEXT, probe.tls_ca, "FILE", "… verify-identity, which a CA given here implies"),
+    FLAG("tls.cert", FLAG_TEXT, probe.tls_cert, "FILE", "our own certificate …"),
+    FLAG("tls.key", FLAG_TEXT, probe.tls_key, "FILE", "… and its private key"),
+    FLAG("json", FLAG_SWITCH, probe.json, NULL, "an object a line: each probe, then the summary"),
+    COMMAND("help", COMMAND_HELP, "print this"),
+};
+#undef FLAG
+#undef COMMAND
+
+/* --- what must fit together: NULL, or what is wrong --- */
+
+static const char *check_daemon(const struct options *options) {
+    bool needs_target = options->command == COMMAND_RUN || options->command == COMMAND_CHECK_CONFIG ||
+                        options->command == COMMAND_PRINT_CONFIG;
+    bool flags_name_target = options->mysqld_address || options->mysqld_username || options->my_cnf;
+    if (options->config_file && flags_name_target)
+        return "--config.file cannot be given together with --mysqld.address, --mysqld.username or --config.my-cnf";
+    if (needs_target && !options->config_file && !flags_name_target)
+        return "what to watch? Give --config.file=FILE, or --mysqld.address=HOST:PORT (see --help)";
+    if (options->telemetry_path[0] != '/')
+        return "--web.telemetry-path must begin with '/'";
+    return NULL;
+}
+
+static const char *check_probe(const struct options *options) {
+    return options->command == COMMAND_PROBE && !options->probe.host ? "probe: which HOST? (see probe --help)" : NULL;
+}
+
+/* The first one is the daemon's, which has no name. */
+static const struct subcommand {
+    const char *name;
+    enum command command;
+    const struct flag *flags;
+    size_t flag_count;
+    const char *operand; /* the one argument that is no flag; NULL: takes none */
+    size_t operand_offset;
+    const char *(*check)(const struct options *options);
+    const char *usage, *intro, *outro;
+} subcommands[] = {
+    {.name = "",
+     .command = COMMAND_RUN,
+     .flags = daemon_flags,
+     .flag_count = COUNT_OF(daemon_flags),
+     .check = check_daemon,
+     .usage = "--config.file=FILE [FLAGS]",
+     .intro = "mysqlconn_exporter watches the health of MySQL and MariaDB connections: who hung\n"
+              "up, how, and why. It serves Prometheus metrics and a status page.\n",
+     .outro = "SIGHUP reloads the configuration; SIGTERM and SIGINT end.\n"},
+    {.name = "probe",
+     .command = COMMAND_PROBE,
+     .flags = probe_flags,
+     .flag_count = COUNT_OF(probe_flags),
+     .operand = "HOST",
+     .operand_offset = offsetof(struct options, probe.host),
+     .check = check_probe,
+     .usage = "probe HOST [FLAGS]",
+     .intro = "Like ping, for a database: connects, pings, queries, quits, and tells how long\n"
+              "each phase took and how the close went.\n"
+              "HOST is host[:port], [v6]:port or unix:/path.\n",
+     .outro = "The password comes from the option file, from MYSQL_PWD, or is asked for on the\n"
+              "terminal. There is no flag for it: everybody may read the list of processes.\n"
+              "Without --user and --config.my-cnf, ~/.my.cnf is read if it is there.\n"
+              "Exit status: 0 when all probes succeeded, 1 when some failed, 2 wrong usage.\n"},
+};
+
+static const struct subcommand *find_subcommand(const char *name) {
+    for (size_t i = 0; i < COUNT_OF(subcommands); i++)
+        if (strcmp(subcommands[i].name, name) == 0)
+            return &subcommands[i];
+    return NULL;
+}
+
+/* --- parsing --- */
+
+/* One line on stderr; always -EINVAL. */
+static int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int complain(const char *format, ...) {
+    va_list ap;
+    va_start(ap, format);
+    fputs("mysqlconn_exporter: ", stderr);
+    vfprintf(stderr, format, ap);
+    fputc('\n', stderr);
+    va_end(ap);
     return -EINVAL;
 }
 
+/* "2", "0.5", or a duration with its unit. */
+static int parse_seconds(const char *text, int64_t *out_ns) {
+    double seconds;
+    if (number_parse_double(span_of(text), &seconds) < 0)
+        return number_parse_duration(span_of(text), SECONDS_MAX * NS_PER_S, out_ns);
+    if (seconds < 0 || seconds > SECONDS_MAX)
+        return -ERANGE;
+    *out_ns = (int64_t)(seconds * 1e9);
+    return 0;
+}
+
+/* Put the value of a flag into its field. 0 or -EINVAL. */
 static int take(const struct flag *flag, const char *value, struct options *options) {
+    void *field = (char *)options + flag->offset;
     switch (flag->kind) {
     case FLAG_TEXT:
-        memcpy((char *)options + flag->offset, &value, sizeof value);
+        memcpy(field, &value, sizeof value);
         return 0;
+    case FLAG_SWITCH:
+        *(bool *)field = true;
+        return 0;
+    case FLAG_NUMBER:
+        return number_parse_u64(span_of(value), UINT64_MAX, field) < 0 ? -EINVAL : 0;
+    case FLAG_SECONDS:
+        return parse_seconds(value, field) < 0 ? -EINVAL : 0;
+    case FLAG_LOG_LEVEL:
+        return log_level_parse(value, field);
+    case FLAG_LOG_FORMAT:
+        return log_format_parse(value, field);
     case FLAG_COMMAND:
         options->command = flag->command;
         return 0;
-    case FLAG_LOG_LEVEL:
-        return log_level_parse(value, &options->log_level) < 0 ? bad_value(flag, value) : 0;
-    case FLAG_LOG_FORMAT:
-        return log_format_parse(value, &options->log_format) < 0 ? bad_value(flag, value) : 0;
     }
     return -EINVAL;
 }
 
-static int check(const struct options *options) {
-    bool needs_target = options->command == COMMAND_RUN || options->command == COMMAND_CHECK_CONFIG ||
-                        options->command == COMMAND_PRINT_CONFIG;
-    bool flags_name_target = options->mysqld_address || options->mysqld_username || options->my_cnf;
-    const char *wrong = NULL;
-    if (options->config_file && flags_name_target)
-        wrong = "--config.file cannot be given together with --mysqld.address, --mysqld.username or --config.my-cnf";
-    else if (needs_target && !options->config_file && !flags_name_target)
-        wrong = "what to watch? Give --config.file=FILE, or --mysqld.address=HOST:PORT (see --help)";
-    else if (options->telemetry_path[0] != '/')
-        wrong = "--web.telemetry-path must begin with '/'";
-    if (wrong)
-        fprintf(stderr, "mysqlconn_exporter: %s\n", wrong);
-    return wrong ? -EINVAL : 0;
-}
-
-int options_parse(int argc, char **argv, struct options *options) {
-    struct option longs[FLAG_COUNT + 1] = {0};
-    for (int i = 0; i < FLAG_COUNT; i++)
-        longs[i] = (struct option){flags[i].name, flags[i].argument ? required_argument : no_argument, NULL, i};
-    *options = (struct options){.listen_address = ":9704",
-                                .telemetry_path = "/metrics",
-                                .log_level = LOG_LEVEL_INFO,
-                                .log_format = LOG_FORMAT_LOGFMT};
+/* The arguments after the subcommand's name, which argv[0] stands for. */
+static int parse_flags(const struct subcommand *sub, int argc, char **argv, struct options *options) {
+    enum { FLAGS_MAX = 32 };
+    struct option longs[FLAGS_MAX + 1] = {0};
+    _Static_assert(COUNT_OF(daemon_flags) <= FLAGS_MAX && COUNT_OF(probe_flags) <= FLAGS_MAX, "more flags");
+    for (size_t i = 0; i < sub->flag_count; i++)
+        longs[i] =
+            (struct option){sub->flags[i].name, sub->flags[i].argument ? required_argument : no_argument, NULL, (int)i};
+    optind = 0; /* begin anew: unit tests parse more than once */
     for (;;) {
         int i = getopt_long(argc, argv, "", longs, NULL);
         if (i == -1)
             break;
-        if (i < 0 || i >= FLAG_COUNT)
+        if (i < 0 || (size_t)i >= sub->flag_count)
             return -EINVAL; /* getopt has said why */
-        int rc = take(&flags[i], optarg, options);
-        if (rc < 0)
-            return rc;
+        if (take(&sub->flags[i], optarg, options) < 0)
+            return complain("--%s: '%s' is not right: %s", sub->flags[i].name, optarg, sub->flags[i].help);
     }
-    if (optind < argc) {
-        fprintf(stderr, "mysqlconn_exporter: unexpected argument '%s' (see --help)\n", argv[optind]);
-        return -EINVAL;
+    if (sub->operand && optind < argc) {
+        const char *value = argv[optind++];
+        memcpy((char *)options + sub->operand_offset, &value, sizeof value);
     }
-    return check(options);
+    if (optind < argc)
+        return complain("unexpected argument '%s' (see --help)", argv[optind]);
+    return 0;
 }
 
-void options_help(FILE *out) {
-    fputs("mysqlconn_exporter watches the health of MySQL and MariaDB connections: who hung\n"
-          "up, how, and why. It serves Prometheus metrics and a status page.\n\n"
-          "usage: mysqlconn_exporter --config.file=FILE [FLAGS]\n\n",
-          out);
-    for (int i = 0; i < FLAG_COUNT; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "--%s%s%s", flags[i].name, flags[i].argument ? "=" : "",
-                 flags[i].argument ? flags[i].argument : "");
-        fprintf(out, "  %-30s %s\n", name, flags[i].help);
+int options_parse(int argc, char **argv, struct options *options) {
+    const struct subcommand *sub = &subcommands[0];
+    bool help = argc > 1 && strcmp(argv[1], "help") == 0;
+    char *program = argc > 0 ? argv[0] : NULL;
+    *options = (struct options){.listen_address = ":9704",
+                                .telemetry_path = "/metrics",
+                                .log_level = LOG_LEVEL_INFO,
+                                .log_format = LOG_FORMAT_LOGFMT,
+                                .probe = {.count = 5, .interval_ns = NS_PER_S, .timeout_ns = 5 * NS_PER_S}};
+    if (help) {
+        argv++;
+        argc--;
     }
-    fputs("\nSIGHUP reloads the configuration; SIGTERM and SIGINT end.\n", out);
+    if (argc > 1 && argv[1][0] != '-') {
+        sub = find_subcommand(argv[1]);
+        if (!sub)
+            return complain("there is no command '%s' (see --help)", argv[1]);
+        argv++;
+        argc--;
+    }
+    if (argc > 0)
+        argv[0] = program; /* getopt names it in its messages */
+    options->subcommand = sub;
+    options->command = sub->command;
+    int rc = parse_flags(sub, argc, argv, options);
+    if (rc < 0)
+        return rc;
+    if (help)
+        options->command = COMMAND_HELP;
+    const char *wrong = sub->check(options);
+    return wrong ? complain("%s", wrong) : 0;
+}
+
+/* --- help --- */
+
+void options_help(const struct options *options, FILE *out) {
+    const struct subcommand *sub = options->subcommand;
+    bool first = sub == &subcommands[0];
+    fprintf(out, "%s\nusage: mysqlconn_exporter %s\n", sub->intro, sub->usage);
+    for (size_t i = 1; first && i < COUNT_OF(subcommands); i++)
+        fprintf(out, "       mysqlconn_exporter %s (see: help %s)\n", subcommands[i].usage, subcommands[i].name);
+    fputc('\n', out);
+    for (size_t i = 0; i < sub->flag_count; i++) {
+        const struct flag *flag = &sub->flags[i];
+        char name[64];
+        snprintf(name, sizeof name, "--%s%s%s", flag->name, flag->argument ? "=" : "",
+                 flag->argument ? flag->argument : "");
+        fprintf(out, "  %-*s %s\n", first ? 30 : 20, name, flag->help);
+    }
+    fprintf(out, "\n%s", sub->outro);
 }

@@ -1,11 +1,13 @@
 /*
- * The command line: one table of flags gives parsing and --help.
+ * The command line: a table of flags for the daemon and one for each subcommand give parsing and --help.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
 #include "base/log.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum command {
@@ -16,20 +18,35 @@ enum command {
     COMMAND_PRINT_METRICS,
     COMMAND_VERSION,
     COMMAND_HELP,
+    COMMAND_PROBE,
 };
+
+struct probe_options {
+    const char *host;
+    uint64_t count; /* 0: until a signal */
+    int64_t interval_ns, timeout_ns;
+    const char *user, *my_cnf;
+    const char *tls_mode, *tls_ca, *tls_cert, *tls_key;
+    bool json;
+};
+
+struct subcommand;
 
 struct options {
     enum command command;
-    const char *config_file; /* NULL: mysqld_exporter's flags describe the one target */
+    const struct subcommand *subcommand; /* whose flags were parsed; private to options.c */
+    const char *config_file;             /* NULL: mysqld_exporter's flags describe the one target */
     const char *mysqld_address, *mysqld_username, *my_cnf;
     const char *listen_address;
     const char *telemetry_path;
     enum log_level log_level;
     enum log_format log_format;
+    struct probe_options probe;
 };
 
 /* Fill *options from the arguments, which it then points into. 0, or -EINVAL after saying on stderr what is wrong. */
 int options_parse(int argc, char **argv, struct options *options);
-void options_help(FILE *out);
+/* Of the subcommand that was named, or of the daemon. */
+void options_help(const struct options *options, FILE *out);
 
 #endif

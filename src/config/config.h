@@ -93,6 +93,22 @@ struct config *config_load(const char *path, struct strbuf *error, struct strbuf
  * NULL on failure with one line in `error`. */
 struct config *config_from_flags(const char *address, const char *username, const char *my_cnf, struct strbuf *error);
 
+/* What the command line of `probe` says; NULL where it says nothing. */
+struct probe_flags {
+    const char *address, *user, *my_cnf;
+    const char *tls_mode, *tls_ca, *tls_cert, *tls_key;
+    int64_t interval_ns, timeout_ns;
+    /* Called last, when `user` is given and nothing gives its password. What it returns is malloc()ed; NULL with a line
+     * in `error`. */
+    char *(*ask_password)(const char *user, struct strbuf *error);
+};
+
+/* The target that these flags describe. [client] of `my_cnf` gives user, password, ssl-ca, ssl-cert and ssl-key where
+ * the flags do not; the password may also come from the environment's MYSQL_PWD; with neither `user` nor `my_cnf`,
+ * ~/.my.cnf is read if it is there. A CA means verify-identity where no mode is given. NULL on failure with one line in
+ * `error`. */
+struct target_config *config_for_probe(const struct probe_flags *flags, struct strbuf *error);
+
 /* NULL is allowed. Frees the targets that are still in it; a slot set to NULL was taken over by somebody else. */
 void config_free(struct config *config);
 void target_config_free(struct target_config *target);

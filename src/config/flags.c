@@ -1,10 +1,13 @@
 /*
- * The configuration that mysqld_exporter's flags describe; see config_from_flags().
+ * What flags describe without a configuration file: mysqld_exporter's, see config_from_flags(), and those of `probe`,
+ * see config_for_probe().
  */
 #include "config/address.h"
 #include "config/loading.h"
 #include "config/option_file.h"
 #include "config/value.h"
+
+#include "base/number.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -179,4 +182,98 @@ struct config *config_from_flags(const char *address, const char *username, cons
     client_group_release(&group);
     free(file);
     return config;
+}
+
+/* --- the flags of `probe` --- */
+
+#define PROBE_PASSWORD_VARIABLE "MYSQL_PWD"
+
+static bool wrong(struct strbuf *error, const char *text) {
+    strbuf_addstr(error, text);
+    return false;
+}
+
+static bool set_probe_address(struct target_config *target, const char *text, struct strbuf *error) {
+    struct strbuf why;
+    strbuf_init(&why, 256);
+    bool ok = address_parse(text, &target->address, &why);
+    if (!ok)
+        strbuf_addf(error, "HOST: %s", strbuf_text(&why));
+    strbuf_release(&why);
+    return ok && set(target, "address", text, "HOST", error) && set(target, "name", "probe", "HOST", error);
+}
+
+/* As if it stood in a file, so that the same range holds. */
+static bool set_duration(struct target_config *target, const char *path, int64_t ns, const char *source,
+                         struct strbuf *error) {
+    struct strbuf text;
+    strbuf_init(&text, 64);
+    number_add_duration(&text, ns);
+    bool ok = set(target, path, strbuf_text(&text), source, error);
+    strbuf_release(&text);
+    return ok;
+}
+
+/* People name files from where they are. */
+static bool set_file(struct target_config *target, const char *path, const char *file, const char *source,
+                     struct strbuf *error) {
+    char *absolute = file ? realpath(file, NULL) : NULL;
+    bool ok = (!file || absolute) && set(target, path, absolute, source, error);
+    if (file && !absolute)
+        strbuf_addf(error, "%s: the file cannot be opened: %s", source, strerror(errno));
+    free(absolute);
+    return ok;
+}
+
+static bool set_probe_tls(struct target_config *target, const struct probe_flags *flags, const struct client_group *g,
+                          struct strbuf *error) {
+    bool own_pair = flags->tls_cert || flags->tls_key;
+    const char *ca = flags->tls_ca ? flags->tls_ca : g->ssl_ca;
+    const char *cert = own_pair ? flags->tls_cert : g->ssl_cert, *key = own_pair ? flags->tls_key : g->ssl_key;
+    const char *implied_mode = ca ? "verify-identity" : NULL;
+    if (target->address.socket) {
+        if (own_pair || flags->tls_ca || (flags->tls_mode && strcmp(flags->tls_mode, "disabled") != 0))
+            return wrong(error, "--tls.…: TLS has no use over a unix socket");
+        return set(target, "tls.mode", "disabled", "--tls.mode", error);
+    }
+    if (!cert != !key)
+        return wrong(error, "--tls.cert and --tls.key need each other");
+    if (!set(target, "tls.mode", flags->tls_mode ? flags->tls_mode : implied_mode, "--tls.mode", error))
+        return false;
+    if (flags->tls_ca && target->tls.mode < TLS_VERIFY_CA)
+        return wrong(error, "--tls.ca: only verify-ca and verify-identity look at it");
+    return set_file(target, "tls.ca", ca, "--tls.ca", error) &&
+           set_file(target, "tls.cert", cert, "--tls.cert", error) &&
+           set_file(target, "tls.key", key, "--tls.key", error);
+}
+
+static bool set_probe_account(struct target_config *target, const struct probe_flags *flags,
+                              const struct client_group *g, struct strbuf *error) {
+    const char *user = flags->user ? flags->user : g->user ? g->user : "";
+    const char *password = g->password ? g->password : getenv(PROBE_PASSWORD_VARIABLE);
+    target->user = strdup(user);
+    if (password || !flags->user)
+        target->password = strdup(password ? password : "");
+    else if (!(target->password = flags->ask_password(user, error)))
+        return false;
+    return (target->user && target->password) || wrong(error, "out of memory");
+}
+
+struct target_config *config_for_probe(const struct probe_flags *flags, struct strbuf *error) {
+    struct client_group group = {0};
+    char *file = NULL;
+    struct target_config *target = target_config_new();
+    bool ok = target || wrong(error, "out of memory");
+    ok = ok && find_option_file(flags->my_cnf, flags->user, &file, error) &&
+         (!file || client_group_read(file, &group, error)) && set_probe_address(target, flags->address, error) &&
+         set_duration(target, "probe.interval", flags->interval_ns, "--interval", error) &&
+         set_duration(target, "probe.timeout", flags->timeout_ns, "--timeout", error) &&
+         set_probe_tls(target, flags, &group, error) && set_probe_account(target, flags, &group, error);
+    if (!ok && target) {
+        target_config_free(target);
+        target = NULL;
+    }
+    client_group_release(&group);
+    free(file);
+    return target;
 }
