@@ -155,7 +155,7 @@ static int connect_once(struct client *client, const char *numeric, struct failu
                             config->address.socket, 0)) {
         bool queue_full = config->address.socket && client_connect_errno(client) == EAGAIN;
         client_failure_fill(client, failure);
-        if (client->phase != PHASE_CONNECT && client_failure_counts(failure->failure))
+        if (client->phase != PHASE_CONNECT && client_failure_counts(failure))
             client->self_aborted = true;
         mysql_done(client);
         return queue_full ? -EAGAIN : -1;

@@ -76,7 +76,7 @@ bool client_connected(const struct client *client);
 /* Whether the server has counted, or will count, an abort for what we did: we gave up, or it refused our login. */
 bool client_self_aborted(const struct client *client);
 /* Whether a server counts a login that failed in this way as an aborted connect. */
-bool client_failure_counts(enum failure_class failure);
+bool client_failure_counts(const struct failure *failure);
 /* How long the phase lasted the last time, -1 where it did not happen or did not end. */
 int64_t client_phase_ns(const struct client *client, enum phase phase);
 /* From the greeting; 0 and "" before it. */

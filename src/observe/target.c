@@ -166,7 +166,7 @@ static void schedule_poll(struct target *target) {
     int64_t interval = target->config->poll.interval_ns;
     s->poll_due = next_on_grid(s->poll_grid, interval);
     /* A server that refuses our login counts each try as an abort: no hurry there. */
-    if (target->poll.health == TARGET_DOWN && !client_failure_counts(target->poll.down.failure)) {
+    if (target->poll.health == TARGET_DOWN && !client_failure_counts(&target->poll.down)) {
         unsigned doublings = s->failures_in_row < RETRY_DOUBLINGS_MAX ? s->failures_in_row : RETRY_DOUBLINGS_MAX;
         int64_t pause = RETRY_FIRST_NS << doublings;
         s->poll_due = mono_earlier(s->poll_due, mono_add(mono_now(), jittered(pause < interval ? pause : interval)));

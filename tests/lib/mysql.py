@@ -1,0 +1,68 @@
+"""A private MySQL of another suite of Debian's: fetched once into a cache outside the tree and run from there, through its own
+loader, with nothing of it installed."""
+
+import glob
+import os
+import ssl
+import subprocess
+
+from .server import APP, MONITOR, Server, close
+
+SUITE = "sid"
+_PACKAGES = ("mysql-server-core", "libmysqlclient24", "libgcc-s1", "libc6")
+_SMALL = ("--skip-name-resolve", "--innodb-buffer-pool-size=32M", "--innodb-redo-log-capacity=8M",
+          "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--thread-cache-size=8")
+
+
+def fetch():
+    """The folder that holds it, fetched if need be: without that, no network and no time is taken. RuntimeError says why not."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    root = os.path.join(cache, "mysqlconn_exporter", f"mysql-{SUITE}")
+    unpack = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unpack-debs")
+    if subprocess.run([unpack, SUITE, root, *_PACKAGES], stdin=subprocess.DEVNULL, check=False).returncode != 0:
+        raise RuntimeError(f"there is no MySQL to test against: it cannot be fetched into {root}")
+    return root
+
+
+class MySQL(Server):
+    """As MariaDB's class. It runs as we do, root too: its files lie in our cache, where others may not reach."""
+
+    name = "MySQL"
+    reload_tls = "ALTER INSTANCE RELOAD TLS"
+
+    def __init__(self, options=(), folder=None, port=None):
+        self._root = fetch()
+        super().__init__(options, folder, port)
+
+    def _mysqld(self):
+        usr = os.path.join(self._root, "usr")
+        loader, = glob.glob(f"{usr}/lib/*/ld-linux-*.so.*")
+        return [loader, "--library-path", f"{os.path.dirname(loader)}:{usr}/lib/mysql/private", f"{usr}/sbin/mysqld",
+                "--no-defaults", f"--basedir={usr}", f"--lc-messages-dir={usr}/share/mysql",
+                f"--plugin-dir={usr}/lib/mysql/plugin", "--secure-file-priv=", "--mysqlx=OFF", *_SMALL,
+                *(["--user=root"] if os.geteuid() == 0 else [])]
+
+    def _installer(self):
+        return [*self._mysqld(), "--initialize-insecure", f"--datadir={self.data}"], None
+
+    def _program(self):
+        return self._mysqld()
+
+    def _way_in(self, user):
+        """Passwords go over TLS: without it PyMySQL would need a package that it does not depend on."""
+        way = super()._way_in(user)
+        if "host" in way:
+            way["ssl"] = ssl.create_default_context(cafile=self.ca)
+            way["ssl"].check_hostname = False
+        return way
+
+    def made(self, name):
+        """The path of a file that it made for itself: ca.pem, client-cert.pem, client-key.pem."""
+        return os.path.join(self.data, name)
+
+    @property
+    def ca(self):
+        return self.made("ca.pem")
+
+
+__all__ = ["APP", "MONITOR", "MySQL", "close", "fetch"]
