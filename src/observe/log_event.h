@@ -27,8 +27,18 @@ enum log_event_kind {
 
 const char *log_event_kind_name(enum log_event_kind kind);
 
+/* What a line's own time says. */
+enum log_time {
+    LOG_TIME_NONE,  /* it has none that can be read */
+    LOG_TIME_UTC,   /* it names its zone */
+    LOG_TIME_LOCAL, /* the server's local time: wall_ns is as if that clock showed UTC */
+};
+
 struct log_event {
     enum log_event_kind kind;
+    enum log_time time;
+    int64_t wall_ns;        /* Unix time, as `time` says */
+    uint64_t line;          /* where its message begins, counted from 1 over all lines of the decoder */
     uint64_t connection_id; /* 0 where the line names none */
     /* As the server wrote them; ptr NULL where the line has no such part. */
     struct span db, user, host, reason;

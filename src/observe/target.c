@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "observe/client.h"
-#include "observe/log_parser.h"
+#include "observe/log_decoder.h"
 #include "observe/poll.h"
 #include "observe/probe.h"
 
@@ -33,7 +33,7 @@ struct target_schedule {
     struct coroutine *poll, *probe;    /* those that run */
     bool polling, probing;
     struct client *kept;
-    struct log_parser log_parser;
+    struct log_decoder *log_decoder; /* NULL where no error log is followed */
     unsigned failures_in_row;
     enum target_health poll_said, probe_said; /* what the log was last told */
 
@@ -104,6 +104,7 @@ void target_unref(struct target *target) {
     if (target->config)
         target_config_free(target->config);
     strbuf_release(&target->labels);
+    log_decoder_free(target->schedule->log_decoder);
     free(target->schedule);
     free(target);
 }
@@ -275,16 +276,17 @@ static void probe_timer_fired(uv_timer_t *timer) {
 
 /* --- the error log --- */
 
-static void on_log_line(void *arg, struct span line) {
+static void on_log_event(void *arg, const struct log_event *event) {
     struct target *target = arg;
     const struct observer *observer = target->schedule->observer;
-    struct log_event event;
-    log_parser_line(&target->schedule->log_parser, line, &event);
-    if (event.kind == LOG_EVENT_NONE)
-        return;
-    target->log_events[event.kind] += !event.suspect; /* what a forged line claims has not happened */
+    target->log_events[event->kind] += !event->suspect; /* what a forged line claims has not happened */
     if (observer->log_event)
-        observer->log_event(observer->arg, target, &event);
+        observer->log_event(observer->arg, target, event);
+}
+
+static void on_log_line(void *arg, struct span line) {
+    struct target *target = arg;
+    log_decoder_line(target->schedule->log_decoder, line);
 }
 
 static void on_log_state(void *arg) {
@@ -319,7 +321,10 @@ void target_run(struct target *target, int64_t first_ns, size_t place, size_t pl
     timer_at(&s->poll_timer, poll_timer_fired, s->poll_due);
     schedule_probe(target);
     if (target->config->error_log.file) {
-        target->error_log = log_follower_start(s->loop, &target->config->error_log, on_log_line, on_log_state, target);
+        s->log_decoder = log_decoder_new(on_log_event, target);
+        if (s->log_decoder)
+            target->error_log =
+                log_follower_start(s->loop, &target->config->error_log, on_log_line, on_log_state, target);
         if (!target->error_log)
             log_error("no memory to follow the error log", LF_STR("target", target->config->name));
     }
