@@ -59,6 +59,7 @@ struct coroutine {
     struct mono deadline;
     int last_fd; /* that was waited for */
     bool ready, woken, cancelled;
+    bool wakeable; /* by coroutine_wake() */
 #ifdef WITH_ASAN
     const void *caller_stack;
     size_t caller_stack_bytes;
@@ -222,7 +223,7 @@ int coroutine_start(struct coroutines *all, coroutine_fn *fn, void *arg, struct 
     co->arg = arg;
     co->local = NULL;
     co->last_fd = -1;
-    co->ready = co->woken = co->cancelled = false;
+    co->ready = co->woken = co->wakeable = co->cancelled = false;
     co->live_prev = NULL;
     co->live_next = all->live;
     if (all->live)
@@ -270,7 +271,7 @@ static void timer_arm(struct coroutine *co) {
 
 static void timer_fired(uv_timer_t *timer) {
     struct coroutine *co = timer->data;
-    if (co->cancelled || co->woken || !mono_before(mono_now(), co->deadline))
+    if (co->cancelled || (co->woken && co->wakeable) || !mono_before(mono_now(), co->deadline))
         resume(co);
     else
         timer_arm(co);
@@ -305,7 +306,7 @@ static void epoll_ready(uv_poll_t *poll, int status, int events) {
     }
 }
 
-int coroutine_wait_fd(int fd, int events, struct mono deadline) {
+static int wait_fd(int fd, int events, struct mono deadline) {
     struct coroutine *co = running;
     struct epoll_event event = {.events = EPOLLONESHOT, .data.ptr = co};
     if (co->cancelled)
@@ -331,6 +332,24 @@ int coroutine_wait_fd(int fd, int events, struct mono deadline) {
     return co->cancelled ? -ECANCELED : 0;
 }
 
+int coroutine_wait_fd(int fd, int events, struct mono deadline) {
+    return wait_fd(fd, events, deadline);
+}
+
+int coroutine_wait_fd_or_wake(int fd, int events, struct mono deadline) {
+    struct coroutine *co = running;
+    int rc = 0;
+    co->wakeable = true;
+    if (!co->woken)
+        rc = wait_fd(fd, events, deadline);
+    co->wakeable = false;
+    if (rc == 0 && co->woken) {
+        rc = -EINTR;
+        co->woken = false;
+    }
+    return rc;
+}
+
 int coroutine_sleep_until(struct mono deadline) {
     if (!running->cancelled)
         yield(SLEEPING, deadline);
@@ -339,8 +358,10 @@ int coroutine_sleep_until(struct mono deadline) {
 
 int coroutine_park(struct mono deadline) {
     struct coroutine *co = running;
+    co->wakeable = true;
     if (!co->woken && !co->cancelled)
         yield(PARKED, deadline);
+    co->wakeable = false;
     if (co->cancelled)
         return -ECANCELED;
     bool woken = co->woken;
@@ -350,7 +371,7 @@ int coroutine_park(struct mono deadline) {
 
 void coroutine_wake(struct coroutine *co) {
     co->woken = true;
-    if (co->state == PARKED)
+    if (co->wakeable)
         uv_timer_start(&co->timer, timer_fired, 0, 0);
 }
 

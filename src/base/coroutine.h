@@ -40,12 +40,14 @@ uv_loop_t *coroutine_loop(void);
 /* Make the present and all later waits of `co` return -ECANCELED. Returns before `co` has run. */
 void coroutine_cancel(struct coroutine *co);
 bool coroutine_cancelled(const struct coroutine *co);
-/* End a coroutine_park() of `co`; no effect if it is not parked (the wake-up is kept for its next park). */
+/* End a coroutine_park() or coroutine_wait_fd_or_wake() of `co`. In another state the wake-up is kept for the next. */
 void coroutine_wake(struct coroutine *co);
 
 /* Wait until `fd` is ready for any of UV_READABLE | UV_WRITABLE or broken. 1 ready, 0 at the deadline, -ECANCELED, or
  * another negative errno when `fd` cannot be waited for. Nothing stays registered for `fd` afterwards. */
 int coroutine_wait_fd(int fd, int events, struct mono deadline);
+/* The same, but coroutine_wake() ends it too: -EINTR. */
+int coroutine_wait_fd_or_wake(int fd, int events, struct mono deadline);
 /* 0 at the deadline, -ECANCELED. */
 int coroutine_sleep_until(struct mono deadline);
 /* Wait for coroutine_wake(): 1 woken, 0 at the deadline, -ECANCELED. */

@@ -53,6 +53,8 @@ static const struct flag probe_flags[] = {
     FLAG("count", FLAG_NUMBER, probe.count, "N", "probes to make (default 5); 0: until Ctrl-C"),
     FLAG("interval", FLAG_SECONDS, probe.interval_ns, "S", "seconds from one to the next (default 1), or 10ms, 2m"),
     FLAG("timeout", FLAG_SECONDS, probe.timeout_ns, "S", "seconds until one has failed (default 5)"),
+    FLAG("close", FLAG_TEXT, probe.close, "STYLE", "quit_wait (default), quit_now, mid_result, none, reset"),
+    FLAG("hold", FLAG_SECONDS, probe.hold_ns, "S", "leave the connection idle so long, then use it again"),
     FLAG("user", FLAG_TEXT, probe.user, "USER", "the account; its password as told below"),
     FLAG("config.my-cnf", FLAG_TEXT, probe.my_cnf, "FILE", "user, password and ssl-… of its [client] group"),
     FLAG("tls.mode", FLAG_TEXT, probe.tls_mode, "MODE", "disabled, preferred (default), required, verify-ca or"),

@@ -24,7 +24,8 @@ enum command {
 struct probe_options {
     const char *host;
     uint64_t count; /* 0: until a signal */
-    int64_t interval_ns, timeout_ns;
+    int64_t interval_ns, timeout_ns, hold_ns;
+    const char *close;
     const char *user, *my_cnf;
     const char *tls_mode, *tls_ca, *tls_cert, *tls_key;
     bool json;

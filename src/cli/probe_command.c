@@ -48,6 +48,8 @@ struct session {
 static void stop(struct session *s) {
     s->cut_at = s->stopping ? mono_now() : mono_add(mono_now(), END_WITHIN_NS);
     s->stopping = true;
+    if (s->probe)
+        coroutine_wake(s->probe); /* from an idle time */
 }
 
 /* --- output --- */
@@ -113,14 +115,14 @@ static void tell_summary(struct session *s) {
 
 static void probe_body(void *arg) {
     struct session *s = arg;
-    probe_run(s->target);
+    probe_run(&s->target->probes[0]);
     s->probing = false;
     coroutine_wake(s->runner);
 }
 
 /* What is known so far. `before` are the closes before the probe. */
 static void read_facts(const struct session *s, const uint64_t before[CLOSE_COUNT], struct probe_result *result) {
-    const struct probe_facts *facts = &s->target->probe;
+    const struct probe_facts *facts = &s->target->probes[0].facts;
     result->ok = facts->health == TARGET_UP;
     result->failure = facts->down;
     result->connection_id = facts->connection_id;
@@ -137,12 +139,14 @@ static void read_facts(const struct session *s, const uint64_t before[CLOSE_COUN
             result->closed = true;
             result->close = (enum close_outcome)i;
         }
+    if (result->closed && result->close == CLOSE_UNEXPECTED_DATA)
+        result->close_number = facts->close_number;
 }
 
 /* Wait for the end of the probe or, before it, for its being late. */
 static void wait_for_result(struct session *s) {
-    struct mono late = mono_add(mono_now(), s->options->timeout_ns);
-    while (s->probing && s->target->probe.health == TARGET_UNTRIED && !s->stopping) {
+    struct mono late = mono_add(mono_now(), s->options->timeout_ns + s->options->hold_ns);
+    while (s->probing && s->target->probes[0].facts.health == TARGET_UNTRIED && !s->stopping) {
         coroutine_park(late);
         late = mono_add(mono_now(), LATE_LOOK_NS);
     }
@@ -161,7 +165,7 @@ static void wait_for_end(struct session *s) {
 /* A probe that ran out of time is told at once, and then still ended politely. One that our own end cut short says
  * nothing of the server. */
 static void probe_once(struct session *s, uint64_t number) {
-    struct probe_facts *facts = &s->target->probe;
+    struct probe_facts *facts = &s->target->probes[0].facts;
     struct probe_result result = {.number = number, .wall_ns = wall_now_ns()};
     uint64_t closes[CLOSE_COUNT];
     memcpy(closes, facts->closes, sizeof closes);
@@ -186,6 +190,7 @@ static void probe_once(struct session *s, uint64_t number) {
         tell(s, &result);
     }
     wait_for_end(s);
+    s->cut |= facts->health == TARGET_UNTRIED; /* an idle time that we ended */
     read_facts(s, closes, &result);
     if (!late && !s->cut)
         tell(s, &result);
@@ -219,6 +224,7 @@ static void runner_body(void *arg) {
     }
     s->summary.duration_ns = mono_between(start, mono_now());
     s->summary.self_aborts = s->target->self_aborts[SELF_PROBE];
+    s->summary.aborts_on_purpose = s->target->self_aborts[SELF_CLOSE_STYLE] + s->target->self_aborts[SELF_HOLD];
     if (!s->broken_pipe)
         tell_summary(s);
     end(s);
@@ -247,8 +253,10 @@ static struct target_config *find_config(const struct probe_options *options) {
         .tls_ca = options->tls_ca,
         .tls_cert = options->tls_cert,
         .tls_key = options->tls_key,
+        .close = options->close,
         .interval_ns = options->interval_ns,
         .timeout_ns = options->timeout_ns,
+        .hold_ns = options->hold_ns,
         .ask_password = probe_password_ask,
     };
     struct strbuf error;

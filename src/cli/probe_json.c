@@ -76,6 +76,8 @@ void probe_json_result(const char *host, const struct probe_result *result, stru
     }
     if (result->closed)
         add_text(out, "close", close_outcome_name(result->close));
+    if (result->close_number)
+        add_number(out, "close_code", result->close_number);
     if (!result->ok) {
         key(out, "failure");
         strbuf_addch(out, '{');
@@ -138,5 +140,6 @@ void probe_json_summary(const char *host, struct probe_summary *summary, struct 
     add_failures(out, summary);
     add_number(out, "tcp_retransmissions", summary->retransmissions);
     add_number(out, "self_aborts", summary->self_aborts);
+    add_number(out, "aborts_on_purpose", summary->aborts_on_purpose);
     strbuf_addstr(out, "}\n");
 }

@@ -8,7 +8,8 @@
 int64_t probe_result_total_ns(const struct probe_result *result) {
     int64_t total = 0;
     for (int i = 0; i < PHASE_COUNT; i++)
-        total += result->phase_ns[i] > 0 ? result->phase_ns[i] : 0;
+        if (i != PHASE_HOLD)
+            total += result->phase_ns[i] > 0 ? result->phase_ns[i] : 0;
     return total;
 }
 

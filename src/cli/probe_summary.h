@@ -17,6 +17,7 @@ struct probe_result {
     int64_t wall_ns; /* when it began */
     bool ok;
     struct failure failure;        /* unless ok */
+    unsigned close_number;         /* of the error packet that came after COM_QUIT; 0 none */
     int64_t phase_ns[PHASE_COUNT]; /* -1 where the phase did not happen or did not end */
     bool closed;                   /* a close was tried, with this outcome: */
     enum close_outcome close;
@@ -48,7 +49,8 @@ struct probe_summary {
     struct samples phase[PHASE_COUNT];
     struct samples total; /* of those that succeeded */
     uint64_t closes[CLOSE_COUNT];
-    uint64_t self_aborts; /* connections that the server counts as aborted because of what we did */
+    uint64_t self_aborts;       /* connections that the server counts as aborted because of what we did */
+    uint64_t aborts_on_purpose; /* … because that was asked for */
     uint64_t retransmissions;
     uint64_t failures[PHASE_COUNT][FAILURE_COUNT];
     struct failure last[PHASE_COUNT][FAILURE_COUNT]; /* of each kind */

@@ -149,22 +149,32 @@ static void add_composition(const struct probe_text *text, const struct probe_re
         room = BAR_MAX;
     strbuf_addstr(out, "  ");
     for (int i = 0; i < PHASE_COUNT; i++) {
-        sum += result->phase_ns[i] > 0 ? result->phase_ns[i] : 0;
+        if (i != PHASE_HOLD)
+            sum += result->phase_ns[i] > 0 ? result->phase_ns[i] : 0;
         unsigned end = (unsigned)((double)sum / (double)text->longest_ns * room + 0.5);
         add_bar(style, phase_colour(i), end - done, out);
         done = end;
     }
 }
 
+static void add_close(const struct probe_result *result, struct strbuf *out) {
+    strbuf_addstr(out, result->closed ? close_outcome_name(result->close) : "-");
+    if (result->close_number)
+        strbuf_addf(out, " (%u)", result->close_number);
+}
+
 static void add_success(const struct probe_text *text, const struct probe_result *result, unsigned used,
                         struct strbuf *out) {
-    const char *verdict = result->closed ? close_outcome_name(result->close) : "-";
     bool clean = result->closed && result->close == CLOSE_CLEAN;
+    struct strbuf verdict;
+    strbuf_init(&verdict, CELL_MAX);
+    add_close(result, &verdict);
     add_time_cell(&text->style, 1 + TIME_WIDTH, BOLD, probe_result_total_ns(result), out);
     strbuf_addstr(out, "  ");
-    add_coloured(&text->style, clean ? GOOD : BAD, verdict, out);
-    add_composition(text, result, used + 1 + TIME_WIDTH + 2 + width_of(verdict), out);
+    add_coloured(&text->style, clean ? GOOD : BAD, strbuf_text(&verdict), out);
+    add_composition(text, result, used + 1 + TIME_WIDTH + 2 + width_of(strbuf_text(&verdict)), out);
     strbuf_addch(out, '\n');
+    strbuf_release(&verdict);
 }
 
 /* Whether `now` differs from what was told last; it then takes its place. */
@@ -204,8 +214,10 @@ static void add_way(struct probe_text *text, const struct probe_result *result, 
 static void add_broken(struct probe_text *text, const struct probe_result *result, struct strbuf *out) {
     strbuf_addstr(out, "  ");
     add_failure(&text->style, &result->failure, out);
-    if (result->closed)
-        strbuf_addf(out, ", close: %s", close_outcome_name(result->close));
+    if (result->closed) {
+        strbuf_addstr(out, ", close: ");
+        add_close(result, out);
+    }
     strbuf_addch(out, '\n');
     if (!is_news(text->last_error, sizeof text->last_error, result->failure.text))
         return;
@@ -220,7 +232,8 @@ void probe_text_result(struct probe_text *text, const struct probe_result *resul
     if (result->ok)
         add_way(text, result, out);
     for (int i = 0; i < PHASE_COUNT; i++)
-        happened |= result->phase_ns[i] >= 0 ? 1U << i : 0;
+        if (i != PHASE_HOLD) /* as long as was asked, or told with its failure */
+            happened |= result->phase_ns[i] >= 0 ? 1U << i : 0;
     if (happened & ~text->shown) {
         text->shown |= happened;
         add_heading(text, out);
@@ -285,7 +298,7 @@ static void add_table(const struct probe_style *style, struct probe_summary *sum
     bool has[PHASE_COUNT], any = false;
     int64_t whole = 0, start = 0;
     for (int i = 0; i < PHASE_COUNT; i++) {
-        has[i] = samples_quantiles(&summary->phase[i], &q[i]);
+        has[i] = i != PHASE_HOLD && samples_quantiles(&summary->phase[i], &q[i]);
         whole += has[i] ? q[i].median_ns : 0;
         any |= has[i];
     }
@@ -323,6 +336,9 @@ static void add_closes(const struct probe_style *style, const struct probe_summa
     if (summary->retransmissions > 0)
         strbuf_addf(out, "TCP had to send %llu segment%s again.\n", (unsigned long long)summary->retransmissions,
                     summary->retransmissions == 1 ? "" : "s");
+    if (summary->aborts_on_purpose > 0)
+        strbuf_addf(out, "The server counts %llu connection%s of ours as aborted, as was asked for.\n",
+                    (unsigned long long)summary->aborts_on_purpose, summary->aborts_on_purpose == 1 ? "" : "s");
     if (summary->self_aborts > 0)
         strbuf_addf(out, "The server counts %llu connection%s of ours as aborted.\n",
                     (unsigned long long)summary->self_aborts, summary->self_aborts == 1 ? "" : "s");

@@ -10,11 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_of_target(const struct schema_row *row) {
+    return row->scope == SCOPE_TARGET || row->scope == SCOPE_BOTH;
+}
+
 struct target_config *target_config_new(void) {
     struct target_config *target = calloc(1, sizeof *target);
     bool ok = target != NULL;
     for (size_t i = 0; ok && i < schema_rows; i++)
-        if (schema[i].scope != SCOPE_TOP)
+        if (is_of_target(&schema[i]))
             ok = value_set_initial(&schema[i], target);
     if (!ok) {
         target_config_free(target);
@@ -27,13 +31,14 @@ void target_config_free(struct target_config *target) {
     if (!target)
         return;
     for (size_t i = 0; i < schema_rows; i++)
-        if (schema[i].scope != SCOPE_TOP)
+        if (is_of_target(&schema[i]))
             value_release(&schema[i], target);
     for (size_t i = 0; i < target->label_count; i++) {
         free(target->labels[i].name);
         free(target->labels[i].value);
     }
     free(target->labels);
+    target_modules_free(target);
     address_release(&target->address);
     free(target->user);
     secret_free(target->password);
@@ -46,6 +51,9 @@ void config_free(struct config *config) {
     for (size_t i = 0; i < config->target_count; i++)
         target_config_free(config->targets[i]);
     free(config->targets);
+    for (size_t i = 0; i < config->module_count; i++)
+        module_free(config->modules[i]);
+    free(config->modules);
     free(config);
 }
 
@@ -60,7 +68,12 @@ static bool labels_equal(const struct target_config *a, const struct target_conf
 
 bool target_config_equal(const struct target_config *a, const struct target_config *b) {
     for (size_t i = 0; i < schema_rows; i++)
-        if (schema[i].scope != SCOPE_TOP && !value_equal(&schema[i], a, b))
+        if (is_of_target(&schema[i]) && !value_equal(&schema[i], a, b))
+            return false;
+    if (a->module_count != b->module_count)
+        return false;
+    for (size_t i = 0; i < a->module_count; i++)
+        if (!module_equal(&a->modules[i], &b->modules[i]))
             return false;
     return labels_equal(a, b) && strcmp(a->user, b->user) == 0 && strcmp(a->password, b->password) == 0;
 }

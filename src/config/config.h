@@ -33,11 +33,44 @@ struct schedule_config {
     int64_t timeout_ns;
 };
 
+/* How a probe ends its connection. All but the first are what bad clients do; the last three make the server count an
+ * abort. */
+enum close_style {
+    CLOSE_QUIT_WAIT,  /* COM_QUIT, and wait for the server's end */
+    CLOSE_QUIT_NOW,   /* COM_QUIT, and close at once */
+    CLOSE_MID_RESULT, /* COM_QUIT, and close at once while a result is still being written */
+    CLOSE_NONE,       /* FIN without COM_QUIT */
+    CLOSE_RST,        /* RST without COM_QUIT */
+    CLOSE_STYLE_COUNT
+};
+
+/* The module that exists without being defined. */
+#define MODULE_DEFAULT "default"
+
+/* Texts in the order of a file; NULL and 0 where there are none. */
+struct text_list {
+    char **texts;
+    size_t count;
+};
+
 enum log_start { LOG_START_END, LOG_START_BEGINNING };
 
 struct error_log_config {
     char *file;           /* NULL: the target has no error log that we can read */
     enum log_start start; /* where to begin in a file that is already there when we start */
+};
+
+/* One kind of probe: what it does on its connection, and when. In a definition a duration that it leaves to the target
+ * is DURATION_NOT_GIVEN. */
+#define DURATION_NOT_GIVEN INT64_MIN
+
+struct module_config {
+    char *name; /* the `module` label */
+    struct schedule_config schedule;
+    int64_t grace_ns; /* how long a probe that ran out of time may go on so that it can still end with COM_QUIT */
+    char *query;
+    enum close_style close;
+    int64_t hold_ns; /* how long the connection is kept idle before it is used again and closed; 0 not at all */
 };
 
 /* How to reach a server: host and port, or a socket path. */
@@ -58,11 +91,17 @@ struct target_config {
     struct label *labels; /* sorted by name */
     size_t label_count;
     struct schedule_config poll;
-    struct schedule_config probe;
-    int64_t probe_grace_ns; /* how long a probe that ran out of time may go on so that it can still end with COM_QUIT */
+    struct schedule_config probe; /* with the grace: what its modules have where they say nothing themselves */
+    int64_t probe_grace_ns;
+    struct text_list module_names; /* of the probes that it runs */
+    unsigned allowed_closes;       /* 1 << style for each bad close style that its modules may use */
     struct tls_config tls;
     struct credentials_config credentials;
     struct error_log_config error_log;
+
+    /* Its modules with everything filled in; at least one. */
+    struct module_config *modules;
+    size_t module_count;
 
     /* What the credentials gave when the file was read: */
     char *user;     /* never NULL; "" means the library's default */
@@ -75,6 +114,8 @@ struct limits_config {
 
 struct config {
     struct limits_config limits;
+    struct module_config **modules; /* as defined in the file, for config_print() */
+    size_t module_count;
     struct target_config **targets; /* at least one; in the order of the file; names are unique */
     size_t target_count;
 };
@@ -97,7 +138,8 @@ struct config *config_from_flags(const char *address, const char *username, cons
 struct probe_flags {
     const char *address, *user, *my_cnf;
     const char *tls_mode, *tls_ca, *tls_cert, *tls_key;
-    int64_t interval_ns, timeout_ns;
+    const char *close; /* a close style */
+    int64_t interval_ns, timeout_ns, hold_ns;
     /* Called last, when `user` is given and nothing gives its password. What it returns is malloc()ed; NULL with a line
      * in `error`. */
     char *(*ask_password)(const char *user, struct strbuf *error);
@@ -123,5 +165,6 @@ void config_print(const struct config *config, struct strbuf *out);
 void config_reference(struct strbuf *out);
 
 const char *tls_mode_name(enum tls_mode mode);
+const char *close_style_name(enum close_style style);
 
 #endif

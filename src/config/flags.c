@@ -42,12 +42,11 @@ static bool client_group_read(const char *path, struct client_group *g, struct s
     return ok;
 }
 
-/* Set one key as if it stood in a file. `text` may be NULL: then nothing is done. */
-static bool set(struct target_config *target, const char *path, const char *text, const char *source,
-                struct strbuf *error) {
+/* Set one key of the struct that it belongs to as if it stood in a file. `text` may be NULL: then nothing is done. */
+static bool set(void *base, const char *path, const char *text, const char *source, struct strbuf *error) {
     struct strbuf why;
     strbuf_init(&why, 256);
-    bool ok = !text || value_parse(schema_at(path), span_of(text), true, target, &why);
+    bool ok = !text || value_parse(schema_at(path), span_of(text), true, base, &why);
     if (!ok)
         strbuf_addf(error, "%s: %s", source, strbuf_text(&why));
     strbuf_release(&why);
@@ -144,6 +143,17 @@ static bool find_option_file(const char *my_cnf, const char *username, char **ou
     return ok;
 }
 
+/* The one module of a target without a file. `definition` may be NULL. */
+static bool set_module(struct target_config *target, const struct module_config *definition, struct strbuf *error) {
+    struct strbuf why;
+    strbuf_init(&why, 256);
+    bool ok = module_add(target, MODULE_DEFAULT, definition, &why);
+    if (!ok)
+        strbuf_addf(error, "the probe %s", strbuf_text(&why));
+    strbuf_release(&why);
+    return ok;
+}
+
 static struct config *config_of_one(struct target_config *target) {
     struct config *config = calloc(1, sizeof *config);
     struct target_config **targets = calloc(1, sizeof(struct target_config *));
@@ -172,7 +182,8 @@ struct config *config_from_flags(const char *address, const char *username, cons
     if (target && find_option_file(my_cnf, username, &file, error) &&
         (!file || client_group_read(file, &group, error)) &&
         set_address(target, &group, address ? address : DEFAULT_ADDRESS, error) &&
-        set_tls(target, &group, file ? file : "", error) && set_account(target, &group, username, file, error)) {
+        set_tls(target, &group, file ? file : "", error) && set_account(target, &group, username, file, error) &&
+        set_module(target, NULL, error)) {
         config = config_of_one(target);
         if (!config)
             strbuf_addstr(error, "out of memory");
@@ -204,12 +215,11 @@ static bool set_probe_address(struct target_config *target, const char *text, st
 }
 
 /* As if it stood in a file, so that the same range holds. */
-static bool set_duration(struct target_config *target, const char *path, int64_t ns, const char *source,
-                         struct strbuf *error) {
+static bool set_duration(void *base, const char *path, int64_t ns, const char *source, struct strbuf *error) {
     struct strbuf text;
     strbuf_init(&text, 64);
     number_add_duration(&text, ns);
-    bool ok = set(target, path, strbuf_text(&text), source, error);
+    bool ok = set(base, path, strbuf_text(&text), source, error);
     strbuf_release(&text);
     return ok;
 }
@@ -259,6 +269,21 @@ static bool set_probe_account(struct target_config *target, const struct probe_f
     return (target->user && target->password) || wrong(error, "out of memory");
 }
 
+/* Who names a close style here means it: nothing further must allow it. */
+static bool set_probe_module(struct target_config *target, const struct probe_flags *flags, struct strbuf *error) {
+    struct module_config *definition = module_new(span_of(MODULE_DEFAULT));
+    bool ok = definition || wrong(error, "out of memory");
+    ok = ok && set_duration(definition, "modules.NAME.hold", flags->hold_ns, "--hold", error) &&
+         set_duration(definition, "modules.NAME.timeout", flags->timeout_ns, "--timeout", error) &&
+         set(definition, "modules.NAME.close", flags->close, "--close", error);
+    if (ok) /* here one is made when the one before has ended */
+        definition->schedule.interval_ns = flags->interval_ns + flags->timeout_ns + flags->hold_ns;
+    target->allowed_closes = ~0U;
+    ok = ok && set_module(target, definition, error);
+    module_free(definition);
+    return ok;
+}
+
 struct target_config *config_for_probe(const struct probe_flags *flags, struct strbuf *error) {
     struct client_group group = {0};
     char *file = NULL;
@@ -267,8 +292,8 @@ struct target_config *config_for_probe(const struct probe_flags *flags, struct s
     ok = ok && find_option_file(flags->my_cnf, flags->user, &file, error) &&
          (!file || client_group_read(file, &group, error)) && set_probe_address(target, flags->address, error) &&
          set_duration(target, "probe.interval", flags->interval_ns, "--interval", error) &&
-         set_duration(target, "probe.timeout", flags->timeout_ns, "--timeout", error) &&
-         set_probe_tls(target, flags, &group, error) && set_probe_account(target, flags, &group, error);
+         set_probe_module(target, flags, error) && set_probe_tls(target, flags, &group, error) &&
+         set_probe_account(target, flags, &group, error);
     if (!ok && target) {
         target_config_free(target);
         target = NULL;

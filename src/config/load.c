@@ -83,7 +83,7 @@ static void add_key(struct strbuf *out, struct span key) {
 }
 
 static bool unknown_key(struct descent *d, const struct yaml_item *item, const struct schema_row *group,
-                        bool in_target) {
+                        enum schema_place place) {
     bool merge = span_is(item->text, "<<") && !item->quoted;
     if (merge)
         return fail(d, item->mark, "merge keys (<<) are not supported");
@@ -96,7 +96,7 @@ static bool unknown_key(struct descent *d, const struct yaml_item *item, const s
         strbuf_addch(&d->why, '\'');
     }
     strbuf_addstr(&d->why, "; ");
-    schema_suggest(group, in_target, item->text, &d->why);
+    schema_suggest(group, place, item->text, &d->why);
     return fail(d, item->mark, strbuf_text(&d->why));
 }
 
@@ -169,30 +169,60 @@ static bool load_labels(struct descent *d, struct target_config *target) {
     return true;
 }
 
+static void *base_of(const struct loading *loading, const struct draft *draft, const struct schema_row *row) {
+    if (row->scope == SCOPE_TOP)
+        return loading->config;
+    return row->scope == SCOPE_MODULE ? (void *)draft->module : (void *)draft->config;
+}
+
+static bool load_single(struct descent *d, const struct schema_row *row, const struct yaml_item *item, void *base) {
+    strbuf_reset(&d->why);
+    return expect(d, item, YAML_SCALAR) &&
+           (value_parse(row, item->text, item->quoted, base, &d->why) || fail(d, item->mark, strbuf_text(&d->why)));
+}
+
+static bool load_list(struct descent *d, const struct schema_row *row, struct mark mark, void *base) {
+    struct yaml_item item;
+    size_t before = d->path.len;
+    value_empty(row, base);
+    for (size_t i = 0;; i++) {
+        strbuf_addf(&d->path, "[%zu]", i);
+        if (!next(d, &item))
+            return false;
+        if (item.kind != YAML_LIST_END && !load_single(d, row, &item, base))
+            return false;
+        leave(d, before);
+        if (item.kind == YAML_LIST_END)
+            return i > 0 || fail(d, mark, "must have one element at least");
+    }
+}
+
 static bool load_targets(struct descent *d, const struct schema_row *row);
+static bool load_modules(struct descent *d, const struct schema_row *row);
 
-/* The keys of one map: of a target, of the top level, or of a group in either. */
-static bool load_map(struct descent *d, struct draft *draft, const struct schema_row *group, bool in_target);
+/* The keys of one map: of a target, a module, the top level, or of a group in one of them. */
+static bool load_map(struct descent *d, struct draft *draft, const struct schema_row *group, enum schema_place place);
 
-static bool load_value(struct descent *d, struct draft *draft, const struct schema_row *row, bool in_target) {
-    struct loading *loading = d->loading;
+static bool load_value(struct descent *d, struct draft *draft, const struct schema_row *row, enum schema_place place) {
     struct yaml_item item;
     if (!next(d, &item))
         return false;
     draft->marks[schema_index(row)] = item.mark;
     if (row->type == VALUE_MAP)
-        return expect(d, &item, YAML_MAP) && load_map(d, draft, row, in_target);
+        return expect(d, &item, YAML_MAP) && load_map(d, draft, row, place);
     if (row->type == VALUE_TARGETS)
         return expect(d, &item, YAML_LIST) && load_targets(d, row);
+    if (row->type == VALUE_MODULES)
+        return expect(d, &item, YAML_MAP) && load_modules(d, row);
     if (row->type == VALUE_LABELS)
         return expect(d, &item, YAML_MAP) && load_labels(d, draft->config);
-    void *base = row->scope == SCOPE_TOP ? (void *)loading->config : (void *)draft->config;
-    strbuf_reset(&d->why);
-    return expect(d, &item, YAML_SCALAR) &&
-           (value_parse(row, item.text, item.quoted, base, &d->why) || fail(d, item.mark, strbuf_text(&d->why)));
+    void *base = base_of(d->loading, draft, row);
+    if (value_is_list(row))
+        return expect(d, &item, YAML_LIST) && load_list(d, row, item.mark, base);
+    return load_single(d, row, &item, base);
 }
 
-static bool load_map(struct descent *d, struct draft *draft, const struct schema_row *group, bool in_target) {
+static bool load_map(struct descent *d, struct draft *draft, const struct schema_row *group, enum schema_place place) {
     struct yaml_item item;
     for (;;) {
         if (!next(d, &item))
@@ -201,13 +231,13 @@ static bool load_map(struct descent *d, struct draft *draft, const struct schema
             return true;
         if (item.kind != YAML_SCALAR)
             return fail(d, item.mark, "a key must be a plain word");
-        const struct schema_row *row = schema_find(group, in_target, item.text);
+        const struct schema_row *row = schema_find(group, place, item.text);
         if (!row)
-            return unknown_key(d, &item, group, in_target);
+            return unknown_key(d, &item, group, place);
         size_t before = enter(d, schema_key(row));
         if (draft->marks[schema_index(row)].line > 0)
             return fail(d, item.mark, "this key is already there");
-        if (!load_value(d, draft, row, in_target))
+        if (!load_value(d, draft, row, place))
             return false;
         leave(d, before);
     }
@@ -253,7 +283,53 @@ static bool load_targets(struct descent *d, const struct schema_row *row) {
         struct draft *draft = add_target(loading, item.mark);
         if (!draft)
             return fail(d, item.mark, "out of memory");
-        if (!load_map(d, draft, NULL, true))
+        if (!load_map(d, draft, NULL, PLACE_TARGET))
+            return false;
+        leave(d, before);
+    }
+}
+
+/* The draft of a module of this name, which must be a new one. */
+static struct draft *add_module(struct descent *d, const struct schema_row *row, const struct yaml_item *name) {
+    struct loading *loading = d->loading;
+    strbuf_reset(&d->why);
+    if (name->kind != YAML_SCALAR || !schema_check_module_name(name->text, &d->why))
+        return fail(d, name->mark, name->kind == YAML_SCALAR ? strbuf_text(&d->why) : "a key must be a plain word"),
+               NULL;
+    for (size_t i = 0; i < loading->module_count; i++)
+        if (span_is(name->text, loading->modules[i].module->name))
+            return fail(d, name->mark, "this module is already there"), NULL;
+    if (loading->module_count == (size_t)row->max)
+        return fail(d, name->mark, "there are too many"), NULL;
+    struct draft *modules = reallocarray(loading->modules, loading->module_count + 1, sizeof *modules);
+    if (modules)
+        loading->modules = modules;
+    struct module_config *module = modules ? module_new(name->text) : NULL;
+    if (!module)
+        return fail(d, name->mark, "out of memory"), NULL;
+    struct draft *draft = &loading->modules[loading->module_count++];
+    *draft = (struct draft){.module = module, .mark = name->mark};
+    return draft;
+}
+
+static bool load_modules(struct descent *d, const struct schema_row *row) {
+    struct yaml_item item;
+    for (;;) {
+        if (!next(d, &item))
+            return false;
+        if (item.kind == YAML_MAP_END)
+            return true;
+        struct draft *draft = add_module(d, row, &item);
+        if (!draft)
+            return false;
+        size_t before = enter(d, draft->module->name);
+        if (!next(d, &item))
+            return false;
+        if (item.kind == YAML_SCALAR && value_is_null(item.text, item.quoted)) {
+            leave(d, before); /* `name:` and nothing else: all defaults */
+            continue;
+        }
+        if (!expect(d, &item, YAML_MAP) || !load_map(d, draft, row, PLACE_MODULE))
             return false;
         leave(d, before);
     }
@@ -266,7 +342,7 @@ static bool load_document(struct descent *d) {
     if (item.kind == YAML_END || (item.kind == YAML_SCALAR && value_is_null(item.text, item.quoted)))
         return loading_fail(d->loading, item.mark, "", "the file is empty; it needs 'targets'");
     d->loading->defaults.mark = item.mark;
-    return expect(d, &item, YAML_MAP) && load_map(d, &d->loading->defaults, NULL, false) && next(d, &item);
+    return expect(d, &item, YAML_MAP) && load_map(d, &d->loading->defaults, NULL, PLACE_TOP) && next(d, &item);
 }
 
 /* --- the whole --- */
@@ -322,6 +398,9 @@ out:
     for (size_t i = 0; i < loading.target_count; i++)
         target_config_free(loading.targets[i].config);
     free(loading.targets);
+    for (size_t i = 0; i < loading.module_count; i++)
+        module_free(loading.modules[i].module);
+    free(loading.modules);
     target_config_free(loading.defaults.config);
     file_release(&content);
     strbuf_release(&why);

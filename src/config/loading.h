@@ -8,9 +8,10 @@
 #include "config/schema.h"
 #include "config/yaml_reader.h"
 
-/* One target, or the defaults of all, with the place of each value that was given. */
+/* One target, the defaults of all, or one module, with the place of each value that was given. */
 struct draft {
     struct target_config *config;
+    struct module_config *module;       /* the other is NULL */
     struct mark mark;                   /* where it begins */
     struct mark marks[SCHEMA_MAX_ROWS]; /* by row of the schema; line 0: not given here */
 };
@@ -23,6 +24,8 @@ struct loading {
     struct draft defaults;
     struct draft *targets;
     size_t target_count, target_capacity;
+    struct draft *modules;
+    size_t module_count;
     bool ca_warned; /* that the top level's tls.ca is not used */
 };
 
@@ -40,5 +43,16 @@ bool loading_settle(struct loading *loading);
 
 /* All defaults; NULL when memory is short. */
 struct target_config *target_config_new(void);
+struct module_config *module_new(struct span name);
+/* NULL is allowed. */
+void module_free(struct module_config *module);
+/* All of target->modules. */
+void target_modules_free(struct target_config *target);
+bool module_equal(const struct module_config *a, const struct module_config *b);
+
+/* What module `name` means for a target whose `probe` settings are known: add it to target->modules. `definition` is
+ * NULL for `default` where nobody defined it. False with what is wrong in `why`. */
+bool module_add(struct target_config *target, const char *name, const struct module_config *definition,
+                struct strbuf *why);
 
 #endif

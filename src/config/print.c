@@ -36,7 +36,7 @@ static bool group_is_set(const struct schema_row *group, const void *base) {
 
 static bool is_printed(const struct schema_row *row, const struct target_config *target) {
     const struct schema_row *group = row->type == VALUE_MAP ? row : schema_group(row);
-    if (row->scope == SCOPE_TOP || (group && !group_is_set(group, target)))
+    if (row->scope == SCOPE_TOP || row->scope == SCOPE_MODULE || (group && !group_is_set(group, target)))
         return false;
     if (row->type == VALUE_LABELS)
         return target->label_count > 0;
@@ -67,10 +67,23 @@ static void print_target(const struct target_config *target, struct strbuf *out)
     }
 }
 
+/* What a module leaves to the target is 0 and has no default of its own. */
+static void print_module(const struct module_config *module, struct strbuf *out) {
+    strbuf_addf(out, "  %s:\n", module->name);
+    for (size_t i = 0; i < schema_rows; i++) {
+        const struct schema_row *row = &schema[i];
+        if (row->scope != SCOPE_MODULE || !value_is_set(row, module))
+            continue;
+        strbuf_addf(out, "    %s: ", schema_key(row));
+        value_print(row, module, out);
+        strbuf_addch(out, '\n');
+    }
+}
+
 void config_print(const struct config *config, struct strbuf *out) {
     for (size_t i = 0; i < schema_rows; i++) {
         const struct schema_row *row = &schema[i];
-        if (row->scope != SCOPE_TOP || row->type == VALUE_TARGETS)
+        if (row->scope != SCOPE_TOP || row->type == VALUE_TARGETS || row->type == VALUE_MODULES)
             continue;
         add_indent(out, schema_group(row) ? 1 : 0);
         strbuf_addf(out, "%s:", schema_key(row));
@@ -80,14 +93,20 @@ void config_print(const struct config *config, struct strbuf *out) {
         }
         strbuf_addch(out, '\n');
     }
+    if (config->module_count > 0)
+        strbuf_addstr(out, "modules:\n");
+    for (size_t i = 0; i < config->module_count; i++)
+        print_module(config->modules[i], out);
     strbuf_addstr(out, "targets:\n");
     for (size_t i = 0; i < config->target_count; i++)
         print_target(config->targets[i], out);
 }
 
 void config_reference(struct strbuf *out) {
-    static const char *const where[] = {
-        [SCOPE_TOP] = "top level", [SCOPE_TARGET] = "target", [SCOPE_BOTH] = "top level, target"};
+    static const char *const where[] = {[SCOPE_TOP] = "top level",
+                                        [SCOPE_MODULE] = "module",
+                                        [SCOPE_TARGET] = "target",
+                                        [SCOPE_BOTH] = "top level, target"};
     strbuf_addstr(out, "| Key | Where | Type | Default | Range or form | Meaning |\n|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < schema_rows; i++) {
         const struct schema_row *row = &schema[i];

@@ -12,6 +12,8 @@
 
 #define DAY_NS (86400 * NS_PER_S)
 #define PATH_BYTES_MAX 4095
+#define MODULE_NAME_MAX 64
+#define QUERY_BYTES_MAX 2000 /* what the client's send buffer has room for */
 
 /* --- tests of text --- */
 
@@ -66,6 +68,19 @@ static bool check_readable(const char *text, struct strbuf *why) {
     return check_path(text, why) && file_check(text, why);
 }
 
+bool schema_check_module_name(struct span name, struct strbuf *why) {
+    bool ok = name.len > 0 && name.len <= MODULE_NAME_MAX;
+    for (size_t i = 0; ok && i < name.len; i++)
+        ok = is_letter(name.ptr[i]) || is_digit(name.ptr[i]) || name.ptr[i] == '_' || name.ptr[i] == '-';
+    if (!ok)
+        strbuf_addf(why, "a module's name is made of letters, digits, _ and -, at most %d of them", MODULE_NAME_MAX);
+    return ok;
+}
+
+static bool check_module(const char *text, struct strbuf *why) {
+    return schema_check_module_name(span_of(text), why);
+}
+
 /* Names that our own families use or that Prometheus adds itself; a target's label of that name would collide. */
 static const char *const reserved_labels[] = {
     "target",
@@ -76,14 +91,19 @@ static const char *const reserved_labels[] = {
     "type",
     /* of our own families, now or soon */
     "address",
+    "by",
     "cause",
     "cipher",
     "class",
     "client_library",
+    "close",
     "code",
     "driver",
+    "evidence",
+    "how",
     "family",
     "kind",
+    "module",
     "operation",
     "outcome",
     "phase",
@@ -92,6 +112,7 @@ static const char *const reserved_labels[] = {
     "result",
     "source",
     "user",
+    "verdict",
     "version",
     "version_comment",
     /* of the families that are named as mysqld_exporter's */
@@ -128,10 +149,14 @@ static const char *const tls_modes[] = {[TLS_DISABLED] = "disabled",
                                         [TLS_VERIFY_CA] = "verify-ca",
                                         [TLS_VERIFY_IDENTITY] = "verify-identity",
                                         NULL};
+static const char *const close_styles[] = {
+    [CLOSE_QUIT_WAIT] = "quit_wait", [CLOSE_QUIT_NOW] = "quit_now", [CLOSE_MID_RESULT] = "mid_result",
+    [CLOSE_NONE] = "none",           [CLOSE_RST] = "reset",         [CLOSE_STYLE_COUNT] = NULL};
 static const char *const log_starts[] = {[LOG_START_END] = "end", [LOG_START_BEGINNING] = "beginning", NULL};
 
 #define CONFIG(field) .offset = offsetof(struct config, field)
 #define TARGET(field) .offset = offsetof(struct target_config, field)
+#define MODULE(field) .offset = offsetof(struct module_config, field)
 #define PATH .min = 1, .max = PATH_BYTES_MAX, .form = "absolute path"
 
 const struct schema_row schema[] = {
@@ -144,6 +169,60 @@ const struct schema_row schema[] = {
      .min = 1,
      .max = 10000,
      .meaning = "Distinct user names in the labels of one target; further ones are counted as `other`."},
+
+    {.path = "modules",
+     .type = VALUE_MODULES,
+     .scope = SCOPE_TOP,
+     .max = 100,
+     .meaning = "Kinds of probes, each under a name of its own; a target says in `probe.modules` which it runs. "
+                "`default` exists without being defined."},
+    {.path = "modules.NAME.interval",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_MODULE,
+     MODULE(schedule.interval_ns),
+     .min = 10 * NS_PER_MS,
+     .max = 2 * DAY_NS,
+     .meaning = "Time from one probe to the next; the target's `probe.interval` where not given, after the `hold`."},
+    {.path = "modules.NAME.timeout",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_MODULE,
+     MODULE(schedule.timeout_ns),
+     .min = 10 * NS_PER_MS,
+     .max = DAY_NS,
+     .meaning = "Time that a probe may take, the `hold` not counted; the target's `probe.timeout` where not given."},
+    {.path = "modules.NAME.grace",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_MODULE,
+     MODULE(grace_ns),
+     .min = 0,
+     .max = DAY_NS,
+     .meaning = "As `probe.grace`, which it is where not given."},
+    {.path = "modules.NAME.query",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_MODULE,
+     MODULE(query),
+     .initial = "SELECT 1",
+     .min = 1,
+     .max = QUERY_BYTES_MAX,
+     .form = "one SQL statement",
+     .meaning = "What phase `query` runs. Its rows are dropped."},
+    {.path = "modules.NAME.close",
+     .type = VALUE_CHOICE,
+     .scope = SCOPE_MODULE,
+     MODULE(close),
+     .initial = "quit_wait",
+     .choices = close_styles,
+     .meaning = "How the connection is ended: `quit_wait` sends COM_QUIT and waits for the server's end. The others "
+                "show what a bad client costs, and only targets that name them in `probe.allow_close` run them."},
+    {.path = "modules.NAME.hold",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_MODULE,
+     MODULE(hold_ns),
+     .initial = "0s",
+     .min = 0,
+     .max = DAY_NS,
+     .meaning = "Keep the connection idle so long, as a pool does, then use it again: tells who cuts idle connections. "
+                "The server counts an aborted client when its own `wait_timeout` ends it first."},
 
     {.path = "targets",
      .type = VALUE_TARGETS,
@@ -230,6 +309,24 @@ const struct schema_row schema[] = {
      .max = DAY_NS,
      .meaning = "How long a probe that ran out of time may go on, so that it can still end with COM_QUIT instead of an "
                 "aborted connection."},
+
+    {.path = "probe.modules",
+     .type = VALUE_TEXTS,
+     .scope = SCOPE_BOTH,
+     TARGET(module_names),
+     .initial = "default",
+     .min = 1,
+     .max = MODULE_NAME_MAX,
+     .check = check_module,
+     .form = "list of names",
+     .meaning = "The modules that probe the target, each on its own schedule."},
+    {.path = "probe.allow_close",
+     .type = VALUE_CHOICES,
+     .scope = SCOPE_TARGET,
+     TARGET(allowed_closes),
+     .choices = close_styles,
+     .meaning = "Close styles besides `quit_wait` that modules may use on this target. `mid_result`, `none` and "
+                "`reset` raise Aborted_clients with every probe, by intent."},
 
     {.path = "tls", .type = VALUE_MAP, .scope = SCOPE_BOTH, .meaning = "Encryption; not over unix sockets."},
     {.path = "tls.mode",
@@ -346,6 +443,10 @@ const char *tls_mode_name(enum tls_mode mode) {
     return tls_modes[mode];
 }
 
+const char *close_style_name(enum close_style style) {
+    return close_styles[style];
+}
+
 /* --- look-ups --- */
 
 const char *schema_key(const struct schema_row *row) {
@@ -356,18 +457,24 @@ const char *schema_key(const struct schema_row *row) {
 const struct schema_row *schema_group(const struct schema_row *row) {
     if (!strchr(row->path, '.'))
         return NULL;
-    while (row->type != VALUE_MAP)
+    while (row->type != VALUE_MAP && row->type != VALUE_MODULES)
         row--;
     return row;
 }
 
-bool schema_stands_in(const struct schema_row *row, const struct schema_row *group, bool in_target) {
-    return row->scope != (in_target ? SCOPE_TOP : SCOPE_TARGET) && schema_group(row) == group;
+bool schema_stands_in(const struct schema_row *row, const struct schema_row *group, enum schema_place place) {
+    static const unsigned stands[] = {
+        [SCOPE_TOP] = 1 << PLACE_TOP,
+        [SCOPE_MODULE] = 1 << PLACE_MODULE,
+        [SCOPE_TARGET] = 1 << PLACE_TARGET,
+        [SCOPE_BOTH] = 1 << PLACE_TOP | 1 << PLACE_TARGET,
+    };
+    return stands[row->scope] & 1U << place && schema_group(row) == group;
 }
 
-const struct schema_row *schema_find(const struct schema_row *group, bool in_target, struct span key) {
+const struct schema_row *schema_find(const struct schema_row *group, enum schema_place place, struct span key) {
     for (size_t i = 0; i < schema_rows; i++)
-        if (schema_stands_in(&schema[i], group, in_target) && span_is(key, schema_key(&schema[i])))
+        if (schema_stands_in(&schema[i], group, place) && span_is(key, schema_key(&schema[i])))
             return &schema[i];
     return NULL;
 }
@@ -407,11 +514,11 @@ static size_t edit_distance(struct span a, struct span b) {
     return row[b.len];
 }
 
-void schema_suggest(const struct schema_row *group, bool in_target, struct span key, struct strbuf *out) {
+void schema_suggest(const struct schema_row *group, enum schema_place place, struct span key, struct strbuf *out) {
     const struct schema_row *nearest = NULL;
     size_t nearest_distance = 3; /* further than two slips is another word */
     for (size_t i = 0; i < schema_rows; i++) {
-        if (!schema_stands_in(&schema[i], group, in_target))
+        if (!schema_stands_in(&schema[i], group, place))
             continue;
         size_t distance = edit_distance(key, span_of(schema_key(&schema[i])));
         if (distance < nearest_distance && distance < key.len) {
@@ -425,7 +532,7 @@ void schema_suggest(const struct schema_row *group, bool in_target, struct span 
     }
     const char *between = "known here: ";
     for (size_t i = 0; i < schema_rows; i++)
-        if (schema_stands_in(&schema[i], group, in_target)) {
+        if (schema_stands_in(&schema[i], group, place)) {
             strbuf_addf(out, "%s%s", between, schema_key(&schema[i]));
             between = ", ";
         }

@@ -67,10 +67,10 @@ static void warn_at(const struct loading *l, const struct draft *draft, const ch
 /* --- one target --- */
 
 /* What is required in a group is so where the group is given. */
-static bool check_required(const struct loading *l, const struct draft *draft, bool in_target) {
+static bool check_required(const struct loading *l, const struct draft *draft, enum schema_place place) {
     for (size_t i = 0; i < schema_rows; i++) {
         const struct schema_row *row = &schema[i], *group = schema_group(row);
-        bool stands_here = schema_stands_in(row, group, in_target) && (!group || is_given(draft, group->path));
+        bool stands_here = schema_stands_in(row, group, place) && (!group || is_given(draft, group->path));
         if (row->required && stands_here && draft->marks[i].line == 0)
             return fail_at(l, draft, row->path, "is missing");
     }
@@ -112,6 +112,34 @@ static bool settle_schedules(const struct loading *l, struct draft *draft) {
     struct target_config *t = draft->config;
     return settle_timeout(l, draft, "poll.interval", "poll.timeout", &t->poll) &&
            settle_timeout(l, draft, "probe.interval", "probe.timeout", &t->probe);
+}
+
+static const struct module_config *find_module(const struct loading *l, const char *name) {
+    for (size_t i = 0; i < l->module_count; i++)
+        if (strcmp(l->modules[i].module->name, name) == 0)
+            return l->modules[i].module;
+    return NULL;
+}
+
+static bool settle_modules(const struct loading *l, struct draft *draft) {
+    struct target_config *t = draft->config;
+    struct strbuf why;
+    bool ok = true;
+    strbuf_init(&why, 512);
+    for (size_t i = 0; ok && i < t->module_names.count; i++) {
+        const char *name = t->module_names.texts[i];
+        const struct module_config *definition = find_module(l, name);
+        strbuf_reset(&why);
+        strbuf_addf(&why, "module '%s': ", name);
+        ok = definition || strcmp(name, MODULE_DEFAULT) == 0;
+        if (!ok)
+            strbuf_addstr(&why, "is not defined in modules");
+        ok = ok && module_add(t, name, definition, &why);
+    }
+    if (!ok)
+        fail_at(l, draft, "probe.modules", strbuf_text(&why));
+    strbuf_release(&why);
+    return ok;
 }
 
 /* A socket never leaves the machine: TLS that was asked for it by name is a mistake, TLS that was inherited is not
@@ -221,16 +249,30 @@ static bool check_names(const struct loading *l) {
 static bool settle_target(struct loading *l, struct draft *draft) {
     struct target_config *t = draft->config;
     struct strbuf why;
-    if (!check_required(l, draft, true) || !inherit(l, draft))
+    if (!check_required(l, draft, PLACE_TARGET) || !inherit(l, draft))
         return false;
     strbuf_init(&why, 256);
     bool ok = address_parse(t->address_text, &t->address, &why) || fail_at(l, draft, "address", strbuf_text(&why));
     strbuf_release(&why);
-    return ok && settle_schedules(l, draft) && settle_tls(l, draft) && settle_credentials(l, draft);
+    return ok && settle_schedules(l, draft) && settle_modules(l, draft) && settle_tls(l, draft) &&
+           settle_credentials(l, draft);
+}
+
+/* For those who want to see the configuration. */
+static bool hand_over_modules(struct loading *l) {
+    l->config->modules = calloc(l->module_count + 1, sizeof(struct module_config *));
+    if (!l->config->modules)
+        return loading_fail(l, l->defaults.mark, "", "out of memory");
+    for (size_t i = 0; i < l->module_count; i++) {
+        l->config->modules[i] = l->modules[i].module;
+        l->modules[i].module = NULL;
+    }
+    l->config->module_count = l->module_count;
+    return true;
 }
 
 bool loading_settle(struct loading *l) {
-    if (!check_required(l, &l->defaults, false))
+    if (!check_required(l, &l->defaults, PLACE_TOP))
         return false;
     if (l->target_count == 0)
         return fail_at(l, &l->defaults, "targets", "must have one element at least");
@@ -249,5 +291,5 @@ bool loading_settle(struct loading *l) {
         l->targets[i].config = NULL;
     }
     l->config->target_count = l->target_count;
-    return true;
+    return hand_over_modules(l);
 }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LIST_MAX 32
+
 /* What a type can do; the parse functions set the field only on success. */
 struct value_ops {
     const char *name;
@@ -22,7 +24,9 @@ struct value_ops {
 
 /* The field of an enum; gcc and clang give those of ours this type. */
 typedef unsigned choice;
-_Static_assert(sizeof(enum tls_mode) == sizeof(choice) && sizeof(enum log_start) == sizeof(choice), "enums differ");
+_Static_assert(sizeof(enum tls_mode) == sizeof(choice) && sizeof(enum log_start) == sizeof(choice) &&
+                   sizeof(enum close_style) == sizeof(choice),
+               "enums differ");
 
 void secret_free(char *secret) {
     if (secret)
@@ -117,6 +121,65 @@ static void text_release(void *field) {
     *slot = NULL;
 }
 
+static bool texts_parse(const struct schema_row *row, struct span text, bool quoted, void *field, struct strbuf *why) {
+    struct text_list *list = field;
+    char *copy = NULL;
+    if (!text_parse(row, text, quoted, &copy, why))
+        return false;
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->texts[i], copy) == 0) {
+            strbuf_addstr(why, "is already in this list");
+            secret_free(copy);
+            return false;
+        }
+    char **texts = list->count < LIST_MAX ? reallocarray(list->texts, list->count + 1, sizeof(char *)) : NULL;
+    if (!texts) {
+        strbuf_addf(why, list->count < LIST_MAX ? "out of memory" : "there are more than %d", LIST_MAX);
+        secret_free(copy);
+        return false;
+    }
+    texts[list->count++] = copy;
+    list->texts = texts;
+    return true;
+}
+
+static void texts_print(const struct schema_row *row, const void *field, struct strbuf *out) {
+    const struct text_list *list = field;
+    for (size_t i = 0; i < list->count; i++) {
+        strbuf_addstr(out, i == 0 ? "[" : ", ");
+        text_print(row, &list->texts[i], out);
+    }
+    strbuf_addch(out, ']');
+}
+
+static bool texts_equal(const void *a, const void *b) {
+    const struct text_list *x = a, *y = b;
+    bool equal = x->count == y->count;
+    for (size_t i = 0; equal && i < x->count; i++)
+        equal = strcmp(x->texts[i], y->texts[i]) == 0;
+    return equal;
+}
+
+static void texts_release(void *field) {
+    struct text_list *list = field;
+    for (size_t i = 0; i < list->count; i++)
+        free(list->texts[i]);
+    free(list->texts);
+    *list = (struct text_list){NULL, 0};
+}
+
+static bool texts_copy(void *to, const void *from) {
+    const struct text_list *source = from;
+    struct text_list copy = {calloc(source->count, sizeof(char *)), 0};
+    bool ok = copy.texts || source->count == 0;
+    for (; ok && copy.count < source->count; copy.count++)
+        ok = (copy.texts[copy.count] = strdup(source->texts[copy.count])) != NULL;
+    texts_release(ok ? to : &copy);
+    if (ok)
+        *(struct text_list *)to = copy;
+    return ok;
+}
+
 /* --- numbers --- */
 
 static bool outside(const struct schema_row *row, struct strbuf *why) {
@@ -200,20 +263,46 @@ static bool choice_copy(void *to, const void *from) {
     return true;
 }
 
+static bool choices_parse(const struct schema_row *row, struct span text, bool quoted, void *field,
+                          struct strbuf *why) {
+    choice one, all;
+    if (!choice_parse(row, text, quoted, &one, why))
+        return false;
+    memcpy(&all, field, sizeof all);
+    all |= 1U << one;
+    memcpy(field, &all, sizeof all);
+    return true;
+}
+
+static void choices_print(const struct schema_row *row, const void *field, struct strbuf *out) {
+    const char *between = "[";
+    choice all;
+    memcpy(&all, field, sizeof all);
+    for (choice i = 0; row->choices[i]; i++)
+        if (all & 1U << i) {
+            strbuf_addf(out, "%s%s", between, row->choices[i]);
+            between = ", ";
+        }
+    strbuf_addch(out, ']');
+}
+
 /* --- the table --- */
 
 /* In the order of enum value_type. */
 static const struct value_ops ops[] = {
     {"map", NULL, NULL, NULL, NULL, NULL},
     {"list of maps", NULL, NULL, NULL, NULL, NULL},
+    {"map of maps", NULL, NULL, NULL, NULL, NULL},
     {"map of texts", NULL, NULL, NULL, NULL, NULL},
     {"text", text_parse, text_print, text_equal, text_copy, text_release},
     {"secret text", text_parse, text_print, text_equal, text_copy, text_release},
     {"number", count_parse, count_print, number_equal, number_copy, NULL},
     {"duration", duration_parse, duration_print, number_equal, number_copy, NULL},
     {"choice", choice_parse, choice_print, choice_equal, choice_copy, NULL},
+    {"list of texts", texts_parse, texts_print, texts_equal, texts_copy, texts_release},
+    {"list of choices", choices_parse, choices_print, choice_equal, choice_copy, NULL},
 };
-_Static_assert(sizeof ops / sizeof ops[0] == VALUE_CHOICE + 1, "a row for each type");
+_Static_assert(sizeof ops / sizeof ops[0] == VALUE_CHOICES + 1, "a row for each type");
 
 static void *field_of(const struct schema_row *row, void *base) {
     return (char *)base + row->offset;
@@ -232,6 +321,8 @@ bool value_parse(const struct schema_row *row, struct span text, bool quoted, vo
 }
 
 bool value_set_initial(const struct schema_row *row, void *base) {
+    if (!row->initial && row->type == VALUE_DURATION)
+        *(int64_t *)field_of(row, base) = DURATION_NOT_GIVEN;
     if (!row->initial)
         return true;
     struct strbuf why;
@@ -242,9 +333,19 @@ bool value_set_initial(const struct schema_row *row, void *base) {
 }
 
 bool value_is_set(const struct schema_row *row, const void *base) {
-    if (ops[row->type].release)
-        return *(const char *const *)const_field_of(row, base) != NULL;
+    const void *field = const_field_of(row, base);
+    choice none = 0;
+    if (ops[row->type].release) /* texts, and lists of them, begin with a pointer */
+        return *(const char *const *)field != NULL;
+    if (row->type == VALUE_CHOICES)
+        return !choice_equal(field, &none);
+    if (row->type == VALUE_DURATION)
+        return *(const int64_t *)field != DURATION_NOT_GIVEN;
     return ops[row->type].parse != NULL;
+}
+
+bool value_is_list(const struct schema_row *row) {
+    return row->type == VALUE_TEXTS || row->type == VALUE_CHOICES;
 }
 
 void value_print(const struct schema_row *row, const void *base, struct strbuf *out) {
@@ -264,6 +365,12 @@ void value_release(const struct schema_row *row, void *base) {
         ops[row->type].release(field_of(row, base));
 }
 
+void value_empty(const struct schema_row *row, void *base) {
+    value_release(row, base);
+    if (row->type == VALUE_CHOICES)
+        memset(field_of(row, base), 0, sizeof(choice));
+}
+
 /* --- words --- */
 
 const char *value_type_name(const struct schema_row *row) {
@@ -281,15 +388,18 @@ void value_describe_range(const struct schema_row *row, struct strbuf *out) {
         number_add_duration(out, row->max);
         break;
     case VALUE_CHOICE:
+    case VALUE_CHOICES:
         for (size_t i = 0; row->choices[i]; i++)
             strbuf_addf(out, "%s%s", i == 0 ? "" : row->choices[i + 1] ? ", " : " or ", row->choices[i]);
         break;
     case VALUE_TARGETS:
+    case VALUE_MODULES:
     case VALUE_LABELS:
         strbuf_addf(out, "at most %lld", (long long)row->max);
         break;
     case VALUE_TEXT:
     case VALUE_SECRET:
+    case VALUE_TEXTS:
         if (row->form)
             strbuf_addstr(out, row->form);
         break;

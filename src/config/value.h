@@ -7,13 +7,18 @@
 
 #include "config/schema.h"
 
-/* Set the field from `text`. False with what is wrong in `why` (never the text itself); the field is then as before. */
+/* Set the field from `text`, or add it to a list. False with what is wrong in `why` (never the text itself); the field
+ * is then as before. */
 bool value_parse(const struct schema_row *row, struct span text, bool quoted, void *base, struct strbuf *why);
 /* Set the field to the row's default; false when memory is short. */
 bool value_set_initial(const struct schema_row *row, void *base);
 /* False for text that is not given. */
 bool value_is_set(const struct schema_row *row, const void *base);
-/* A single value as YAML, secrets as "<secret>"; the value must be set. */
+/* Whether the field takes any number of values, each by value_parse(). */
+bool value_is_list(const struct schema_row *row);
+/* Make a list empty, as it is before its first value. */
+void value_empty(const struct schema_row *row, void *base);
+/* A value as YAML on one line, secrets as "<secret>"; the value must be set. */
 void value_print(const struct schema_row *row, const void *base, struct strbuf *out);
 /* Groups, targets and labels are made of other values: they are equal, and copying or freeing them does nothing. */
 bool value_equal(const struct schema_row *row, const void *a, const void *b);

@@ -78,9 +78,8 @@ static void emit_variables(struct sample_writer *w, const struct target *target)
     }
 }
 
-static void emit_field(struct sample_writer *w, const struct target *target) {
-    const struct metric_field *field = &w->family->field;
-    const char *at = (const char *)target + field->offset;
+static void emit_field(struct sample_writer *w, const struct metric_field *field, const void *base) {
+    const char *at = (const char *)base + field->offset;
     uint64_t count;
     int64_t ns;
 
@@ -93,16 +92,34 @@ static void emit_field(struct sample_writer *w, const struct target *target) {
     }
 }
 
+static bool is_of_probe(const struct metric_family *family) {
+    return family->of_probe || family->probe_field.kind != FIELD_NONE;
+}
+
+static void emit_probes(struct sample_writer *w, const struct target *target) {
+    for (size_t i = 0; i < target->probe_count; i++) {
+        w->target_labels = &target->probes[i].labels;
+        if (w->family->of_probe)
+            w->family->of_probe(w, &target->probes[i]);
+        else
+            emit_field(w, &w->family->probe_field, &target->probes[i]);
+    }
+}
+
 void catalogue_of_target(struct sample_writer *w, const struct target *target) {
+    w->target_labels = &target->labels;
     if (w->family->of_target)
         w->family->of_target(w, target);
+    else if (is_of_probe(w->family))
+        emit_probes(w, target);
     else if (w->family->variable_rows > 0)
         emit_variables(w, target);
     else if (w->family->field.kind != FIELD_NONE)
-        emit_field(w, target);
+        emit_field(w, &w->family->field, target);
 }
 
 void catalogue_of_exporter(struct sample_writer *w, const struct exporter_facts *facts) {
+    w->target_labels = NULL;
     if (w->family->of_exporter)
         w->family->of_exporter(w, facts);
 }
@@ -124,7 +141,7 @@ void catalogue_reference(struct strbuf *out) {
     strbuf_addstr(out, "| Metric | Type | Labels | Present | Meaning |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < count; i++) {
         const struct metric_family *family = &families[i];
-        const char *target = family->of_exporter ? "" : "target";
+        const char *target = family->of_exporter ? "" : is_of_probe(family) ? "target, module, close" : "target";
         const char *comma = *target && *family->labels ? ", " : "";
         strbuf_addf(out, "| `%s` | %s | %s%s%s | %s | %s%s |\n", family->name, metric_type_name(family->type), target,
                     comma, family->labels, family->condition ? family->condition : "always", family->help,

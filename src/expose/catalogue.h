@@ -39,7 +39,9 @@ struct metric_family {
     /* Where the samples come from; exactly one is set: */
     void (*of_target)(struct sample_writer *w, const struct target *target);
     void (*of_exporter)(struct sample_writer *w, const struct exporter_facts *facts);
-    struct metric_field field;
+    void (*of_probe)(struct sample_writer *w, const struct probe *probe); /* each, with its labels module and close */
+    struct metric_field field;                                            /* of struct target */
+    struct metric_field probe_field;                                      /* of struct probe */
     size_t variable_first, variable_rows; /* of variable_table; rows 0 where it is not made from it */
 };
 

@@ -38,11 +38,9 @@ static bool step(struct render *render) {
         return false;
     if (render->target < render->target_count) {
         const struct target *target = render->targets[render->target++];
-        render->writer.target_labels = &target->labels;
         catalogue_of_target(&render->writer, target);
         return true;
     }
-    render->writer.target_labels = NULL;
     catalogue_of_exporter(&render->writer, &render->facts);
     render->target = 0;
     if (++render->family < render->family_count)

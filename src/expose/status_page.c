@@ -110,11 +110,13 @@ static void add_head(struct status_page *page, struct strbuf *out) {
     add_text(out, page->state->version);
     strbuf_addstr(out, "</small></h1>\n<nav><a href=\"");
     add_text(out, page->state->telemetry_path);
-    strbuf_addstr(out,
-                  "\">Metrics</a><a href=\"/-/healthy\">Health</a><a href=\"/-/ready\">Readiness</a></nav>\n"
-                  "<h2>Targets</h2>\n<div class=wide><table><thead><tr><th>Target<th>Address<th>Polling<th>Probing");
+    strbuf_addstr(
+        out,
+        "\">Metrics</a><a href=\"/-/healthy\">Health</a><a href=\"/-/ready\">Readiness</a></nav>\n"
+        "<h2>Targets</h2>\n<div class=wide><table><thead><tr><th>Target<th>Address<th>Polling<th>Module<th>Probing");
     for (int phase = 0; phase < PHASE_COUNT; phase++)
-        strbuf_addf(out, "<th class=number>%s", phase_name((enum phase)phase));
+        if (phase != PHASE_HOLD) /* as long as was asked for */
+            strbuf_addf(out, "<th class=number>%s", phase_name((enum phase)phase));
     strbuf_addstr(out, "<th class=number>Aborted<th class=number>Refused<th>Error log</thead>\n<tbody>\n");
 }
 
@@ -152,6 +154,22 @@ static void add_log_state(struct strbuf *out, const struct target *target) {
                     state->error ? strerror(-state->error) : "");
 }
 
+static void add_probe(struct strbuf *out, const struct probe *probe) {
+    const struct probe_facts *facts = &probe->facts;
+
+    add_cell(out, probe->module->name);
+    add_health(out, facts->health, &facts->down);
+    for (int phase = 0; phase < PHASE_COUNT; phase++) {
+        int64_t ns = facts->last_phase_ns[phase];
+        if (phase == PHASE_HOLD)
+            continue;
+        if (facts->health == TARGET_UNTRIED || ns < 0)
+            strbuf_addstr(out, "<td class=number>–");
+        else
+            strbuf_addf(out, "<td class=number>%.2f ms", ns_to_seconds(ns) * 1000);
+    }
+}
+
 static void add_target(struct strbuf *out, const struct target *target) {
     strbuf_addstr(out, "<tr><th scope=row>");
     add_text(out, target->config->name);
@@ -161,16 +179,14 @@ static void add_target(struct strbuf *out, const struct target *target) {
         strbuf_addch(out, ' ');
         add_text(out, target->poll.version);
     }
-    add_health(out, target->probe.health, &target->probe.down);
-    for (int phase = 0; phase < PHASE_COUNT; phase++) {
-        int64_t ns = target->probe.last_phase_ns[phase];
-        if (target->probe.health == TARGET_UNTRIED || ns < 0)
-            strbuf_addstr(out, "<td class=number>–");
-        else
-            strbuf_addf(out, "<td class=number>%.2f ms", ns_to_seconds(ns) * 1000);
-    }
+    add_probe(out, &target->probes[0]);
     add_log_state(out, target);
     strbuf_addch(out, '\n');
+    for (size_t i = 1; i < target->probe_count; i++) {
+        strbuf_addstr(out, "<tr><td colspan=3>");
+        add_probe(out, &target->probes[i]);
+        strbuf_addstr(out, "<td colspan=3>\n");
+    }
 }
 
 static void add_between(struct status_page *page, struct strbuf *out) {

@@ -11,18 +11,26 @@
 #define SECONDS_OF(member)                                                                                             \
     { FIELD_SECONDS, offsetof(struct target, member) }
 
-static void emit_down(struct sample_writer *w, const char *operation, enum target_health health,
+#define COUNT_OF_PROBE(member)                                                                                         \
+    { FIELD_COUNT, offsetof(struct probe, facts.member) }
+#define SECONDS_OF_PROBE(member)                                                                                       \
+    { FIELD_SECONDS, offsetof(struct probe, facts.member) }
+
+static void emit_down(struct sample_writer *w, const char *operation, const char *module, enum target_health health,
                       const struct failure *down) {
     if (health == TARGET_DOWN)
         sample_count(w,
-                     SAMPLE_LABELS("operation", operation, "phase", phase_name(down->phase), "reason",
+                     SAMPLE_LABELS("operation", operation, "module", module, "phase", phase_name(down->phase), "reason",
                                    failure_name(down->failure)),
                      1);
 }
 
 static void emit_down_info(struct sample_writer *w, const struct target *target) {
-    emit_down(w, "poll", target->poll.health, &target->poll.down);
-    emit_down(w, "probe", target->probe.health, &target->probe.down);
+    emit_down(w, "poll", "", target->poll.health, &target->poll.down);
+    for (size_t i = 0; i < target->probe_count; i++) {
+        const struct probe *probe = &target->probes[i];
+        emit_down(w, "probe", probe->module->name, probe->facts.health, &probe->facts.down);
+    }
 }
 
 /* Most of the 200 combinations never happen: those that did not are left out. */
@@ -50,52 +58,52 @@ static void emit_server_start(struct sample_writer *w, const struct target *targ
         sample_seconds(w, SAMPLE_NO_LABELS, target->poll.start_wall_ns);
 }
 
-static void emit_probe_success(struct sample_writer *w, const struct target *target) {
-    if (target->probe.health != TARGET_UNTRIED)
-        sample_count(w, SAMPLE_NO_LABELS, target->probe.health == TARGET_UP);
+static void emit_probe_success(struct sample_writer *w, const struct probe *probe) {
+    if (probe->facts.health != TARGET_UNTRIED)
+        sample_count(w, SAMPLE_NO_LABELS, probe->facts.health == TARGET_UP);
 }
 
-static void emit_probe_failures(struct sample_writer *w, const struct target *target) {
-    emit_failures(w, target->probe.failures_by);
+static void emit_probe_failures(struct sample_writer *w, const struct probe *probe) {
+    emit_failures(w, probe->facts.failures_by);
 }
 
-static void emit_phases(struct sample_writer *w, const struct target *target) {
+static void emit_phases(struct sample_writer *w, const struct probe *probe) {
     for (int phase = 0; phase < PHASE_COUNT; phase++)
-        sample_histogram(w, SAMPLE_LABELS("phase", phase_name((enum phase)phase)), &target->probe.phase[phase]);
+        if (phase != PHASE_HOLD || probe->module->hold_ns > 0)
+            sample_histogram(w, SAMPLE_LABELS("phase", phase_name((enum phase)phase)), &probe->facts.phase[phase]);
 }
 
-static void emit_last_phases(struct sample_writer *w, const struct target *target) {
-    if (target->probe.health == TARGET_UNTRIED)
+static void emit_last_phases(struct sample_writer *w, const struct probe *probe) {
+    if (probe->facts.health == TARGET_UNTRIED)
         return;
     for (int phase = 0; phase < PHASE_COUNT; phase++)
-        if (target->probe.last_phase_ns[phase] >= 0)
-            sample_seconds(w, SAMPLE_LABELS("phase", phase_name((enum phase)phase)),
-                           target->probe.last_phase_ns[phase]);
+        if (probe->facts.last_phase_ns[phase] >= 0)
+            sample_seconds(w, SAMPLE_LABELS("phase", phase_name((enum phase)phase)), probe->facts.last_phase_ns[phase]);
 }
 
-static void emit_closes(struct sample_writer *w, const struct target *target) {
+static void emit_closes(struct sample_writer *w, const struct probe *probe) {
     for (int outcome = 0; outcome < CLOSE_COUNT; outcome++)
         sample_count(w, SAMPLE_LABELS("outcome", close_outcome_name((enum close_outcome)outcome)),
-                     target->probe.closes[outcome]);
+                     probe->facts.closes[outcome]);
 }
 
-static void emit_close_codes(struct sample_writer *w, const struct target *target) {
+static void emit_close_codes(struct sample_writer *w, const struct probe *probe) {
     for (unsigned place = 0; place < CLOSE_CODE_COUNT; place++)
-        if (target->probe.closes_unexpected[place] > 0)
-            sample_count(w, SAMPLE_LABELS("code", close_code_name(place)), target->probe.closes_unexpected[place]);
+        if (probe->facts.closes_unexpected[place] > 0)
+            sample_count(w, SAMPLE_LABELS("code", close_code_name(place)), probe->facts.closes_unexpected[place]);
 }
 
-static void emit_violations(struct sample_writer *w, const struct target *target) {
+static void emit_violations(struct sample_writer *w, const struct probe *probe) {
     for (int kind = 0; kind < WIRE_VIOLATION_COUNT; kind++)
         sample_count(w, SAMPLE_LABELS("kind", wire_violation_name((enum wire_violation)kind)),
-                     target->probe.violations[kind]);
+                     probe->facts.violations[kind]);
 }
 
-static void emit_addresses(struct sample_writer *w, const struct target *target) {
-    if (target->probe.ipv4 + target->probe.ipv6 == 0)
+static void emit_addresses(struct sample_writer *w, const struct probe *probe) {
+    if (probe->facts.ipv4 + probe->facts.ipv6 == 0)
         return;
-    sample_count(w, SAMPLE_LABELS("family", "ipv4"), target->probe.ipv4);
-    sample_count(w, SAMPLE_LABELS("family", "ipv6"), target->probe.ipv6);
+    sample_count(w, SAMPLE_LABELS("family", "ipv4"), probe->facts.ipv4);
+    sample_count(w, SAMPLE_LABELS("family", "ipv6"), probe->facts.ipv6);
 }
 
 /* A sample of 1 with one label, where there is something to say. */
@@ -104,56 +112,79 @@ static void emit_info(struct sample_writer *w, const char *label, const char *va
         sample_count(w, SAMPLE_LABELS(label, value), 1);
 }
 
-static void emit_address(struct sample_writer *w, const struct target *target) {
-    emit_info(w, "address", target->probe.address);
+static void emit_address(struct sample_writer *w, const struct probe *probe) {
+    emit_info(w, "address", probe->facts.address);
 }
 
-static void emit_auth_plugin(struct sample_writer *w, const struct target *target) {
-    emit_info(w, "plugin", target->probe.auth_plugin);
+static void emit_auth_plugin(struct sample_writer *w, const struct probe *probe) {
+    emit_info(w, "plugin", probe->facts.auth_plugin);
 }
 
-static void emit_tls_version(struct sample_writer *w, const struct target *target) {
-    emit_info(w, "version", target->probe.tls_version);
+static void emit_tls_version(struct sample_writer *w, const struct probe *probe) {
+    emit_info(w, "version", probe->facts.tls_version);
 }
 
-static void emit_tls_cipher(struct sample_writer *w, const struct target *target) {
-    emit_info(w, "cipher", target->probe.tls_cipher);
+static void emit_tls_cipher(struct sample_writer *w, const struct probe *probe) {
+    emit_info(w, "cipher", probe->facts.tls_cipher);
 }
 
-static void emit_tls_verify(struct sample_writer *w, const struct target *target) {
+static void emit_tls_verify(struct sample_writer *w, const struct probe *probe) {
     const char *const results[] = {
         [TLS_VERDICT_NONE] = NULL,
         [TLS_NOT_CHECKED] = "not_checked",
         [TLS_VERIFIED] = "ok",
-        [TLS_REFUSED] = failure_name(target->probe.tls_refusal),
+        [TLS_REFUSED] = failure_name(probe->facts.tls_refusal),
     };
-    emit_info(w, "result", results[target->probe.tls_verdict]);
+    emit_info(w, "result", results[probe->facts.tls_verdict]);
 }
 
-static void emit_cert_expiry(struct sample_writer *w, const struct target *target) {
-    if (target->probe.cert_expiry_s != 0)
-        sample_seconds(w, SAMPLE_NO_LABELS, target->probe.cert_expiry_s * NS_PER_S);
+static void emit_cert_expiry(struct sample_writer *w, const struct probe *probe) {
+    if (probe->facts.cert_expiry_s != 0)
+        sample_seconds(w, SAMPLE_NO_LABELS, probe->facts.cert_expiry_s * NS_PER_S);
 }
 
-static void emit_tcp(struct sample_writer *w, const struct target *target, int64_t ns) {
-    if (target->probe.tcp.known)
+static void emit_tcp(struct sample_writer *w, const struct probe *probe, int64_t ns) {
+    if (probe->facts.tcp.known)
         sample_seconds(w, SAMPLE_NO_LABELS, ns);
 }
 
-static void emit_tcp_rtt(struct sample_writer *w, const struct target *target) {
-    emit_tcp(w, target, target->probe.tcp.rtt_ns);
+static void emit_tcp_rtt(struct sample_writer *w, const struct probe *probe) {
+    emit_tcp(w, probe, probe->facts.tcp.rtt_ns);
 }
 
-static void emit_tcp_min_rtt(struct sample_writer *w, const struct target *target) {
-    emit_tcp(w, target, target->probe.tcp.min_rtt_ns);
+static void emit_tcp_min_rtt(struct sample_writer *w, const struct probe *probe) {
+    emit_tcp(w, probe, probe->facts.tcp.min_rtt_ns);
 }
 
-static void emit_tcp_rttvar(struct sample_writer *w, const struct target *target) {
-    emit_tcp(w, target, target->probe.tcp.rttvar_ns);
+static void emit_tcp_rttvar(struct sample_writer *w, const struct probe *probe) {
+    emit_tcp(w, probe, probe->facts.tcp.rttvar_ns);
 }
 
-static void emit_lateness(struct sample_writer *w, const struct target *target) {
-    sample_histogram(w, SAMPLE_NO_LABELS, &target->probe.lateness);
+static void emit_lateness(struct sample_writer *w, const struct probe *probe) {
+    sample_histogram(w, SAMPLE_NO_LABELS, &probe->facts.lateness);
+}
+
+static void emit_verdicts(struct sample_writer *w, const struct probe *probe) {
+    for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
+        sample_count(w,
+                     SAMPLE_LABELS("verdict", close_verdict_name((enum close_verdict)verdict), "evidence",
+                                   close_verdict_evidence((enum close_verdict)verdict)),
+                     probe->facts.verdicts[verdict]);
+}
+
+static void emit_holds(struct sample_writer *w, const struct probe *probe) {
+    for (int end = 0; end < HOLD_END_COUNT; end++)
+        for (int cutter = 0; cutter < CUTTER_COUNT; cutter++)
+            if (probe->facts.holds[end][cutter] > 0)
+                sample_count(w,
+                             SAMPLE_LABELS("how", hold_end_name((enum hold_end)end), "by",
+                                           hold_cutter_name((enum hold_cutter)cutter)),
+                             probe->facts.holds[end][cutter]);
+}
+
+static void emit_cut_after(struct sample_writer *w, const struct probe *probe) {
+    if (probe->facts.last_cut_after_ns > 0)
+        sample_seconds(w, SAMPLE_NO_LABELS, probe->facts.last_cut_after_ns);
 }
 
 static void emit_self_aborts(struct sample_writer *w, const struct target *target) {
@@ -167,7 +198,7 @@ static const struct metric_family rows[] = {
         .name = "mysqlconn_target_down_info",
         .type = METRIC_GAUGE,
         .help = "1 while the last poll or probe failed, with the phase it failed in and the reason.",
-        .labels = "operation, phase, reason",
+        .labels = "operation, module, phase, reason",
         .condition = "while down",
         .of_target = emit_down_info,
     },
@@ -235,21 +266,21 @@ static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_probe_success",
         .type = METRIC_GAUGE,
-        .help = "1 when the last probe (connect, log in, COM_PING, SELECT 1, COM_QUIT) succeeded, else 0.",
+        .help = "1 when the last probe (connect, log in, COM_PING, query, close) succeeded, else 0.",
         .condition = "from the end of the first probe on",
-        .of_target = emit_probe_success,
+        .of_probe = emit_probe_success,
     },
     {
         .name = "mysqlconn_probes_total",
         .type = METRIC_COUNTER,
         .help = "Probes with a fresh connection, failed ones included.",
-        .field = COUNT_OF(probe.probes),
+        .probe_field = COUNT_OF_PROBE(probes),
     },
     {
         .name = "mysqlconn_probe_failed_total",
         .type = METRIC_COUNTER,
         .help = "Probes that failed.",
-        .field = COUNT_OF(probe.failures),
+        .probe_field = COUNT_OF_PROBE(failures),
     },
     {
         .name = "mysqlconn_probe_failures_total",
@@ -257,13 +288,13 @@ static const struct metric_family rows[] = {
         .help = "Probes that failed, by the phase and the reason.",
         .labels = "phase, reason",
         .condition = "combinations that happened",
-        .of_target = emit_probe_failures,
+        .of_probe = emit_probe_failures,
     },
     {
         .name = "mysqlconn_probe_skipped_total",
         .type = METRIC_COUNTER,
         .help = "Probes left out because the one before was still being ended with COM_QUIT when they were due.",
-        .field = COUNT_OF(probe.skipped),
+        .probe_field = COUNT_OF_PROBE(skipped),
     },
     {
         .name = "mysqlconn_probe_phase_duration_seconds",
@@ -271,7 +302,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "How long each phase of the probes took: phases that came to their end only.",
         .labels = "phase",
-        .of_target = emit_phases,
+        .of_probe = emit_phases,
     },
     {
         .name = "mysqlconn_probe_last_phase_duration_seconds",
@@ -280,14 +311,14 @@ static const struct metric_family rows[] = {
         .help = "How long each phase of the last probe took.",
         .labels = "phase",
         .condition = "phases that the last probe had and ended",
-        .of_target = emit_last_phases,
+        .of_probe = emit_last_phases,
     },
     {
         .name = "mysqlconn_probe_closes_total",
         .type = METRIC_COUNTER,
         .help = "What came after the probes' COM_QUIT: clean is the server's end of the connection and nothing else.",
         .labels = "outcome",
-        .of_target = emit_closes,
+        .of_probe = emit_closes,
     },
     {
         .name = "mysqlconn_probe_close_unexpected_total",
@@ -295,14 +326,38 @@ static const struct metric_family rows[] = {
         .help = "Closes with outcome unexpected_data, by the number of the error packet that came after COM_QUIT.",
         .labels = "code",
         .condition = "codes that came; unknown: under TLS, other: numbers not known to come at a close",
-        .of_target = emit_close_codes,
+        .of_probe = emit_close_codes,
+    },
+    {
+        .name = "mysqlconn_probe_close_verdicts_total",
+        .type = METRIC_COUNTER,
+        .help = "What the server made of the probes' closes, and how that is known: by the connection id in its error "
+                "log, or by its counters where they did not move.",
+        .labels = "verdict, evidence",
+        .of_probe = emit_verdicts,
+    },
+    {
+        .name = "mysqlconn_probe_holds_total",
+        .type = METRIC_COUNTER,
+        .help = "Idle times of modules that hold their connection: how they ended, and who cut it where that is known.",
+        .labels = "how, by",
+        .condition = "combinations that happened",
+        .of_probe = emit_holds,
+    },
+    {
+        .name = "mysqlconn_probe_hold_last_cut_after_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "How long the last connection that was cut had been idle.",
+        .condition = "one was cut",
+        .of_probe = emit_cut_after,
     },
     {
         .name = "mysqlconn_probe_protocol_violations_total",
         .type = METRIC_COUNTER,
         .help = "Packets in the probes' conversations by which the server, or something between, broke the protocol.",
         .labels = "kind",
-        .of_target = emit_violations,
+        .of_probe = emit_violations,
     },
     {
         .name = "mysqlconn_probe_auth_plugin_info",
@@ -310,7 +365,7 @@ static const struct metric_family rows[] = {
         .help = "1, with the authentication plugin by which the last probe that succeeded logged in.",
         .labels = "plugin",
         .condition = "from the first success on",
-        .of_target = emit_auth_plugin,
+        .of_probe = emit_auth_plugin,
     },
     {
         .name = "mysqlconn_probe_addresses",
@@ -318,7 +373,7 @@ static const struct metric_family rows[] = {
         .help = "Addresses that the target's name had at the last probe.",
         .labels = "family",
         .condition = "the name resolves; not for sockets",
-        .of_target = emit_addresses,
+        .of_probe = emit_addresses,
     },
     {
         .name = "mysqlconn_probe_address_info",
@@ -326,13 +381,13 @@ static const struct metric_family rows[] = {
         .help = "1, with the address that the last probe used: the first that took the connection, or the last tried.",
         .labels = "address",
         .condition = "the name resolves; not for sockets",
-        .of_target = emit_address,
+        .of_probe = emit_address,
     },
     {
         .name = "mysqlconn_probe_address_failures_total",
         .type = METRIC_COUNTER,
         .help = "Addresses of a name that did not take a probe's connection, so that the name's next one was tried.",
-        .field = COUNT_OF(probe.addresses_failed),
+        .probe_field = COUNT_OF_PROBE(addresses_failed),
     },
     {
         .name = "mysqlconn_probe_tcp_rtt_seconds",
@@ -340,7 +395,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "The kernel's smoothed round-trip time of the last probe's connection, to the next TCP hop.",
         .condition = "TCP, and the last probe connected",
-        .of_target = emit_tcp_rtt,
+        .of_probe = emit_tcp_rtt,
     },
     {
         .name = "mysqlconn_probe_tcp_min_rtt_seconds",
@@ -348,7 +403,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "The least round-trip time that the kernel saw on the last probe's connection: the steady one.",
         .condition = "TCP, and the last probe connected",
-        .of_target = emit_tcp_min_rtt,
+        .of_probe = emit_tcp_min_rtt,
     },
     {
         .name = "mysqlconn_probe_tcp_rttvar_seconds",
@@ -356,27 +411,27 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "The kernel's mean deviation of the round-trip times of the last probe's connection.",
         .condition = "TCP, and the last probe connected",
-        .of_target = emit_tcp_rttvar,
+        .of_probe = emit_tcp_rttvar,
     },
     {
         .name = "mysqlconn_probe_tcp_retransmissions_total",
         .type = METRIC_COUNTER,
         .help = "TCP segments of the probes, SYNs included, that the kernel had to send again.",
-        .field = COUNT_OF(probe.tcp_retransmissions),
+        .probe_field = COUNT_OF_PROBE(tcp_retransmissions),
     },
     {
         .name = "mysqlconn_probe_tcp_sent_bytes_total",
         .type = METRIC_COUNTER,
         .unit = "bytes",
         .help = "Payload that the probes sent over TCP before COM_QUIT, repeats included.",
-        .field = COUNT_OF(probe.tcp_sent_bytes),
+        .probe_field = COUNT_OF_PROBE(tcp_sent_bytes),
     },
     {
         .name = "mysqlconn_probe_tcp_received_bytes_total",
         .type = METRIC_COUNTER,
         .unit = "bytes",
         .help = "Payload that the probes received over TCP before COM_QUIT.",
-        .field = COUNT_OF(probe.tcp_received_bytes),
+        .probe_field = COUNT_OF_PROBE(tcp_received_bytes),
     },
     {
         .name = "mysqlconn_probe_tls_version_info",
@@ -384,7 +439,7 @@ static const struct metric_family rows[] = {
         .help = "1, with the TLS version of the last probe that succeeded.",
         .labels = "version",
         .condition = "TLS was used",
-        .of_target = emit_tls_version,
+        .of_probe = emit_tls_version,
     },
     {
         .name = "mysqlconn_probe_tls_cipher_info",
@@ -392,7 +447,7 @@ static const struct metric_family rows[] = {
         .help = "1, with the TLS cipher suite of the last probe that succeeded.",
         .labels = "cipher",
         .condition = "TLS was used",
-        .of_target = emit_tls_cipher,
+        .of_probe = emit_tls_cipher,
     },
     {
         .name = "mysqlconn_probe_tls_verify_info",
@@ -401,7 +456,7 @@ static const struct metric_family rows[] = {
             "1, with what came of checking the server's certificate: ok, not_checked, or the reason it was refused.",
         .labels = "result",
         .condition = "a certificate was shown",
-        .of_target = emit_tls_verify,
+        .of_probe = emit_tls_verify,
     },
     {
         .name = "mysqlconn_probe_tls_earliest_cert_expiry_timestamp_seconds",
@@ -409,21 +464,21 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "Unix time when the first certificate of the server's chain expires, also of a chain that was refused.",
         .condition = "a certificate was shown",
-        .of_target = emit_cert_expiry,
+        .of_probe = emit_cert_expiry,
     },
     {
         .name = "mysqlconn_probe_schedule_lateness_seconds",
         .type = METRIC_HISTOGRAM,
         .unit = "seconds",
         .help = "How long after the instant when it was due a probe started.",
-        .of_target = emit_lateness,
+        .of_probe = emit_lateness,
     },
     {
         .name = "mysqlconn_probe_last_success_timestamp_seconds",
         .type = METRIC_GAUGE,
         .unit = "seconds",
         .help = "Unix time of the last probe that succeeded, 0 before the first.",
-        .field = SECONDS_OF(probe.last_success_wall_ns),
+        .probe_field = SECONDS_OF_PROBE(last_success_wall_ns),
     },
     {
         .name = "mysqlconn_self_aborts_total",

@@ -96,6 +96,7 @@ static void note_wire(struct client *client) {
 static void mysql_done(struct client *client) {
     if (client->initialised) {
         mysql_close(&client->mysql);
+        client_tls_forget_errors();
         note_wire(client);
     }
     client->initialised = false;
@@ -227,7 +228,7 @@ int client_connect(struct client *client, struct failure *failure) {
     const struct address *address = &client->config->address;
     struct resolved addresses;
     coroutine_set_local(client);
-    client->self_aborted = false;
+    client->self_aborted = client->aborted_on_purpose = false;
     client->connect_limit = MONO_NEVER;
     client->facts = (struct client_facts){.cert_expiry_s = 0};
     for (int i = 0; i < PHASE_COUNT; i++)
@@ -252,11 +253,14 @@ int client_connect(struct client *client, struct failure *failure) {
 }
 
 static int command_end(struct client *client, int rc, struct failure *failure) {
+    client_tls_forget_errors();
     if (rc == 0) {
         phase_end(client);
         return 0;
     }
     client_failure_fill(client, failure);
+    if (!client_connected(client) && client->stream_end == STREAM_OPEN)
+        client->self_aborted = true; /* the library gave it up: the server was still there */
     return -1;
 }
 
@@ -308,35 +312,41 @@ static bool was_alive(int fd) {
 }
 
 /* A TLS alert record (content type 21), which a peer may send before its FIN, is no data. */
-static bool is_tls_alert(bool tls, const unsigned char *data, ssize_t len) {
+static bool is_tls_alert(bool sealed, const unsigned char *data, ssize_t len) {
     enum { TLS_RECORD_ALERT = 21 };
-    return tls && len > 0 && data[0] == TLS_RECORD_ALERT;
+    return sealed && len > 0 && data[0] == TLS_RECORD_ALERT;
 }
 
 /* What came after COM_QUIT: an error packet says why in its bytes 5 to 7. Under TLS the keys are gone by then. */
-static void note_unexpected(struct client_facts *facts, bool tls, const unsigned char *data, size_t len) {
-    facts->close_code = tls ? CLOSE_CODE_UNKNOWN : CLOSE_CODE_NO_ERROR_PACKET;
+static void note_unexpected(struct client_facts *facts, bool sealed, const unsigned char *data, size_t len) {
+    facts->close_code = sealed ? CLOSE_CODE_UNKNOWN : CLOSE_CODE_NO_ERROR_PACKET;
     facts->close_number = 0;
-    if (tls || len < ERROR_PACKET_MIN || data[WIRE_HEADER] != 0xff)
+    if (sealed || len < ERROR_PACKET_MIN || data[WIRE_HEADER] != 0xff)
         return;
     facts->close_number = data[WIRE_HEADER + 1] | (unsigned)data[WIRE_HEADER + 2] << 8;
     facts->close_code = close_code_of(facts->close_number);
 }
 
+/* As long as the library has the connection its keys are there. */
+static ssize_t receive(const struct client *client, int fd, bool tls, unsigned char *data, size_t len) {
+    return tls && client->initialised ? client_tls_recv(client, data, len) : recv(fd, data, len, MSG_DONTWAIT);
+}
+
 static enum close_outcome watch_close(struct client *client, int fd, bool tls) {
+    bool sealed = tls && !client->initialised;
     unsigned char data[512];
     size_t len = 0;
     for (;;) {
         int rc = coroutine_wait_fd(fd, UV_READABLE, client->deadline.give_up);
-        ssize_t got = rc == 1 ? recv(fd, data + len, sizeof data - len, MSG_DONTWAIT) : -1;
+        ssize_t got = rc == 1 ? receive(client, fd, tls, data + len, sizeof data - len) : -1;
         if (rc == 1 && got < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
-        if (len == 0 && is_tls_alert(tls, data, got))
+        if (len == 0 && is_tls_alert(sealed, data, got))
             continue;
         if (got > 0)
             len += (size_t)got;
         if (len > 0 && (len >= ERROR_PACKET_MIN || got <= 0)) {
-            note_unexpected(&client->facts, tls, data, len);
+            note_unexpected(&client->facts, sealed, data, len);
             return CLOSE_UNEXPECTED_DATA;
         }
         if (got > 0)
@@ -358,7 +368,61 @@ static enum close_outcome look_before_quit(int fd, bool tls) {
     return len > 0 && !tls ? CLOSE_UNEXPECTED_DATA : CLOSE_CLEAN;
 }
 
-enum close_outcome client_quit(struct client *client) {
+/* mysql_close() sends COM_QUIT and closes without waiting; `fd`, a second descriptor, keeps the socket, and what comes
+ * on it, for us. */
+static enum close_outcome quit_and_wait(struct client *client, int fd, bool tls) {
+    enum close_outcome before = look_before_quit(fd, tls);
+    mysql_done(client);
+    enum close_outcome outcome = watch_close(client, fd, tls);
+    return before == CLOSE_PEER_GONE && outcome != CLOSE_TIMEOUT ? before : outcome;
+}
+
+/* FIN without COM_QUIT: the library's COM_QUIT, which comes when all is over, has nowhere to go. Half a close is one to
+ * the server, and lets us see what it makes of it. Once both ends have sent their FIN the kernel calls the state CLOSE,
+ * as it does that of a connection that was dead before. */
+static enum close_outcome fin_and_wait(struct client *client, int fd, bool tls) {
+    enum close_outcome before = look_before_quit(fd, tls);
+    client->aborted_on_purpose = shutdown(fd, SHUT_WR) == 0;
+    enum close_outcome outcome = watch_close(client, fd, tls);
+    mysql_done(client);
+    return outcome == CLOSE_PEER_GONE && before != CLOSE_PEER_GONE ? CLOSE_CLEAN : outcome;
+}
+
+static enum close_outcome quit_now(struct client *client, int fd, bool tls) {
+    (void)fd, (void)tls;
+    mysql_done(client);
+    return CLOSE_NOT_WATCHED;
+}
+
+/* 64 MB in rows of 64 KB: more than the socket buffers between a server and a client that does not read can hold. */
+#define EIGHT                                                                                                          \
+    "SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL "                                     \
+    "SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8"
+#define MORE_THAN_BUFFERS_HOLD                                                                                         \
+    "SELECT REPEAT('x', 65536) FROM (" EIGHT ") a, (" EIGHT ") b, (" EIGHT ") c, (SELECT 1 UNION ALL SELECT 2) d"
+
+/* The column definitions are read, the rows are not. */
+static enum close_outcome quit_mid_result(struct client *client, int fd, bool tls) {
+    (void)fd, (void)tls;
+    client->aborted_on_purpose = mysql_query(&client->mysql, MORE_THAN_BUFFERS_HOLD) == 0;
+    mysql_done(client);
+    return CLOSE_NOT_WATCHED;
+}
+
+/* Dissolving the association makes the kernel send an RST at once (tcp_disconnect(), net/ipv4/tcp.c). */
+static enum close_outcome reset(struct client *client, int fd, bool tls) {
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    (void)tls;
+    client->aborted_on_purpose = connect(fd, &nobody, sizeof nobody) == 0;
+    mysql_done(client);
+    return CLOSE_NOT_WATCHED;
+}
+
+enum close_outcome client_close(struct client *client, enum close_style style) {
+    static enum close_outcome (*const styles[])(struct client *, int, bool) = {
+        [CLOSE_QUIT_WAIT] = quit_and_wait, [CLOSE_QUIT_NOW] = quit_now, [CLOSE_MID_RESULT] = quit_mid_result,
+        [CLOSE_NONE] = fin_and_wait,       [CLOSE_RST] = reset,
+    };
     coroutine_set_local(client);
     if (!client_connected(client)) {
         mysql_done(client);
@@ -366,21 +430,52 @@ enum close_outcome client_quit(struct client *client) {
     }
     bool tls = mysql_get_ssl_cipher(&client->mysql) != NULL;
     phase_begin(client, PHASE_QUIT);
-    /* mysql_close() closes without waiting; a second descriptor keeps the socket, and what comes on it, for us. */
-    int fd = fcntl(mysql_get_socket(&client->mysql), F_DUPFD_CLOEXEC, 0);
-    enum close_outcome before = fd >= 0 ? look_before_quit(fd, tls) : CLOSE_TIMEOUT;
-    if (fd >= 0)
-        tcp_facts_read(fd, &client->facts.tcp);
-    mysql_done(client);
-    if (fd < 0)
+    int own = mysql_get_socket(&client->mysql);
+    tcp_facts_read(own, &client->facts.tcp);
+    bool watched = style == CLOSE_QUIT_WAIT || style == CLOSE_NONE;
+    int fd = watched ? fcntl(own, F_DUPFD_CLOEXEC, 0) : own;
+    if (fd < 0) {
+        mysql_done(client);
         return CLOSE_TIMEOUT;
-    enum close_outcome outcome = watch_close(client, fd, tls);
-    close(fd);
-    if (before == CLOSE_PEER_GONE && outcome != CLOSE_TIMEOUT)
-        outcome = before;
-    if (outcome != CLOSE_TIMEOUT)
+    }
+    enum close_outcome outcome = styles[style](client, fd, tls);
+    if (watched)
+        close(fd);
+    if (outcome != CLOSE_TIMEOUT && outcome != CLOSE_NOT_WATCHED)
         phase_end(client);
     return outcome;
+}
+
+/* --- idle --- */
+
+/* What came on a connection that nobody asked anything. */
+static enum hold_end look_at_idle(int fd, struct failure *failure) {
+    unsigned char data[1];
+    ssize_t len = recv(fd, data, sizeof data, MSG_PEEK | MSG_DONTWAIT);
+    if (len > 0)
+        return HOLD_ERROR;
+    failure->phase = PHASE_HOLD;
+    failure->failure = len == 0 ? FAILURE_CLOSED : FAILURE_RESET;
+    return len == 0 ? HOLD_FIN : HOLD_RST;
+}
+
+int client_hold(struct client *client, int64_t ns, enum hold_end *end, struct failure *failure) {
+    int fd = mysql_get_socket(&client->mysql);
+    phase_begin(client, PHASE_HOLD);
+    int rc = coroutine_wait_fd_or_wake(fd, UV_READABLE, mono_add(mono_now(), ns));
+    phase_end(client);
+    *end = HOLD_SURVIVED;
+    if (rc != 1)
+        return rc == -EINTR;
+    *failure = (struct failure){.phase = PHASE_HOLD};
+    *end = look_at_idle(fd, failure);
+    if (*end == HOLD_ERROR)
+        return 0;
+    tcp_facts_read(fd, &client->facts.tcp);
+    snprintf(failure->text, sizeof failure->text, "the idle connection was %s after %.3f s",
+             *end == HOLD_FIN ? "closed" : "reset", (double)client->phase_ns[PHASE_HOLD] / NS_PER_S);
+    mysql_done(client);
+    return -1;
 }
 
 void client_drop(struct client *client) {
@@ -396,6 +491,10 @@ bool client_connected(const struct client *client) {
 
 bool client_self_aborted(const struct client *client) {
     return client->self_aborted;
+}
+
+bool client_aborted_on_purpose(const struct client *client) {
+    return client->aborted_on_purpose;
 }
 
 int64_t client_phase_ns(const struct client *client, enum phase phase) {

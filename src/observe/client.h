@@ -67,14 +67,21 @@ int client_ping(struct client *client, struct failure *failure);
  * -1. */
 typedef void client_row_fn(void *arg, const struct span *fields, unsigned count);
 int client_query(struct client *client, const char *sql, client_row_fn *on_row, void *arg, struct failure *failure);
-/* COM_QUIT, then wait for the server's end until `give_up`. Closes the connection in any case. */
-enum close_outcome client_quit(struct client *client);
-/* Close without COM_QUIT: the server will count an abort. Only when client_quit() cannot be waited for. */
+/* Leave the connection idle for `ns`. 0 when that is over, 1 when coroutine_wake() ended it, and nothing came;
+ * else -1 with *failure filled and *end saying what came. Bytes that came are left for the next query to read, which
+ * is what a pool's client does: *end is then HOLD_ERROR and 0 is returned. */
+int client_hold(struct client *client, int64_t ns, enum hold_end *end, struct failure *failure);
+/* End the connection in this style; see config.h. CLOSE_QUIT_WAIT and CLOSE_NONE wait for the server's end until
+ * `give_up`, the others for nothing. */
+enum close_outcome client_close(struct client *client, enum close_style style);
+/* Close without COM_QUIT: the server will count an abort. Only when client_close() cannot be waited for. */
 void client_drop(struct client *client);
 
 bool client_connected(const struct client *client);
 /* Whether the server has counted, or will count, an abort for what we did: we gave up, or it refused our login. */
 bool client_self_aborted(const struct client *client);
+/* Whether the close style was one that makes the server count an abort, and could be carried out. */
+bool client_aborted_on_purpose(const struct client *client);
 /* Whether a server counts a login that failed in this way as an aborted connect. */
 bool client_failure_counts(const struct failure *failure);
 /* How long the phase lasted the last time, -1 where it did not happen or did not end. */

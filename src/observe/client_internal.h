@@ -31,6 +31,7 @@ struct client {
     bool gave_up;
     bool cancelled;
     bool self_aborted;
+    bool aborted_on_purpose;
     enum stream_end stream_end;
 
     unsigned char greeting[GREETING_BYTES];
@@ -51,6 +52,12 @@ int client_wire_init(void);
 void client_wire_end(void);
 void client_wire_attach(struct client *client);
 
+/* client_tls.c: recv() without waiting, decrypted: -1 with errno EAGAIN where nothing is there, 0 at the server's end,
+ * whether it was announced by a TLS alert or not. Only while the library has the connection. */
+ssize_t client_tls_recv(const struct client *client, void *data, size_t len);
+/* client_tls.c: to be called after the library's calls: OpenSSL's errors are the thread's, and what one connection
+ * leaves there (a COM_QUIT that could not be sent, say) the next one would take for a failure of its own. */
+void client_tls_forget_errors(void);
 /* client_tls.c: once, have all certificates seen: 0 or -ENOMEM. After a handshake, read what was agreed. */
 int client_tls_init(void);
 void client_tls_read(struct client *client);

@@ -63,6 +63,22 @@ int client_tls_init(void) {
     return CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, context_made, NULL, NULL) < 0 ? -ENOMEM : 0;
 }
 
+void client_tls_forget_errors(void) {
+    ERR_clear_error();
+}
+
+ssize_t client_tls_recv(const struct client *client, void *data, size_t len) {
+    SSL *ssl = ssl_of(client);
+    errno = 0;
+    int got = ssl ? SSL_read(ssl, data, (int)len) : 0;
+    int saved = errno, error = got > 0 || !ssl ? SSL_ERROR_NONE : SSL_get_error(ssl, got);
+    ERR_clear_error();
+    if (got > 0)
+        return got;
+    errno = error == SSL_ERROR_WANT_READ ? EAGAIN : saved;
+    return error == SSL_ERROR_WANT_READ || saved != 0 ? -1 : 0;
+}
+
 /* As blackbox_exporter spells them. */
 static const char *version_name(int version) {
     switch (version) {

@@ -5,7 +5,7 @@
  * Facts this rests on, with their proof in `../shared/facts/server-behaviour.md`: the library makes the socket blocking
  * again after the TCP connect, so it is made non-blocking at the first read, before the TLS handshake; the hook's own
  * timeout is in other units under TLS and is ignored; OpenSSL's error queue belongs to the thread and must be empty
- * when the library goes on.
+ * when the library goes on, with this connection or another.
  */
 #include "observe/client_internal.h"
 
@@ -52,6 +52,7 @@ static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
     struct client *client = coroutine_local();
     int rc = -ECANCELED;
     (void)timeout;
+    ERR_clear_error(); /* what this connection left there others would take for theirs */
     if (client && client->phase == PHASE_CONNECT && is_read)
         client_enter_phase(client, PHASE_GREETING); /* connected without having to wait for it */
     while (client && !client->gave_up && !hopeless(client)) {
@@ -188,6 +189,8 @@ static void wire_seen(int mode, MYSQL *mysql, const unsigned char *data, size_t 
             wire_read(client, data, len);
         else if ((ssize_t)len > 0)
             wire_written(client, data, len);
+        else if (saved == EPIPE || saved == ECONNRESET)
+            client->stream_end = STREAM_RESET;
     }
     errno = saved;
 }

@@ -197,9 +197,17 @@ struct target *fleet_target(const struct fleet *fleet, size_t index) {
     return fleet->targets[index];
 }
 
+/* A module that holds its connection is tried for as long as that lasts: nobody waits for it. */
+static bool all_tried(const struct target *target) {
+    for (size_t i = 0; i < target->probe_count; i++)
+        if (target->probes[i].facts.health == TARGET_UNTRIED && target->probes[i].module->hold_ns == 0)
+            return false;
+    return target->poll.health != TARGET_UNTRIED;
+}
+
 bool fleet_all_tried(const struct fleet *fleet) {
     for (size_t i = 0; i < fleet->count; i++)
-        if (fleet->targets[i]->poll.health == TARGET_UNTRIED || fleet->targets[i]->probe.health == TARGET_UNTRIED)
+        if (!all_tried(fleet->targets[i]))
             return false;
     return true;
 }

@@ -41,6 +41,42 @@ const char *close_outcome_name(enum close_outcome outcome) {
     return names[outcome];
 }
 
+const char *close_verdict_name(enum close_verdict verdict) {
+    static const char *const names[] = {
+#define CLOSE_VERDICT_LABEL(id, verdict, evidence, meaning) [VERDICT_##id] = (verdict),
+        CLOSE_VERDICTS(CLOSE_VERDICT_LABEL)
+#undef CLOSE_VERDICT_LABEL
+    };
+    return names[verdict];
+}
+
+const char *close_verdict_evidence(enum close_verdict verdict) {
+    static const char *const names[] = {
+#define CLOSE_VERDICT_EVIDENCE(id, verdict, evidence, meaning) [VERDICT_##id] = (evidence),
+        CLOSE_VERDICTS(CLOSE_VERDICT_EVIDENCE)
+#undef CLOSE_VERDICT_EVIDENCE
+    };
+    return names[verdict];
+}
+
+const char *hold_end_name(enum hold_end end) {
+    static const char *const names[] = {
+#define HOLD_END_LABEL(id, label, meaning) [HOLD_##id] = (label),
+        HOLD_ENDS(HOLD_END_LABEL)
+#undef HOLD_END_LABEL
+    };
+    return names[end];
+}
+
+const char *hold_cutter_name(enum hold_cutter cutter) {
+    static const char *const names[] = {
+#define HOLD_CUTTER_LABEL(id, label, meaning) [CUTTER_##id] = (label),
+        HOLD_CUTTERS(HOLD_CUTTER_LABEL)
+#undef HOLD_CUTTER_LABEL
+    };
+    return names[cutter];
+}
+
 const char *close_code_name(unsigned place) {
     static const char *const names[] = {
 #define CLOSE_CODE_LABEL(label, number, meaning) (label),

@@ -15,7 +15,8 @@
     X(TLS, "tls", "SSLRequest to the end of the TLS handshake")                                                        \
     X(AUTH, "auth", "first authentication packet to the server's OK")                                                  \
     X(PING, "ping", "COM_PING to its OK: one round trip through everything in between")                                \
-    X(QUERY, "query", "the query's first byte out to its last row in")                                                 \
+    X(QUERY, "query", "the query's first byte out to its last row in; where a module holds, of the one after it")      \
+    X(HOLD, "hold", "idle on purpose, where the module asks for it")                                                   \
     X(QUIT, "quit", "COM_QUIT to the server's end of the connection")
 
 enum phase {
@@ -84,7 +85,8 @@ struct failure {
     X(RESET, "reset", "an RST")                                                                                        \
     X(UNEXPECTED_DATA, "unexpected_data", "bytes that nobody asked for")                                               \
     X(TIMEOUT, "timeout", "nothing within the deadline")                                                               \
-    X(PEER_GONE, "peer_gone", "the server was gone before COM_QUIT")
+    X(PEER_GONE, "peer_gone", "the server was gone before COM_QUIT")                                                   \
+    X(NOT_WATCHED, "not_watched", "closed at once, as the module asks")
 
 enum close_outcome {
 #define CLOSE_ENUM(id, label, meaning) CLOSE_##id,
@@ -94,6 +96,60 @@ enum close_outcome {
 };
 
 const char *close_outcome_name(enum close_outcome outcome);
+
+/* The server's half of the close: what became of the connection there, and how that is known.
+ *        enum suffix, verdict,             evidence,   what it means */
+#define CLOSE_VERDICTS(X)                                                                                              \
+    X(CLEAN_BY_LOG, "confirmed_clean", "error_log", "the error log, which would tell, has no abort of this id")        \
+    X(CLEAN_BY_COUNTERS, "confirmed_clean", "counters", "neither Aborted_clients nor Aborted_connects moved")          \
+    X(LOGGED, "logged_as_aborted", "error_log", "the error log has an abort of this id")                               \
+    X(UNKNOWN, "unknown", "none", "nothing that could be seen can tell")
+
+enum close_verdict {
+#define CLOSE_VERDICT_ENUM(id, verdict, evidence, meaning) VERDICT_##id,
+    CLOSE_VERDICTS(CLOSE_VERDICT_ENUM)
+#undef CLOSE_VERDICT_ENUM
+        VERDICT_COUNT
+};
+
+const char *close_verdict_name(enum close_verdict verdict);
+const char *close_verdict_evidence(enum close_verdict verdict);
+
+/*        enum suffix, label,         how the hold ended */
+#define HOLD_ENDS(X)                                                                                                   \
+    X(SURVIVED, "survived", "the connection could be used after it")                                                   \
+    X(ERROR, "error_packet", "an error packet came, such as 4031")                                                     \
+    X(FIN, "fin", "a FIN came")                                                                                        \
+    X(RST, "reset", "an RST came")                                                                                     \
+    X(RST_ON_USE, "reset_on_use", "nothing came, and the next query was answered by an RST")                           \
+    X(FIN_ON_USE, "fin_on_use", "nothing came, and the next query was answered by a FIN")                              \
+    X(SILENCE, "silence", "nothing came, and the next query was not answered in time")
+
+enum hold_end {
+#define HOLD_END_ENUM(id, label, meaning) HOLD_##id,
+    HOLD_ENDS(HOLD_END_ENUM)
+#undef HOLD_END_ENUM
+        HOLD_END_COUNT
+};
+
+const char *hold_end_name(enum hold_end end);
+
+/* Who ended it, where there is evidence.
+ *        enum suffix, label,     evidence */
+#define HOLD_CUTTERS(X)                                                                                                \
+    X(NOBODY, "nobody", "it survived")                                                                                 \
+    X(SERVER, "server", "its error packet, or its end came just when the session's wait_timeout was over")             \
+    X(PATH, "path", "the server's log says that the connection was lost to it, too, before its wait_timeout")          \
+    X(UNKNOWN, "unknown", "none")
+
+enum hold_cutter {
+#define HOLD_CUTTER_ENUM(id, label, meaning) CUTTER_##id,
+    HOLD_CUTTERS(HOLD_CUTTER_ENUM)
+#undef HOLD_CUTTER_ENUM
+        CUTTER_COUNT
+};
+
+const char *hold_cutter_name(enum hold_cutter cutter);
 
 /* What the data of CLOSE_UNEXPECTED_DATA was. Error numbers that servers are known to send at a connection's end; all
  * others share one label, for a server chooses what it sends.

@@ -3,17 +3,27 @@
  */
 #include "observe/probe.h"
 
+#include "base/number.h"
 #include "observe/client.h"
+#include "observe/close_check.h"
 
+#include <math.h>
 #include <string.h>
 
+/* The server's clock for idle connections starts with its last answer; its own timers are a little late. */
+#define IDLE_EARLY_NS (NS_PER_S / 2)
+#define IDLE_LATE_NS (3 * NS_PER_S / 2)
+
 struct probe_run {
-    struct target *target;
-    bool told; /* the result is already in the facts: the probe was late */
+    struct probe *probe;
+    bool told;             /* the result is already in the facts: the probe was late */
+    double wait_timeout_s; /* of our session, where it is held */
+    enum hold_end end;
+    bool cut; /* while it was held, or when it was used again */
 };
 
 static void tell(struct probe_run *run, const struct failure *failure) {
-    struct probe_facts *facts = &run->target->probe;
+    struct probe_facts *facts = &run->probe->facts;
     if (run->told)
         return;
     run->told = true;
@@ -59,8 +69,8 @@ static void note_certificate(struct probe_facts *facts, const struct target_conf
         facts->tls_verdict = config->tls.mode >= TLS_VERIFY_CA ? TLS_VERIFIED : TLS_NOT_CHECKED;
 }
 
-static void note_facts(struct target *target, const struct client *client, const struct failure *failure) {
-    struct probe_facts *facts = &target->probe;
+static void note_facts(struct probe *probe, const struct client *client, const struct failure *failure) {
+    struct probe_facts *facts = &probe->facts;
     const struct client_facts *learnt = client_facts(client);
     facts->ipv4 = learnt->ipv4;
     facts->ipv6 = learnt->ipv6;
@@ -72,7 +82,7 @@ static void note_facts(struct target *target, const struct client *client, const
     facts->tcp_retransmissions += learnt->tcp.retransmissions;
     facts->tcp_sent_bytes += learnt->tcp.sent_bytes;
     facts->tcp_received_bytes += learnt->tcp.received_bytes;
-    note_certificate(facts, target->config, learnt, failure ? failure->failure : FAILURE_NONE);
+    note_certificate(facts, probe->target->config, learnt, failure ? failure->failure : FAILURE_NONE);
     if (failure)
         return;
     facts->auth_plugin = learnt->auth_plugin;
@@ -80,9 +90,86 @@ static void note_facts(struct target *target, const struct client *client, const
     facts->tls_cipher = learnt->tls_cipher;
 }
 
-static void quit(struct probe_run *run, struct client *client) {
-    enum close_outcome outcome = client_quit(client);
-    struct probe_facts *facts = &run->target->probe;
+/* --- an idle time --- */
+
+static void read_wait_timeout(void *arg, const struct span *fields, unsigned count) {
+    struct probe_run *run = arg;
+    if (count < 1 || !fields[0].ptr || number_parse_double(fields[0], &run->wait_timeout_s) < 0)
+        run->wait_timeout_s = NAN;
+}
+
+/* How a connection ended that was used after its idle time. */
+static enum hold_end end_on_use(const struct failure *failure) {
+    if (failure->failure == FAILURE_TIMEOUT)
+        return HOLD_SILENCE;
+    return failure->failure == FAILURE_RESET ? HOLD_RST_ON_USE : HOLD_FIN_ON_USE;
+}
+
+/* Who is known to have ended it: an error packet is the server's, and an end that comes just when its own idle timeout
+ * is over is taken for its. */
+static enum hold_cutter cutter_of(enum hold_end end, int64_t idle_ns, double wait_timeout_s) {
+    if (end == HOLD_ERROR)
+        return CUTTER_SERVER;
+    if ((end != HOLD_FIN && end != HOLD_RST) || isnan(wait_timeout_s))
+        return CUTTER_UNKNOWN;
+    double over_ns = (double)idle_ns - wait_timeout_s * NS_PER_S;
+    return over_ns > -IDLE_EARLY_NS && over_ns < IDLE_LATE_NS ? CUTTER_SERVER : CUTTER_UNKNOWN;
+}
+
+static void note_hold(struct probe_run *run, const struct client *client) {
+    struct probe_facts *facts = &run->probe->facts;
+    int64_t idle_ns = client_phase_ns(client, PHASE_HOLD);
+    if (!run->cut) {
+        facts->holds[HOLD_SURVIVED][CUTTER_NOBODY]++;
+        return;
+    }
+    facts->last_cut_after_ns = idle_ns;
+    enum hold_cutter cutter = cutter_of(run->end, idle_ns, run->wait_timeout_s);
+    if (cutter == CUTTER_UNKNOWN) /* the error log may know */
+        return;
+    facts->holds[run->end][cutter]++;
+    run->end = HOLD_SURVIVED; /* nothing left to find out */
+}
+
+static struct client_deadline deadline_from_now(struct probe_run *run) {
+    const struct module_config *module = run->probe->module;
+    struct mono report = mono_add(mono_now(), module->schedule.timeout_ns);
+    return (struct client_deadline){report, mono_add(report, module->grace_ns), on_late, run};
+}
+
+/* Idle, then the query again. */
+static bool hold(struct probe_run *run, struct client *client, struct failure *failure) {
+    const struct module_config *module = run->probe->module;
+    run->wait_timeout_s = NAN;
+    if (target_stopping(run->probe->target))
+        return true;
+    if (client_query(client, "SELECT @@SESSION.wait_timeout", read_wait_timeout, run, failure) < 0)
+        return false;
+    int rc = client_hold(client, module->hold_ns, &run->end, failure);
+    bool ok = rc == 0;
+    if (rc == 1) {
+        run->told = true; /* our own end says nothing of the server */
+        return true;
+    }
+    struct client_deadline deadline = deadline_from_now(run);
+    client_set_deadline(client, &deadline);
+    if (ok) {
+        ok = client_query(client, module->query, NULL, NULL, failure) == 0;
+        if (ok) /* what came was not the end */
+            run->end = HOLD_SURVIVED;
+        else if (run->end == HOLD_SURVIVED && !client_connected(client))
+            run->end = end_on_use(failure);
+    }
+    run->cut = run->end != HOLD_SURVIVED;
+    note_hold(run, client);
+    return ok;
+}
+
+/* --- the whole --- */
+
+static void close_in_style(struct probe_run *run, struct client *client) {
+    enum close_outcome outcome = client_close(client, run->probe->module->close);
+    struct probe_facts *facts = &run->probe->facts;
     facts->closes[outcome]++;
     if (outcome == CLOSE_UNEXPECTED_DATA) {
         facts->closes_unexpected[client_facts(client)->close_code]++;
@@ -90,31 +177,55 @@ static void quit(struct probe_run *run, struct client *client) {
     }
 }
 
-void probe_run(struct target *target) {
-    struct probe_run run = {.target = target};
-    struct failure failure;
-    const struct target_config *config = target->config;
-    struct mono report = mono_add(mono_now(), config->probe.timeout_ns);
-    struct client_deadline deadline = {report, mono_add(report, config->probe_grace_ns), on_late, &run};
+static void note_self_aborts(const struct probe_run *run, const struct client *client) {
+    uint64_t *aborts = run->probe->target->self_aborts;
+    if (run->cut)
+        aborts[SELF_HOLD]++;
+    else if (client_aborted_on_purpose(client))
+        aborts[SELF_CLOSE_STYLE]++;
+    else
+        aborts[SELF_PROBE] += client_self_aborted(client);
+}
 
-    target->probe.probes++;
-    struct client *client = client_new(config);
+static bool converse(struct probe_run *run, struct client *client, struct failure *failure) {
+    const struct module_config *module = run->probe->module;
+    bool ok = client_connect(client, failure) == 0;
+    uint64_t id = run->probe->facts.connection_id = client_connection_id(client);
+    if (ok)
+        close_check_opened(run->probe->target->close_check, run->probe, id);
+    bool opened = ok;
+    ok = ok && client_ping(client, failure) == 0;
+    ok = ok && client_query(client, module->query, NULL, NULL, failure) == 0;
+    if (ok && module->hold_ns > 0)
+        ok = hold(run, client, failure);
+    bool connected = client_connected(client);
+    if (connected)
+        close_in_style(run, client);
+    else
+        client_drop(client); /* what is left of it */
+    if (opened)
+        close_check_closed(run->probe->target->close_check, run->probe, id,
+                           connected && module->close == CLOSE_QUIT_WAIT && !client_self_aborted(client),
+                           run->cut ? run->end : HOLD_SURVIVED);
+    return ok;
+}
+
+void probe_run(struct probe *probe) {
+    struct probe_run run = {.probe = probe};
+    struct failure failure;
+    struct client_deadline deadline = deadline_from_now(&run);
+
+    probe->facts.probes++;
+    struct client *client = client_new(probe->target->config);
     if (!client) {
         tell(&run, &(struct failure){FAILURE_LOCAL, PHASE_CONNECT, 0, "out of memory"});
         return;
     }
     client_set_deadline(client, &deadline);
-    bool ok = client_connect(client, &failure) == 0;
-    target->probe.connection_id = client_connection_id(client);
-    ok = ok && client_ping(client, &failure) == 0;
-    ok = ok && client_query(client, "SELECT 1", NULL, NULL, &failure) == 0;
-    if (client_connected(client))
-        quit(&run, client);
-    else
-        client_drop(client); /* what is left of it */
+    bool ok = converse(&run, client, &failure);
     tell(&run, ok ? NULL : &failure);
-    note_phases(&target->probe, client);
-    note_facts(target, client, ok ? NULL : &failure);
-    target->self_aborts[SELF_PROBE] += client_self_aborted(client);
+    note_phases(&probe->facts, client);
+    note_facts(probe, client, ok ? NULL : &failure);
+    note_self_aborts(&run, client);
     client_free(client);
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "observe/client.h"
+#include "observe/close_check.h"
 #include "observe/log_decoder.h"
 #include "observe/poll.h"
 #include "observe/probe.h"
@@ -20,22 +21,32 @@
     NS_PER_S /* a lost server is looked for again soon, then at doubling pauses up to the poll interval */
 #define RETRY_DOUBLINGS_MAX 16
 
+struct probe_schedule {
+    struct probe *probe;
+    uv_timer_t timer;
+    struct mono due, grid; /* as for polls */
+    struct coroutine *running;
+    bool probing;
+    enum target_health said;
+};
+
 struct target_schedule {
     struct target *target;
     uv_loop_t *loop;
     struct coroutines *coroutines;
     const struct observer *observer;
 
-    uv_timer_t poll_timer, probe_timer;
-    unsigned open_timers;
-    struct mono poll_due, probe_due;
-    struct mono poll_grid, probe_grid; /* an instant at which one is due; the others follow at whole intervals */
-    struct coroutine *poll, *probe;    /* those that run */
-    bool polling, probing;
+    uv_timer_t poll_timer;
+    size_t open_timers;
+    struct mono poll_due;
+    struct mono poll_grid;  /* an instant at which one is due; the others follow at whole intervals */
+    struct coroutine *poll; /* the one that runs */
+    bool polling;
+    struct probe_schedule *probes; /* as target->probes */
     struct client *kept;
     struct log_decoder *log_decoder; /* NULL where no error log is followed */
     unsigned failures_in_row;
-    enum target_health poll_said, probe_said; /* what the log was last told */
+    enum target_health poll_said; /* what the log was last told */
 
     bool stopping;
     void (*stopped)(void *arg, struct target *target);
@@ -43,7 +54,8 @@ struct target_schedule {
 };
 
 const char *self_operation_name(enum self_operation operation) {
-    static const char *const names[] = {[SELF_POLL] = "poll", [SELF_PROBE] = "probe"};
+    static const char *const names[] = {
+        [SELF_POLL] = "poll", [SELF_PROBE] = "probe", [SELF_CLOSE_STYLE] = "close_style", [SELF_HOLD] = "hold"};
     return names[operation];
 }
 
@@ -63,6 +75,42 @@ static void make_labels(struct target *target) {
     }
 }
 
+static bool make_probes(struct target *target) {
+    const struct target_config *config = target->config;
+    struct target_schedule *s = target->schedule;
+    target->probes = calloc(config->module_count, sizeof *target->probes);
+    s->probes = calloc(config->module_count, sizeof *s->probes);
+    target->close_check = close_check_new(target);
+    if (!target->probes || !s->probes || !target->close_check)
+        return false;
+    for (; target->probe_count < config->module_count; target->probe_count++) {
+        struct probe *probe = &target->probes[target->probe_count];
+        *probe = (struct probe){.target = target, .module = &config->modules[target->probe_count]};
+        strbuf_init(&probe->labels, LABELS_MAX);
+        strbuf_add(&probe->labels, target->labels.data, target->labels.len);
+        strbuf_addf(&probe->labels, ",module=\"%s\",close=\"%s\"", probe->module->name,
+                    close_style_name(probe->module->close));
+        for (int i = 0; i < PHASE_COUNT; i++)
+            probe->facts.last_phase_ns[i] = -1;
+        s->probes[target->probe_count].probe = probe;
+        if (strbuf_failed(&probe->labels))
+            return false;
+    }
+    return true;
+}
+
+static void target_free(struct target *target) {
+    for (size_t i = 0; i < target->probe_count; i++)
+        strbuf_release(&target->probes[i].labels);
+    free(target->probes);
+    close_check_free(target->close_check);
+    strbuf_release(&target->labels);
+    log_decoder_free(target->schedule->log_decoder);
+    free(target->schedule->probes);
+    free(target->schedule);
+    free(target);
+}
+
 struct target *target_new(uv_loop_t *loop, struct coroutines *coroutines, const struct observer *observer,
                           struct target_config *config) {
     struct target *target = calloc(1, sizeof *target);
@@ -74,21 +122,21 @@ struct target *target_new(uv_loop_t *loop, struct coroutines *coroutines, const 
     }
     *schedule =
         (struct target_schedule){.target = target, .loop = loop, .coroutines = coroutines, .observer = observer};
+    target->schedule = schedule;
     target->config = config;
     make_labels(target);
-    if (strbuf_failed(&target->labels)) {
-        strbuf_release(&target->labels);
-        free(target);
-        free(schedule);
+    if (strbuf_failed(&target->labels) || !make_probes(target)) {
+        target_free(target);
         return NULL;
     }
     target->refs = 1;
-    target->schedule = schedule;
     for (size_t i = 0; i < VARIABLE_MAX; i++)
         target->poll.value[i] = NAN;
-    for (int i = 0; i < PHASE_COUNT; i++)
-        target->probe.last_phase_ns[i] = -1;
     return target;
+}
+
+bool target_stopping(const struct target *target) {
+    return target->schedule->stopping;
 }
 
 struct target *target_ref(struct target *target) {
@@ -103,24 +151,23 @@ void target_unref(struct target *target) {
         target->schedule->observer->target_removed(target->schedule->observer->arg, target);
     if (target->config)
         target_config_free(target->config);
-    strbuf_release(&target->labels);
-    log_decoder_free(target->schedule->log_decoder);
-    free(target->schedule);
-    free(target);
+    target_free(target);
 }
 
 /* --- what the log is told --- */
 
 /* A failure each time (the log suppresses repeats), the recovery once. */
-static void say(const struct target *target, const char *operation, enum target_health health,
+static void say(const struct target *target, const char *operation, const char *module, enum target_health health,
                 const struct failure *failure, enum target_health *said) {
     if (health == TARGET_DOWN)
         log_warn("target is down", LF_STR("target", target->config->name),
                  LF_STR("address", target->config->address_text), LF_STR("operation", operation),
-                 LF_STR("phase", phase_name(failure->phase)), LF_STR("reason", failure_name(failure->failure)),
-                 LF_NUM("code", failure->code), LF_STR("error", failure->text));
+                 LF_STR("module", module), LF_STR("phase", phase_name(failure->phase)),
+                 LF_STR("reason", failure_name(failure->failure)), LF_NUM("code", failure->code),
+                 LF_STR("error", failure->text));
     else if (health == TARGET_UP && *said != TARGET_UP)
-        log_info("target is up", LF_STR("target", target->config->name), LF_STR("operation", operation));
+        log_info("target is up", LF_STR("target", target->config->name), LF_STR("operation", operation),
+                 LF_STR("module", module));
     *said = health;
 }
 
@@ -130,10 +177,18 @@ static void say_self_aborts(const struct target *target, enum self_operation ope
                  LF_STR("operation", self_operation_name(operation)));
 }
 
-static void say_unexpected(const struct target *target, uint64_t before) {
-    if (target->probe.closes[CLOSE_UNEXPECTED_DATA] > before)
-        log_warn("the server sent something after COM_QUIT", LF_STR("target", target->config->name),
-                 LF_NUM("code", target->probe.close_number));
+static void say_unexpected(const struct probe *probe, uint64_t before) {
+    bool unasked = probe->module->close == CLOSE_QUIT_WAIT;
+    if (unasked && probe->facts.closes[CLOSE_UNEXPECTED_DATA] > before)
+        log_warn("the server sent something after COM_QUIT", LF_STR("target", probe->target->config->name),
+                 LF_STR("module", probe->module->name), LF_NUM("code", probe->facts.close_number));
+}
+
+static void say_cut(const struct probe *probe, int64_t before) {
+    if (probe->facts.last_cut_after_ns != before)
+        log_warn("an idle connection of ours was cut", LF_STR("target", probe->target->config->name),
+                 LF_STR("module", probe->module->name),
+                 LF_NUM("after_ms", (uint64_t)(probe->facts.last_cut_after_ns / NS_PER_MS)));
 }
 
 /* --- when --- */
@@ -178,10 +233,9 @@ static void schedule_poll(struct target *target) {
     timer_at(&s->poll_timer, poll_timer_fired, s->poll_due);
 }
 
-static void schedule_probe(struct target *target) {
-    struct target_schedule *s = target->schedule;
-    s->probe_due = next_on_grid(s->probe_grid, target->config->probe.interval_ns);
-    timer_at(&s->probe_timer, probe_timer_fired, s->probe_due);
+static void schedule_probe(struct probe_schedule *p) {
+    p->due = next_on_grid(p->grid, p->probe->module->schedule.interval_ns);
+    timer_at(&p->timer, probe_timer_fired, p->due);
 }
 
 /* --- what --- */
@@ -191,17 +245,26 @@ static void end_if_stopped(struct target *target);
 static void quit_kept(struct target_schedule *s) {
     struct mono until = mono_add(mono_now(), s->target->config->poll.timeout_ns);
     client_set_deadline(s->kept, &(struct client_deadline){until, until, NULL, NULL});
-    client_quit(s->kept);
+    client_close(s->kept, CLOSE_QUIT_WAIT);
     client_free(s->kept);
     s->kept = NULL;
 }
 
-/* The first probe need not wait for its turn: people look at a daemon that they have just started. It comes after the
+/* The first probes need not wait for its turn: people look at a daemon that they have just started. It comes after the
  * first poll, not beside it, so that the kept connection's memory is not scattered between the probe's. */
 static void probe_soon(struct target *target) {
-    struct target_schedule *s = target->schedule;
-    s->probe_due = mono_now();
-    timer_at(&s->probe_timer, probe_timer_fired, s->probe_due);
+    for (size_t i = 0; i < target->probe_count; i++) {
+        struct probe_schedule *p = &target->schedule->probes[i];
+        p->due = mono_now();
+        timer_at(&p->timer, probe_timer_fired, p->due);
+    }
+}
+
+static bool probed_before(const struct target *target) {
+    uint64_t probes = 0;
+    for (size_t i = 0; i < target->probe_count; i++)
+        probes += target->probes[i].facts.probes;
+    return probes > 0;
 }
 
 static void poll_body(void *arg) {
@@ -209,9 +272,12 @@ static void poll_body(void *arg) {
     struct target_schedule *s = target->schedule;
     uint64_t before = target->self_aborts[SELF_POLL];
     if (!s->stopping) {
+        struct mono began = mono_now();
         poll_run(target, &s->kept);
+        close_check_polled(target->close_check, began);
+        close_check_settle(target->close_check);
         if (!s->stopping) /* a poll that was cut short by our own end says nothing of the server */
-            say(target, "poll", target->poll.health, &target->poll.down, &s->poll_said);
+            say(target, "poll", "", target->poll.health, &target->poll.down, &s->poll_said);
         say_self_aborts(target, SELF_POLL, before);
     }
     if (s->stopping && s->kept)
@@ -219,29 +285,34 @@ static void poll_body(void *arg) {
     s->polling = false;
     if (!s->stopping) {
         schedule_poll(target);
-        if (target->poll.polls == 1 && target->probe.probes == 0)
+        if (target->poll.polls == 1 && !probed_before(target))
             probe_soon(target);
     }
     end_if_stopped(target);
 }
 
 static void probe_body(void *arg) {
-    struct target *target = arg;
+    struct probe_schedule *p = arg;
+    struct probe *probe = p->probe;
+    struct target *target = probe->target;
     struct target_schedule *s = target->schedule;
     uint64_t before = target->self_aborts[SELF_PROBE];
-    uint64_t unexpected = target->probe.closes[CLOSE_UNEXPECTED_DATA];
-    probe_run(target);
+    uint64_t unexpected = probe->facts.closes[CLOSE_UNEXPECTED_DATA];
+    int64_t cut = probe->facts.last_cut_after_ns;
+    probe_run(probe);
     if (!s->stopping)
-        say(target, "probe", target->probe.health, &target->probe.down, &s->probe_said);
-    say_unexpected(target, unexpected);
+        say(target, "probe", probe->module->name, probe->facts.health, &probe->facts.down, &p->said);
+    say_unexpected(probe, unexpected);
+    say_cut(probe, cut);
     say_self_aborts(target, SELF_PROBE, before);
-    s->probing = false;
+    close_check_settle(target->close_check);
+    p->probing = false;
     end_if_stopped(target);
 }
 
-static void begin(struct target *target, coroutine_fn *body, bool *flag, struct coroutine **handle) {
+static void begin(struct target *target, coroutine_fn *body, void *arg, bool *flag, struct coroutine **handle) {
     *flag = true;
-    if (coroutine_start(target->schedule->coroutines, body, target, handle) < 0) {
+    if (coroutine_start(target->schedule->coroutines, body, arg, handle) < 0) {
         *flag = false;
         log_error("no memory for a coroutine", LF_STR("target", target->config->name));
     }
@@ -254,24 +325,23 @@ static void poll_timer_fired(uv_timer_t *timer) {
         timer_at(timer, poll_timer_fired, s->poll_due);
         return;
     }
-    begin(target, poll_body, &s->polling, &s->poll); /* schedules the next one when it has ended */
+    begin(target, poll_body, target, &s->polling, &s->poll); /* schedules the next one when it has ended */
     if (!s->polling && !uv_is_active((uv_handle_t *)timer))
         schedule_poll(target);
 }
 
 static void probe_timer_fired(uv_timer_t *timer) {
-    struct target *target = timer->data;
-    struct target_schedule *s = target->schedule;
-    if (mono_before(mono_now(), s->probe_due)) {
-        timer_at(timer, probe_timer_fired, s->probe_due);
+    struct probe_schedule *p = timer->data;
+    if (mono_before(mono_now(), p->due)) {
+        timer_at(timer, probe_timer_fired, p->due);
         return;
     }
-    histogram_add(&target->probe.lateness, mono_between(s->probe_due, mono_now()));
-    schedule_probe(target);
-    if (s->probing)
-        target->probe.skipped++;
+    histogram_add(&p->probe->facts.lateness, mono_between(p->due, mono_now()));
+    schedule_probe(p);
+    if (p->probing)
+        p->probe->facts.skipped++;
     else
-        begin(target, probe_body, &s->probing, &s->probe);
+        begin(p->probe->target, probe_body, p, &p->probing, &p->running);
 }
 
 /* --- the error log --- */
@@ -280,6 +350,8 @@ static void on_log_event(void *arg, const struct log_event *event) {
     struct target *target = arg;
     const struct observer *observer = target->schedule->observer;
     target->log_events[event->kind] += !event->suspect; /* what a forged line claims has not happened */
+    if (!event->suspect)
+        close_check_event(target->close_check, event);
     if (observer->log_event)
         observer->log_event(observer->arg, target, event);
 }
@@ -311,15 +383,19 @@ void target_run(struct target *target, int64_t first_ns, size_t place, size_t pl
     struct target_schedule *s = target->schedule;
     struct mono now = mono_now();
     uv_timer_init(s->loop, &s->poll_timer);
-    uv_timer_init(s->loop, &s->probe_timer);
-    s->open_timers = 2;
-    s->poll_timer.data = s->probe_timer.data = target;
+    s->poll_timer.data = target;
     s->poll_due = mono_add(now, first_ns);
     s->poll_grid = mono_add(now, part_of(target->config->poll.interval_ns, place, places));
-    s->probe_grid =
-        mono_add(now, part_of(target->config->probe.interval_ns, (2 * place + places) % (2 * places), 2 * places));
     timer_at(&s->poll_timer, poll_timer_fired, s->poll_due);
-    schedule_probe(target);
+    for (size_t i = 0; i < target->probe_count; i++) {
+        struct probe_schedule *p = &s->probes[i];
+        int64_t interval = p->probe->module->schedule.interval_ns;
+        p->grid = mono_add(now, part_of(interval, (2 * place + places) % (2 * places), 2 * places));
+        uv_timer_init(s->loop, &p->timer);
+        p->timer.data = p;
+        schedule_probe(p);
+    }
+    s->open_timers = 1 + target->probe_count;
     if (target->config->error_log.file) {
         s->log_decoder = log_decoder_new(on_log_event, target);
         if (s->log_decoder)
@@ -332,19 +408,35 @@ void target_run(struct target *target, int64_t first_ns, size_t place, size_t pl
         s->observer->target_added(s->observer->arg, target);
 }
 
-static void timer_closed(uv_handle_t *handle) {
-    struct target *target = handle->data;
+static void timer_closed(struct target *target) {
     struct target_schedule *s = target->schedule;
     if (--s->open_timers == 0)
         s->stopped(s->stopped_arg, target);
 }
 
+static void poll_timer_closed(uv_handle_t *handle) {
+    timer_closed(handle->data);
+}
+
+static void probe_timer_closed(uv_handle_t *handle) {
+    const struct probe_schedule *p = handle->data;
+    timer_closed(p->probe->target);
+}
+
+static bool probing(const struct target *target) {
+    for (size_t i = 0; i < target->probe_count; i++)
+        if (target->schedule->probes[i].probing)
+            return true;
+    return false;
+}
+
 static void end_if_stopped(struct target *target) {
     struct target_schedule *s = target->schedule;
-    if (!s->stopping || s->polling || s->probing || uv_is_closing((uv_handle_t *)&s->poll_timer))
+    if (!s->stopping || s->polling || probing(target) || uv_is_closing((uv_handle_t *)&s->poll_timer))
         return;
-    uv_close((uv_handle_t *)&s->poll_timer, timer_closed);
-    uv_close((uv_handle_t *)&s->probe_timer, timer_closed);
+    uv_close((uv_handle_t *)&s->poll_timer, poll_timer_closed);
+    for (size_t i = 0; i < target->probe_count; i++)
+        uv_close((uv_handle_t *)&s->probes[i].timer, probe_timer_closed);
 }
 
 void target_stop(struct target *target, void (*stopped)(void *arg, struct target *target), void *arg) {
@@ -353,11 +445,15 @@ void target_stop(struct target *target, void (*stopped)(void *arg, struct target
     s->stopped = stopped;
     s->stopped_arg = arg;
     uv_timer_stop(&s->poll_timer);
-    uv_timer_stop(&s->probe_timer);
+    for (size_t i = 0; i < target->probe_count; i++) {
+        uv_timer_stop(&s->probes[i].timer);
+        if (s->probes[i].running)
+            coroutine_wake(s->probes[i].running); /* it may hold an idle connection */
+    }
     log_follower_close(target->error_log);
     target->error_log = NULL;
     if (!s->polling && s->kept)
-        begin(target, poll_body, &s->polling, &s->poll);
+        begin(target, poll_body, target, &s->polling, &s->poll);
     end_if_stopped(target);
 }
 
@@ -365,6 +461,7 @@ void target_cancel(struct target *target) {
     struct target_schedule *s = target->schedule;
     if (s->poll)
         coroutine_cancel(s->poll);
-    if (s->probe)
-        coroutine_cancel(s->probe);
+    for (size_t i = 0; i < target->probe_count; i++)
+        if (s->probes[i].running)
+            coroutine_cancel(s->probes[i].running);
 }

@@ -35,7 +35,13 @@ struct observer {
 enum target_health { TARGET_UNTRIED, TARGET_UP, TARGET_DOWN };
 
 /* Which operation of ours aborted a connection because no clean close was possible any more. */
-enum self_operation { SELF_POLL, SELF_PROBE, SELF_OPERATION_COUNT };
+enum self_operation {
+    SELF_POLL,
+    SELF_PROBE,
+    SELF_CLOSE_STYLE, /* a module that closes badly on purpose */
+    SELF_HOLD,        /* a module that held its connection until it was cut */
+    SELF_OPERATION_COUNT
+};
 const char *self_operation_name(enum self_operation operation);
 
 struct poll_facts {
@@ -83,6 +89,18 @@ struct probe_facts {
     int64_t cert_expiry_s; /* earliest in the last chain that a probe was shown, also one that was refused; 0 none */
     enum tls_verdict tls_verdict;
     enum failure_class tls_refusal; /* why, when TLS_REFUSED */
+
+    uint64_t verdicts[VERDICT_COUNT];
+    uint32_t holds[HOLD_END_COUNT][CUTTER_COUNT];
+    int64_t last_cut_after_ns; /* how long the last connection that was cut had been idle; 0 none was */
+};
+
+/* One of a target's probes. */
+struct probe {
+    struct target *target;
+    const struct module_config *module; /* in target->config */
+    struct strbuf labels;               /* the target's, and module="…",close="…" */
+    struct probe_facts facts;
 };
 
 struct target {
@@ -93,13 +111,18 @@ struct target {
     struct strbuf labels; /* target="db1",env="prod" escaped for Prometheus: written before each sample's own labels */
 
     struct poll_facts poll;
-    struct probe_facts probe;
-    struct log_follower *error_log; /* NULL where none is configured */
+    struct probe *probes; /* as many as the configuration has modules */
+    size_t probe_count;
+    struct close_check *close_check; /* the server's half of their closes */
+    struct log_follower *error_log;  /* NULL where none is configured */
     uint64_t log_events[LOG_EVENT_KIND_COUNT];
     uint64_t self_aborts[SELF_OPERATION_COUNT];
 
     struct target_schedule *schedule; /* timers and running operations; private to target.c */
 };
+
+/* The target is about to go: a probe that holds its connection ends it. */
+bool target_stopping(const struct target *target);
 
 /* The last reader gone frees it. */
 struct target *target_ref(struct target *target);

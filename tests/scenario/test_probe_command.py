@@ -208,7 +208,8 @@ def test_some_failed_is_status_1(program, tmp_path):
                                   ["127.0.0.1", "--password=x"], ["127.0.0.1:99999"], ["127.0.0.1", "--tls.mode=maybe"],
                                   ["127.0.0.1", "--tls.ca=/no/such"], ["127.0.0.1", "--tls.ca=/dev/null"],
                                   ["127.0.0.1", "--tls.cert=/etc/passwd"], ["unix:/x", "--tls.mode=required"],
-                                  ["127.0.0.1", "--config.my-cnf=/no/such"]])
+                                  ["127.0.0.1", "--config.my-cnf=/no/such"],
+                                  ["127.0.0.1", "--close=politely"], ["unix:/x", "--close=reset"], ["127.0.0.1", "--hold=2d"]])
 def test_wrong_usage_is_status_2_and_one_line(probe, args):
     done = probe(*(args or ["--json"]))
     assert done.returncode == 2 and done.stdout == "", done
@@ -235,6 +236,50 @@ def test_nobody_is_harmed_by_100_probes_at_10_ms(probe, tls, figure):
     assert tls.status(*counters) == before and tls.error_text() == log
     assert tls.status("Connections") - connections >= 100
     figure(f"100 probes at 10 ms took {took:.2f} s; no counter moved, no log line")
+
+
+@pytest.mark.parametrize("style, outcome, aborts", [("quit_now", "not_watched", 0), ("mid_result", "not_watched", 3),
+                                                    ("none", "clean", 3), ("reset", "not_watched", 3)])
+def test_a_close_style_is_done_and_owned(probe, tls, style, outcome, aborts):
+    before = tls.status("Aborted_clients")
+    done = probe(tls.address, "--user", USER, "--count=3", "--interval=10ms", f"--close={style}", "--json")
+    assert done.returncode == 0
+    summary = objects(done)[1]
+    assert summary["closes"] == {outcome: 3}
+    assert (summary["aborts_on_purpose"], summary["self_aborts"]) == (aborts, 0)
+    wait_until(lambda: tls.status("Aborted_clients") >= before + aborts, 5, "the server counts")
+    assert tls.status("Aborted_clients") == before + aborts
+
+
+def test_a_held_connection_is_used_again(probe, tls):
+    done = probe(tls.address, "--user", USER, "--count=2", "--interval=10ms", "--hold=300ms", "--json")
+    probes, summary = objects(done)
+    assert done.returncode == 0 and summary["closes"] == {"clean": 2}
+    assert all(p["phase_seconds"]["hold"] >= 0.3 and p["total_seconds"] < 0.3 for p in probes)
+
+
+def test_a_held_connection_that_is_cut(probe, tls):
+    tls.execute("SET GLOBAL wait_timeout = 1")
+    try:
+        done = probe(tls.address, "--user", USER, "--count=1", "--hold=20s", "--json")
+    finally:
+        tls.execute("SET GLOBAL wait_timeout = DEFAULT")
+    probes, summary = objects(done)
+    assert done.returncode == 1
+    assert (probes[0]["failure"]["phase"], probes[0]["failure"]["reason"]) == ("hold", "reset")
+    assert "the idle connection was reset after 1." in probes[0]["failure"]["text"]
+    assert (summary["aborts_on_purpose"], summary["self_aborts"]) == (1, 0)
+
+
+def test_ctrl_c_ends_an_idle_time_politely(program, tls, tmp_path):
+    before = tls.status("Aborted_clients")
+    process = subprocess.Popen([program, "probe", tls.address, "--user", USER, "--hold=60s", "--json"], stdout=subprocess.PIPE,
+                               text=True, env=environment(tmp_path, MYSQL_PWD=PASSWORD))
+    wait_until(lambda: any(row[1] == USER and row[4] == "Sleep" for row in tls.execute("SHOW PROCESSLIST")), 10, "it holds")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=10)
+    assert json.loads(out.splitlines()[-1])["probes"] == 0, "a probe that we cut short is none"
+    assert process.returncode == 1 and tls.status("Aborted_clients") == before
 
 
 def test_the_interval_is_kept(probe, tls):

@@ -34,6 +34,7 @@ static struct probe_result success(uint64_t number) {
                                               [PHASE_AUTH] = 12340 * US,
                                               [PHASE_PING] = 80 * US,
                                               [PHASE_QUERY] = 123400 * US,
+                                              [PHASE_HOLD] = -1,
                                               [PHASE_QUIT] = 1500 * MS},
                                  .closed = true,
                                  .close = CLOSE_CLEAN,
@@ -267,7 +268,8 @@ static void json(void **state) {
                            "\"closes\":{\"clean\":200},\"failures\":[{\"count\":2,\"phase\":\"auth\","
                            "\"reason\":\"access_denied\",\"code\":1045,\"text\":\"last\"},"
                            "{\"count\":1,\"phase\":\"query\",\"reason\":\"reset\",\"code\":0,"
-                           "\"text\":\"\"}],\"tcp_retransmissions\":3,\"self_aborts\":2}\n"));
+                           "\"text\":\"\"}],\"tcp_retransmissions\":3,\"self_aborts\":2,"
+                           "\"aborts_on_purpose\":0}\n"));
     strbuf_release(&out);
     probe_summary_release(&summary);
 }

@@ -6,24 +6,29 @@
 
 #include "base/clock.h"
 
-static const char everything[] = "limits: {users_per_target: 50}\n"
-                                 "poll:  {interval: 30s, timeout: 10s}\n"
-                                 "probe: {interval: 10s, grace: 1m}\n"
-                                 "tls:   {mode: verify-ca, ca: @/ca.pem}\n"
-                                 "credentials: {user: top, password_file: @/password}\n"
-                                 "targets:\n"
-                                 "  - name: db1\n"
-                                 "    address: db1.example:3307\n"
-                                 "    labels: {env: prod, az: \"e\\\"\xC3\xBC\", no: no}\n"
-                                 "    probe: {interval: 5s}\n"
-                                 "    tls: {mode: verify-identity, cert: @/cert.pem, key: @/key.pem}\n"
-                                 "    error_log: {file: /var/log/mysql/error.log, start: beginning}\n"
-                                 "  - name: '[::1]:3306'\n"
-                                 "    address: '[::1]'\n"
-                                 "    poll: {timeout: \"250ms\"}\n"
-                                 "    tls: {mode: disabled}\n"
-                                 "    credentials: {user: \"o'wn \\\\\", password: \"p: #w\"}\n"
-                                 "  - {name: sock, address: unix:/run/mysqld/mysqld.sock}\n";
+static const char everything[] =
+    "limits: {users_per_target: 50}\n"
+    "poll:  {interval: 30s, timeout: 10s}\n"
+    "probe: {interval: 10s, grace: 1m}\n"
+    "tls:   {mode: verify-ca, ca: @/ca.pem}\n"
+    "credentials: {user: top, password_file: @/password}\n"
+    "modules:\n"
+    "  pool: {hold: 10m, query: 'SELECT 2', grace: 0s}\n"
+    "  rude: {close: reset, interval: 1h, timeout: 2s}\n"
+    "  default:\n"
+    "targets:\n"
+    "  - name: db1\n"
+    "    address: db1.example:3307\n"
+    "    labels: {env: prod, az: \"e\\\"\xC3\xBC\", no: no}\n"
+    "    probe: {interval: 5s, modules: [rude, default, pool], allow_close: [none, reset]}\n"
+    "    tls: {mode: verify-identity, cert: @/cert.pem, key: @/key.pem}\n"
+    "    error_log: {file: /var/log/mysql/error.log, start: beginning}\n"
+    "  - name: '[::1]:3306'\n"
+    "    address: '[::1]'\n"
+    "    poll: {timeout: \"250ms\"}\n"
+    "    tls: {mode: disabled}\n"
+    "    credentials: {user: \"o'wn \\\\\", password: \"p: #w\"}\n"
+    "  - {name: sock, address: unix:/run/mysqld/mysqld.sock}\n";
 
 static int make_files(void **state) {
     if (make_folder(state) < 0)
@@ -81,6 +86,46 @@ static void happy_path(void **state) {
     assert_null(sock->address.host);
     assert_int_equal(sock->tls.mode, TLS_DISABLED);
     assert_null(sock->tls.ca);
+    config_free(c);
+}
+
+/* What a module does not say is the target's; a hold lengthens an interval that the module does not say. */
+static void modules(void **state) {
+    (void)state;
+    struct config *c = load_good(everything);
+    const struct target_config *db1 = c->targets[0];
+    assert_int_equal(db1->module_count, 3);
+    const struct module_config *rude = &db1->modules[0], *plain = &db1->modules[1], *pool = &db1->modules[2];
+    assert_string_equal(rude->name, "rude");
+    assert_int_equal(rude->close, CLOSE_RST);
+    assert_int_equal(rude->schedule.interval_ns, 3600 * NS_PER_S);
+    assert_int_equal(rude->schedule.timeout_ns, 2 * NS_PER_S);
+    assert_int_equal(rude->grace_ns, 60 * NS_PER_S);
+    assert_string_equal(rude->query, "SELECT 1");
+    assert_string_equal(plain->name, "default");
+    assert_int_equal(plain->schedule.interval_ns, 5 * NS_PER_S);
+    assert_int_equal(plain->close, CLOSE_QUIT_WAIT);
+    assert_int_equal(plain->hold_ns, 0);
+    assert_int_equal(pool->hold_ns, 600 * NS_PER_S);
+    assert_int_equal(pool->schedule.interval_ns, 605 * NS_PER_S);
+    assert_int_equal(pool->schedule.timeout_ns, 5 * NS_PER_S);
+    assert_int_equal(pool->grace_ns, 0);
+    assert_string_equal(pool->query, "SELECT 2");
+
+    assert_int_equal(c->targets[1]->module_count, 1);
+    assert_string_equal(c->targets[1]->modules[0].name, "default");
+    assert_int_equal(c->targets[1]->modules[0].schedule.interval_ns, 10 * NS_PER_S);
+    config_free(c);
+
+    c = load_good("modules: {a: }\nprobe: {modules: [a]}\ntargets: [{name: a, address: a}]\n");
+    assert_int_equal(c->targets[0]->module_count, 1);
+    assert_string_equal(c->targets[0]->modules[0].name, "a");
+
+    /* A module that changes changes the targets that run it. */
+    struct config *other =
+        load_good("modules: {a: {query: SELECT 2}}\nprobe: {modules: [a]}\ntargets: [{name: a, address: a}]\n");
+    assert_false(target_config_equal(c->targets[0], other->targets[0]));
+    config_free(other);
     config_free(c);
 }
 
@@ -237,7 +282,7 @@ static void mistakes(void **state) {
         /* keys */
         {"target: []\n", ":1:1: unknown key 'target'; did you mean 'targets'?"},
         {"error_log: {}\n",
-         ":1:1: unknown key 'error_log'; known here: limits, targets, poll, probe, tls, credentials"},
+         ":1:1: unknown key 'error_log'; known here: limits, modules, targets, poll, probe, tls, credentials"},
         {TARGET "    limits: {}\n",
          ":4:5: targets[0]: unknown key 'limits'; known here: name, address, labels, poll, probe, tls, credentials, "
          "error_log"},
@@ -246,9 +291,10 @@ static void mistakes(void **state) {
         {TARGET "    poll: {grace: 1s}\n",
          ":4:12: targets[0].poll: unknown key 'grace'; known here: interval, timeout"},
         {"\"a\\nb\xC3\xBC\": 1\n",
-         ":1:1: unknown key 'a?b?\?'; known here: limits, targets, poll, probe, tls, credentials"},
+         ":1:1: unknown key 'a?b?\?'; known here: limits, modules, targets, poll, probe, tls, credentials"},
         {"0123456789012345678901234567890123456789abc: 1\n",
-         ":1:1: unknown key '0123456789012345678901234567890123456789...'; known here: limits, targets, poll, probe, "
+         ":1:1: unknown key '0123456789012345678901234567890123456789...'; known here: limits, modules, targets, poll, "
+         "probe, "
          "tls, "
          "credentials"},
         {"poll: {timeout: 1s, timeout: 2s}\n", ":1:21: poll.timeout: this key is already there"},
@@ -311,6 +357,38 @@ static void mistakes(void **state) {
          ":1:42: targets[0].labels: this label's name is reserved: Prometheus or our own metrics use it"},
         {"targets: [{name: a, address: a, labels: {x: 1, y: 2, x: 3}}]\n",
          ":1:54: targets[0].labels: this label is already there"},
+
+        /* modules */
+        {"modules: []\n" TARGET, ":1:10: modules: must be a map (key: value)"},
+        {"modules: {a b: {}}\n" TARGET,
+         ":1:11: modules: a module's name is made of letters, digits, _ and -, at most 64 of them"},
+        {"modules: {a: {}, a: {}}\n" TARGET, ":1:18: modules: this module is already there"},
+        {"modules: {a: {clos: none}}\n" TARGET, ":1:15: modules.a: unknown key 'clos'; did you mean 'close'?"},
+        {"modules: {a: {close: never}}\n" TARGET,
+         ":1:22: modules.a.close: must be quit_wait, quit_now, mid_result, none or reset"},
+        {"modules: {a: {close: none, close: none}}\n" TARGET, ":1:28: modules.a.close: this key is already there"},
+        {"modules: {a: 5}\n" TARGET, ":1:14: modules.a: must be a map (key: value)"},
+        {"modules: {a: {hold: 25h}}\n" TARGET, ":1:21: modules.a.hold: must be 0s to 1d"},
+        {"probe: {modules: a}\n" TARGET, ":1:18: probe.modules: must be a list (- ...)"},
+        {"probe: {modules: []}\n" TARGET, ":1:18: probe.modules: must have one element at least"},
+        {"probe: {modules: [default, default]}\n" TARGET, ":1:28: probe.modules[1]: is already in this list"},
+        {"probe: {modules: [{}]}\n" TARGET,
+         ":1:19: probe.modules[0]: must be a single value, neither a map nor a list"},
+        {"probe: {modules: [b]}\n" TARGET, ":1:18: probe.modules: module 'b': is not defined in modules"},
+        {"probe: {allow_close: [none]}\n" TARGET,
+         ":1:9: probe: unknown key 'allow_close'; known here: interval, timeout, grace, modules"},
+        {TARGET "    probe: {allow_close: [fin]}\n", ":4:27: targets[0].probe.allow_close[0]: must be quit_wait, "
+                                                     "quit_now, mid_result, none or reset"},
+        {"modules: {a: {close: none}}\n" TARGET "    probe: {modules: [a], allow_close: [reset]}\n",
+         ":5:22: targets[0].probe.modules: module 'a': closes by none, which the target must allow: "
+         "probe.allow_close: [none]"},
+        {"modules: {a: {close: reset}}\n"
+         "targets: [{name: a, address: /s, probe: {modules: [a], allow_close: [reset]}}]\n",
+         ":2:51: targets[0].probe.modules: module 'a': closes by reset, which a unix socket does not know"},
+        {"modules: {a: {timeout: 20s}}\nprobe: {modules: [a]}\n" TARGET,
+         ":2:18: probe.modules: module 'a': the timeout (20s) must not be longer than its interval (15s)"},
+        {"modules: {a: {hold: 2m, interval: 1m}}\nprobe: {modules: [a]}\n" TARGET,
+         ":2:18: probe.modules: module 'a': the hold (2m) must not be longer than its interval (1m)"},
 
         /* what must fit together */
         {"targets: [{name: a, address: a}, {name: b, address: b}, {name: a, address: c}]\n",
@@ -424,6 +502,7 @@ static void names_of_tls_modes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(modules),
         cmocka_unit_test(happy_path),
         cmocka_unit_test(defaults),
         cmocka_unit_test(default_timeout_follows_a_shorter_interval),

@@ -26,12 +26,25 @@ static inline struct target *fake_target(const char *name) {
     strbuf_addstr(&target->labels, "\"");
     for (int i = 0; i < VARIABLE_MAX; i++)
         target->poll.value[i] = (double)NAN;
+    target->config->modules = calloc(1, sizeof *target->config->modules);
+    target->config->modules->name = strdup(MODULE_DEFAULT);
+    target->config->module_count = 1;
+    target->probes = calloc(1, sizeof *target->probes);
+    target->probes->target = target;
+    target->probes->module = target->config->modules;
+    target->probe_count = 1;
+    strbuf_init(&target->probes->labels, 4096);
+    strbuf_addf(&target->probes->labels, "%s,module=\"default\",close=\"quit_wait\"", strbuf_text(&target->labels));
     for (int i = 0; i < PHASE_COUNT; i++)
-        target->probe.last_phase_ns[i] = -1;
+        target->probes->facts.last_phase_ns[i] = -1;
     return target;
 }
 
 static inline void fake_target_free(struct target *target) {
+    free(target->config->modules->name);
+    free(target->config->modules);
+    strbuf_release(&target->probes->labels);
+    free(target->probes);
     free(target->config->name);
     free(target->config->address_text);
     free(target->config);
@@ -61,28 +74,28 @@ static inline void fake_up(struct target *target) {
     snprintf(target->poll.version_comment, sizeof target->poll.version_comment, "Debian 12");
     for (size_t i = 0; i < variable_count; i++)
         target->poll.value[i] = (double)i;
-    target->probe.health = TARGET_UP;
-    target->probe.probes = 3;
-    target->probe.closes[CLOSE_CLEAN] = 3;
-    target->probe.last_success_wall_ns = INT64_C(1763690401000000000);
+    target->probes->facts.health = TARGET_UP;
+    target->probes->facts.probes = 3;
+    target->probes->facts.closes[CLOSE_CLEAN] = 3;
+    target->probes->facts.last_success_wall_ns = INT64_C(1763690401000000000);
     for (int i = 0; i < PHASE_COUNT; i++) {
-        histogram_add(&target->probe.phase[i], 60000);
-        histogram_add(&target->probe.phase[i], 1500000);
-        histogram_add(&target->probe.phase[i], INT64_C(11000000000));
-        target->probe.last_phase_ns[i] = 60000;
+        histogram_add(&target->probes->facts.phase[i], 60000);
+        histogram_add(&target->probes->facts.phase[i], 1500000);
+        histogram_add(&target->probes->facts.phase[i], INT64_C(11000000000));
+        target->probes->facts.last_phase_ns[i] = 60000;
     }
-    histogram_add(&target->probe.lateness, 1);
+    histogram_add(&target->probes->facts.lateness, 1);
 }
 
 static inline void fake_down(struct target *target) {
-    target->poll.health = target->probe.health = TARGET_DOWN;
+    target->poll.health = target->probes->facts.health = TARGET_DOWN;
     target->poll.down = fake_failure(PHASE_CONNECT, FAILURE_REFUSED, "Can't connect to 'db' <b>");
-    target->probe.down = fake_failure(PHASE_AUTH, FAILURE_ACCESS_DENIED, "Access denied");
+    target->probes->facts.down = fake_failure(PHASE_AUTH, FAILURE_ACCESS_DENIED, "Access denied");
     target->poll.polls = target->poll.failures = 2;
     target->poll.failures_by[PHASE_CONNECT][FAILURE_REFUSED] = 2;
-    target->probe.probes = target->probe.failures = 5;
-    target->probe.failures_by[PHASE_AUTH][FAILURE_ACCESS_DENIED] = 4;
-    target->probe.failures_by[PHASE_RESOLVE][FAILURE_TIMEOUT] = 1;
+    target->probes->facts.probes = target->probes->facts.failures = 5;
+    target->probes->facts.failures_by[PHASE_AUTH][FAILURE_ACCESS_DENIED] = 4;
+    target->probes->facts.failures_by[PHASE_RESOLVE][FAILURE_TIMEOUT] = 1;
 }
 
 static inline struct exporter_state fake_state(void) {

@@ -73,8 +73,8 @@ static void help_is_one_sentence(void **state) {
 static void samples_come_from_one_place(void **state) {
     (void)state;
     FOR_EACH_FAMILY {
-        CHECK((f->of_target != NULL) + (f->of_exporter != NULL) + (f->field.kind != FIELD_NONE) +
-                  (f->variable_rows > 0) ==
+        CHECK((f->of_target != NULL) + (f->of_probe != NULL) + (f->of_exporter != NULL) +
+                  (f->field.kind != FIELD_NONE) + (f->probe_field.kind != FIELD_NONE) + (f->variable_rows > 0) ==
               1);
         if (f->variable_rows > 0)
             CHECK(f->variable_first + f->variable_rows <= variable_count);
@@ -129,8 +129,15 @@ static void samples_are_as_declared(void **state) {
                                  (int)(equals - at), at);
                     at = strchr(equals + 2, '"') + 1;
                 }
-                if (strcmp(names, f->labels) != 0)
-                    fail_msg("%s: labels are '%s', declared '%s'", f->name, names, f->labels);
+                bool of_probe = f->of_probe || f->probe_field.kind != FIELD_NONE;
+                char declared[200];
+                snprintf(declared, sizeof declared, "%s%s%s",
+                         of_probe         ? "target, module, close"
+                         : f->of_exporter ? ""
+                                          : "target",
+                         *f->labels && !f->of_exporter ? ", " : "", f->labels);
+                if (strcmp(names, declared) != 0)
+                    fail_msg("%s: labels are '%s', declared '%s'", f->name, names, declared);
             }
         }
     }
@@ -156,7 +163,8 @@ static void the_reference_has_a_row_a_family(void **state) {
     assert_int_equal(rows, family_count + 2);
     assert_non_null(strstr(out.data, "\n| `mysql_up` | gauge | target | from the end of the first poll on | 1 when "));
     assert_non_null(strstr(out.data, "\n| `mysqlconn_polls_total` | counter | target | always | "));
-    assert_non_null(strstr(out.data, "\n| `mysqlconn_probe_closes_total` | counter | target, outcome | always | "));
+    assert_non_null(
+        strstr(out.data, "\n| `mysqlconn_probe_closes_total` | counter | target, module, close, outcome | always | "));
     assert_non_null(strstr(out.data, "\n| `mysqlconn_exporter_targets` | gauge |  | always | "));
     strbuf_release(&out);
 }

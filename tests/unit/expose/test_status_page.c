@@ -49,11 +49,14 @@ static void it_says_how_each_target_is(void **state) {
     assert_has(page, "<a href=\"/metrics\">");
     assert_has(page, "<a href=\"/-/healthy\">");
     assert_has(page, "<a href=\"/-/ready\">");
-    assert_has(page, "<th scope=row>db-up<td class=text>db.example:3306<td class=text><span class=good>up</span> "
-                     "10.11.19-MariaDB<td class=text><span class=good>up</span><td class=number>0.06 ms");
+    assert_has(
+        page,
+        "<th scope=row>db-up<td class=text>db.example:3306<td class=text><span class=good>up</span> "
+        "10.11.19-MariaDB<td class=text>default<td class=text><span class=good>up</span><td class=number>0.06 ms");
     assert_has(page,
                "<th scope=row>db-down<td class=text>db.example:3306<td class=text><span class=bad>down: refused in "
-               "connect</span> Can&#39;t connect to &#39;db&#39; &lt;b&gt;<td class=text><span class=bad>down: "
+               "connect</span> Can&#39;t connect to &#39;db&#39; &lt;b&gt;<td class=text>default<td class=text><span "
+               "class=bad>down: "
                "access_denied in auth</span> Access denied<td class=number>–");
     assert_has(
         page,
@@ -87,7 +90,7 @@ static void hostile_texts_stay_text(void **state) {
     (void)state;
     fake_down(target);
     target->poll.down = fake_failure(PHASE_GREETING, FAILURE_PROTOCOL, HOSTILE);
-    target->probe.down = target->poll.down;
+    target->probes->facts.down = target->poll.down;
     free(target->config->address_text);
     target->config->address_text = strdup(HOSTILE);
     feed(&observer, target, LOG_EVENT_ABORTED, 17, HOSTILE);
