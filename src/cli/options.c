@@ -57,6 +57,7 @@ static const struct flag probe_flags[] = {
     FLAG("hold", FLAG_SECONDS, probe.hold_ns, "S", "leave the connection idle so long, then use it again"),
     FLAG("user", FLAG_TEXT, probe.user, "USER", "the account; its password as told below"),
     FLAG("config.my-cnf", FLAG_TEXT, probe.my_cnf, "FILE", "user, password and ssl-… of its [client] group"),
+    FLAG("get-server-public-key", FLAG_SWITCH, probe.get_server_public_key, NULL, "as mysql's option, without TLS"),
     FLAG("tls.mode", FLAG_TEXT, probe.tls_mode, "MODE", "disabled, preferred (default), required, verify-ca or"),
     FLAG("tls.ca", FLAG_TEXT, probe.tls_ca, "FILE", "… verify-identity, which a CA given here implies"),
     FLAG("tls.cert", FLAG_TEXT, probe.tls_cert, "FILE", "our own certificate …"),
@@ -114,9 +115,8 @@ static const struct subcommand {
      .operand_offset = offsetof(struct options, probe.host),
      .check = check_probe,
      .usage = "probe HOST [FLAGS]",
-     .intro = "Like ping, for a database: connects, pings, queries, quits, and tells how long\n"
-              "each phase took and how the close went.\n"
-              "HOST is host[:port], [v6]:port or unix:/path.\n",
+     .intro = "Like ping, for a database: how long each phase of a connection takes, and how\n"
+              "its close goes. HOST is host[:port], [v6]:port or unix:/path.\n",
      .outro = "The password comes from the option file, from MYSQL_PWD, or is asked for on the\n"
               "terminal. There is no flag for it: everybody may read the list of processes.\n"
               "Without --user and --config.my-cnf, ~/.my.cnf is read if it is there.\n"

@@ -26,6 +26,7 @@ struct probe_options {
     uint64_t count; /* 0: until a signal */
     int64_t interval_ns, timeout_ns, hold_ns;
     const char *close;
+    bool get_server_public_key;
     const char *user, *my_cnf;
     const char *tls_mode, *tls_ca, *tls_cert, *tls_key;
     bool json;

@@ -254,6 +254,7 @@ static struct target_config *find_config(const struct probe_options *options) {
         .tls_cert = options->tls_cert,
         .tls_key = options->tls_key,
         .close = options->close,
+        .get_server_public_key = options->get_server_public_key,
         .interval_ns = options->interval_ns,
         .timeout_ns = options->timeout_ns,
         .hold_ns = options->hold_ns,

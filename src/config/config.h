@@ -18,6 +18,8 @@ struct tls_config {
     char *ca, *cert, *key; /* PEM files; NULL where not given */
 };
 
+enum answer { ANSWER_NO, ANSWER_YES };
+
 /* Where the account comes from; at most one source of the password. */
 struct credentials_config {
     char *user;
@@ -26,6 +28,7 @@ struct credentials_config {
     char *password_env;   /* name of an environment variable */
     char *my_cnf;         /* an option file … */
     char *my_cnf_section; /* … and the group in it, "client" by default */
+    enum answer get_server_public_key;
 };
 
 struct schedule_config {
@@ -139,6 +142,7 @@ struct probe_flags {
     const char *address, *user, *my_cnf;
     const char *tls_mode, *tls_ca, *tls_cert, *tls_key;
     const char *close; /* a close style */
+    bool get_server_public_key;
     int64_t interval_ns, timeout_ns, hold_ns;
     /* Called last, when `user` is given and nothing gives its password. What it returns is malloc()ed; NULL with a line
      * in `error`. */

@@ -261,6 +261,7 @@ static bool set_probe_account(struct target_config *target, const struct probe_f
                               const struct client_group *g, struct strbuf *error) {
     const char *user = flags->user ? flags->user : g->user ? g->user : "";
     const char *password = g->password ? g->password : getenv(PROBE_PASSWORD_VARIABLE);
+    target->credentials.get_server_public_key = flags->get_server_public_key ? ANSWER_YES : ANSWER_NO;
     target->user = strdup(user);
     if (password || !flags->user)
         target->password = strdup(password ? password : "");

@@ -152,6 +152,7 @@ static const char *const tls_modes[] = {[TLS_DISABLED] = "disabled",
 static const char *const close_styles[] = {
     [CLOSE_QUIT_WAIT] = "quit_wait", [CLOSE_QUIT_NOW] = "quit_now", [CLOSE_MID_RESULT] = "mid_result",
     [CLOSE_NONE] = "none",           [CLOSE_RST] = "reset",         [CLOSE_STYLE_COUNT] = NULL};
+static const char *const answers[] = {[ANSWER_NO] = "false", [ANSWER_YES] = "true", NULL};
 static const char *const log_starts[] = {[LOG_START_END] = "end", [LOG_START_BEGINNING] = "beginning", NULL};
 
 #define CONFIG(field) .offset = offsetof(struct config, field)
@@ -415,6 +416,15 @@ const struct schema_row schema[] = {
      .max = 128,
      .form = "name",
      .meaning = "The group of `my_cnf`, `client` where not given."},
+    {.path = "credentials.get_server_public_key",
+     .type = VALUE_CHOICE,
+     .scope = SCOPE_BOTH,
+     TARGET(credentials.get_server_public_key),
+     .initial = "false",
+     .choices = answers,
+     .meaning = "As MySQL's own clients' option: whether a server without TLS that asks for the password itself "
+                "(`caching_sha2_password` that does not know it yet, `sha256_password`) gets it encrypted with an RSA "
+                "key that it names."},
 
     {.path = "error_log",
      .type = VALUE_MAP,

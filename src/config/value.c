@@ -25,7 +25,7 @@ struct value_ops {
 /* The field of an enum; gcc and clang give those of ours this type. */
 typedef unsigned choice;
 _Static_assert(sizeof(enum tls_mode) == sizeof(choice) && sizeof(enum log_start) == sizeof(choice) &&
-                   sizeof(enum close_style) == sizeof(choice),
+                   sizeof(enum answer) == sizeof(choice) && sizeof(enum close_style) == sizeof(choice),
                "enums differ");
 
 void secret_free(char *secret) {

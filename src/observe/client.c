@@ -15,8 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Plugins that never send the password in clear. (libmariadb looks a name up in this text.) */
-#define ALLOWED_AUTH "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519,unix_socket"
 #define RETRY_MAX_NS (64 * NS_PER_MS) /* between connects to a socket whose queue is full */
 /* Where a CA is not named: a folder of hashed names, looked up on demand. The bundle costs 45 to 65 ms a connection. */
 #define SYSTEM_CA_PATH "/etc/ssl/certs"
@@ -124,14 +122,15 @@ static bool prepare(struct client *client) {
         return false;
     client->initialised = true;
     client_wire_attach(client);
-    mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &no); /* a server may not ask us for files */
-    mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, ALLOWED_AUTH);
+    mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &no);            /* a server may not ask us for files */
+    mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, SAFE_AUTH); /* until the greeting tells whether there is TLS */
     mysql_optionsv(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "mysqlconn_exporter");
     set_tls_options(mysql, client->config);
     client->stream_end = STREAM_OPEN;
     client->greeting_len = 0;
     client->greeting_error = 0;
-    client->not_mysql = client->greeting_seen = client->server_has_tls = client->gave_up = client->cancelled = false;
+    client->password_kept = client->not_mysql = client->greeting_seen = client->server_has_tls = client->gave_up =
+        client->cancelled = false;
     client->connection_id = 0;
     client->connect_error = 0;
     wire_init(&client->wire);

@@ -218,6 +218,14 @@ void client_failure_fill(const struct client *client, struct failure *failure) {
         text_of_timeout(client, failure);
         return;
     }
+    if (client->password_kept) {
+        failure->failure = FAILURE_AUTH_PLUGIN;
+        failure->code = 0;
+        snprintf(
+            failure->text, sizeof failure->text,
+            "the server asks for the password itself without TLS: use tls.mode, or credentials.get_server_public_key");
+        return;
+    }
     bool misnumbered = client->not_mysql && wire_to_blame(&client->wire);
     if (client->greeting_error || (client->not_mysql && !misnumbered)) {
         fill_from_greeting(client, failure);

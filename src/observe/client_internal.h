@@ -37,6 +37,7 @@ struct client {
     unsigned char greeting[GREETING_BYTES];
     size_t greeting_len;
     bool greeting_seen, server_has_tls;
+    bool password_kept;      /* the server asked for the password itself and was refused */
     bool not_mysql;          /* what came first can be neither a greeting nor an error packet */
     unsigned greeting_error; /* number of the error packet that came in place of a greeting; 0 none */
     uint64_t connection_id;
@@ -46,6 +47,11 @@ struct client {
 
 /* client.c: the phase that was under way has ended, `next` begins. */
 void client_enter_phase(struct client *client, enum phase next);
+
+/* Plugins that send neither the password in clear nor, encrypted, to whom nobody knows; and with `key` those that do
+ * the latter. (libmariadb looks a name up in this text.) */
+#define SAFE_AUTH "mysql_native_password,caching_sha2_password,client_ed25519,unix_socket"
+#define KEY_AUTH SAFE_AUTH ",sha256_password"
 
 /* client_wire.c: register the call-backs; 0 or -ENOSYS. Then the options that lead libmariadb's waits to the loop. */
 int client_wire_init(void);

@@ -93,6 +93,19 @@ static void insist_on_tls(struct client *client) {
         mysql_optionsv(&client->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
 }
 
+/* A server gets the password itself over TLS or a socket, as from MySQL's own clients, and else only where the
+ * configuration lets it name the key that encrypts it. */
+static bool may_have_password(const struct client *client) {
+    const struct target_config *config = client->config;
+    bool tls = client->server_has_tls && config->tls.mode != TLS_DISABLED;
+    return config->address.socket || tls || config->credentials.get_server_public_key == ANSWER_YES;
+}
+
+static void allow_plugins(struct client *client) {
+    if (may_have_password(client))
+        mysql_optionsv(&client->mysql, MARIADB_OPT_RESTRICTED_AUTH, KEY_AUTH);
+}
+
 /* Protocol version 10: 1 byte, version text, NUL, 4 bytes connection id, 8 bytes nonce, 1 byte filler, 2 bytes lower
  * flags. */
 static void parse_greeting(struct client *client) {
@@ -110,6 +123,7 @@ static void parse_greeting(struct client *client) {
         (uint64_t)g[id] | (uint64_t)g[id + 1] << 8 | (uint64_t)g[id + 2] << 16 | (uint64_t)g[id + 3] << 24;
     client->server_has_tls = (g[flags] | g[flags + 1] << 8) & CLIENT_CAPABILITY_SSL;
     insist_on_tls(client);
+    allow_plugins(client);
 }
 
 /* Collect the beginning of what comes first, until it is known what it is. */
@@ -147,6 +161,14 @@ static void follow(struct client *client, enum wire_side side, const unsigned ch
         client->self_aborted = true;
 }
 
+/* The library would answer at once. */
+static void keep_password(struct client *client) {
+    if (!client->wire.full_auth || client->password_kept || may_have_password(client))
+        return;
+    client->password_kept = client->self_aborted = true;
+    shutdown(mysql_get_socket(&client->mysql), SHUT_RDWR);
+}
+
 static void wire_read(struct client *client, const unsigned char *data, size_t len) {
     if (client->phase == PHASE_CONNECT)
         client_enter_phase(client, PHASE_GREETING); /* it came so fast that nobody had to wait for anything */
@@ -164,6 +186,7 @@ static void wire_read(struct client *client, const unsigned char *data, size_t l
         greeting_feed(client, data, len);
     if (!client->not_mysql || client->greeting[PACKET_HEADER] == GREETING_V10)
         follow(client, WIRE_SERVER, data, len);
+    keep_password(client);
 }
 
 static void wire_written(struct client *client, const unsigned char *data, size_t len) {

@@ -11,8 +11,9 @@
 #define MORE_RESULTS 0x0008
 #define LENGTH_ENCODED_2 0xfb /* from here on a length-encoded number is longer than its first byte, or NULL */
 
+#define FULL_AUTHENTICATION 4 /* caching_sha2_password's perform_full_authentication */
 enum { COM_QUIT_BYTE = 1, COM_QUERY_BYTE = 3, COM_PING_BYTE = 14 };
-enum { KIND_OK = 0, KIND_FILE_REQUEST = 0xfb, KIND_END = 0xfe, KIND_ERROR = 0xff };
+enum { KIND_OK = 0, KIND_MORE_DATA = 1, KIND_FILE_REQUEST = 0xfb, KIND_END = 0xfe, KIND_ERROR = 0xff };
 
 const char *wire_violation_name(enum wire_violation violation) {
     static const char *const names[] = {
@@ -97,6 +98,8 @@ static void login_packet(struct wire *wire, const unsigned char *payload, size_t
         wire->login_done = true;
     } else if (payload[0] == KIND_END && len > 1) {
         wire->plugin = plugin_at(payload + 1, len - 1);
+    } else if (payload[0] == KIND_MORE_DATA && len > 1) {
+        wire->full_auth |= payload[1] == FULL_AUTHENTICATION;
     }
 }
 

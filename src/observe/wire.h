@@ -63,6 +63,7 @@ struct wire {
     uint64_t bytes; /* from the server, in the present exchange (all of the login is one) */
     uint32_t violations[WIRE_VIOLATION_COUNT];
     struct wire_breach breach;
+    bool full_auth;     /* caching_sha2_password wants the password itself */
     const char *plugin; /* the authentication plugin of the login, NULL before it; bounded, see wire_plugin_name() */
 };
 

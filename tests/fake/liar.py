@@ -286,6 +286,9 @@ def switches_to(plugin, data=b"abcdefghijklmnopqrst\x00", then=None):
 
 
 switches_to_clear_password = switches_to(b"mysql_clear_password", b"")
+# Both then hand the password to whoever names a key.
+switches_to_sha256_password = switches_to(b"sha256_password", then=b"\x01-----BEGIN PUBLIC KEY-----\n")
+asks_for_the_password_itself = switches_to(b"caching_sha2_password", then=b"\x01\x04")
 switches_to_dialog = switches_to(b"dialog", b"\x04Password: ")
 
 

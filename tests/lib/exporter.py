@@ -110,11 +110,12 @@ def _says_where(line):
     return "listening" in line and "127.0.0.1:" in line
 
 
-def target(server, name="db1", user=None, password=None, **settings):
+def target(server, name="db1", user=None, password=None, get_server_public_key=False, **settings):
     """The configuration of a target: a server object or an address, the monitoring account unless told otherwise."""
     from .mariadb import MONITOR
     address = getattr(server, "address", server)
-    credentials = {"user": user or MONITOR[0], "password": MONITOR[1] if password is None else password}
+    credentials = {"user": user or MONITOR[0], "password": MONITOR[1] if password is None else password,
+                   "get_server_public_key": get_server_public_key}
     return {"name": name, "address": address, "credentials": credentials, **settings}
 
 

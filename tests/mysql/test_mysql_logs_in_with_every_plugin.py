@@ -89,7 +89,7 @@ def logs_in(exporter, server, schedule, least, **settings):
 def logs_in_recorded(exporter, server, **settings):
     """logs_in() once, without TLS, through a recorder, which is returned."""
     with Recorder(server) as recorder:
-        logs_in(exporter, server, ONCE, 1, address=recorder.address, tls=PLAIN, **settings)
+        logs_in(exporter, server, ONCE, 1, address=recorder.address, tls=PLAIN, get_server_public_key=True, **settings)
     assert SECRET.encode() not in recorder.sent + recorder.said
     return recorder
 
@@ -115,7 +115,7 @@ def test_caching_sha2_password_in_full_each_time(exporter, server):
     account = fresh(server, "forgotten", "caching_sha2_password")
     for tls in (PLAIN, ENCRYPTED, PLAIN):
         server.execute("FLUSH PRIVILEGES")
-        logs_in(exporter, server, ONCE, 1, tls=tls, **account)
+        logs_in(exporter, server, ONCE, 1, tls=tls, get_server_public_key=tls == PLAIN, **account)
 
 
 def test_caching_sha2_password_over_the_socket(exporter, server):
@@ -133,7 +133,7 @@ def test_password_of_all_sorts_of_characters(exporter, server):
     server.execute("CREATE USER 'strange'@'%%' IDENTIFIED BY %s", (secret,))
     for tls in (PLAIN, ENCRYPTED):
         server.execute("FLUSH PRIVILEGES")
-        logs_in(exporter, server, ONCE, 1, user="strange", password=secret, tls=tls)
+        logs_in(exporter, server, ONCE, 1, user="strange", password=secret, tls=tls, get_server_public_key=tls == PLAIN)
 
 
 def has_plugin(server, name):
@@ -149,7 +149,7 @@ def sha256(server):
 
 def test_sha256_password_over_rsa(exporter, server, sha256):
     assert PUBLIC_KEY in logs_in_recorded(exporter, server, **sha256).said
-    logs_in(exporter, server, SOON, 3, tls=PLAIN, **sha256)
+    logs_in(exporter, server, SOON, 3, tls=PLAIN, get_server_public_key=True, **sha256)
 
 
 def test_sha256_password_over_tls(exporter, server, sha256):

@@ -28,7 +28,15 @@ def test_wrong_password(exporter, server):
 
 def test_wrong_password_without_tls(exporter, server):
     """The password is asked for over RSA before it is refused."""
-    refused(exporter, target(server, password=SECRET, tls={"mode": "disabled"}), "auth", {"access_denied"})
+    refused(exporter, target(server, password=SECRET, tls={"mode": "disabled"}, get_server_public_key=True), "auth",
+            {"access_denied"})
+
+
+def test_who_names_a_key_without_tls_gets_no_password(exporter, server):
+    """As with MySQL's own clients, that must be allowed first."""
+    server.execute("CREATE USER 'unknown-yet'@'%%' IDENTIFIED WITH caching_sha2_password BY %s", (SECRET,))
+    lines = refused(exporter, account(server, "unknown-yet", tls={"mode": "disabled"}), "auth", {"auth_plugin"})
+    assert "get_server_public_key" in lines[0]["error"]
 
 
 def test_unknown_user(exporter, server):
@@ -51,7 +59,8 @@ def test_limit_of_the_account(exporter, accounts):
 
 
 def test_account_that_requires_tls_and_a_client_without(exporter, accounts):
-    lines = refused(exporter, account(accounts, "onlytls", tls={"mode": "disabled"}), "auth", {"access_denied", "tls_required"})
+    without = account(accounts, "onlytls", tls={"mode": "disabled"}, get_server_public_key=True)
+    lines = refused(exporter, without, "auth", {"access_denied", "tls_required"})
     assert "TLS" in lines[0]["error"] or lines[0]["reason"] == "tls_required", "it says that TLS could be the reason"
 
 

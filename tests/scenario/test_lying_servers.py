@@ -24,6 +24,8 @@ FAILURES = {
     "hangs_in_tls": (liar.hangs_in_tls, "tls", "timeout"),
     "hangs_after_login_packet": (liar.hangs_after_login_packet, "auth", "timeout"),
     "switches_to_clear_password": (liar.switches_to_clear_password, "auth", "auth_plugin"),
+    "switches_to_sha256_password": (liar.switches_to_sha256_password, "auth", "auth_plugin"),
+    "asks_for_the_password_itself": (liar.asks_for_the_password_itself, "auth", "auth_plugin"),
     "switches_to_dialog": (liar.switches_to_dialog, "auth", "auth_plugin"),
     "switches_for_ever": (liar.switches_for_ever, "auth", "protocol"),
     "answers_login_with_nonsense": (liar.answers_login_with_nonsense, "auth", "protocol"),
@@ -44,6 +46,8 @@ VIOLATIONS = {
     "endless_row": ("oversized", "a packet of 16777215 bytes"),
     "answers_endlessly": ("oversized", "in phase query"),
 }
+# It takes a thousand round trips until that is enough.
+SLOWER = {"switches_for_ever": {"probe": {"interval": "3s", "timeout": "3s"}}}
 # script, outcome of the close, code of what came unexpectedly, violation; the library lets these pass
 CLOSES = {
     "honest": (liar.honest, "clean", None, None),
@@ -65,7 +69,7 @@ PASSWORD = "hunter2-and-more"
 def watch(stack, exporter, scripts):
     """(the exporter, the liars by name)"""
     liars = {name: stack.enter_context(liar.Liar(script)) for name, (script, *_) in scripts.items()}
-    targets = [target(it.address, name, password=PASSWORD) for name, it in liars.items()]
+    targets = [target(it.address, name, password=PASSWORD, **SLOWER.get(name, {})) for name, it in liars.items()]
     return exporter({**SCHEDULE, "targets": targets}), liars
 
 
@@ -105,6 +109,9 @@ def test_each_lie_has_its_phase_and_reason_and_learns_nothing(exporter, sanitize
         heard = [text for it in liars.values() for text in it.heard]
         assert any(heard) and not any(PASSWORD.encode() in text for text in heard)
         assert liars["switches_to_clear_password"].heard and liars["switches_to_dialog"].heard
+        for name in ("switches_to_sha256_password", "asks_for_the_password_itself"):
+            asked_for_a_key = {b"\x01", b"\x02"} & set(liars[name].heard)
+            assert liars[name].heard and not asked_for_a_key, name
         assert set(liars["asks_for_a_file"].heard) <= {b""}  # of the file, nothing
         assert PASSWORD not in watching.everything_said()
 

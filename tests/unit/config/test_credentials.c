@@ -117,9 +117,11 @@ static void nothing_shows(void **state) {
         {"password: *" SECRET, "credentials.password: aliases are not supported"},
         {"password: '" SECRET "' x", "credentials: this is no valid YAML: did not find expected ',' or '}'"},
         {SECRET, "credentials: unknown key; known here: user, password, password_file, "
-                 "password_env, my_cnf, my_cnf_section"},
+                 "password_env, my_cnf, my_cnf_section, "
+                 "get_server_public_key"},
         {SECRET ": x", "credentials: unknown key; known here: user, password, password_file, "
-                       "password_env, my_cnf, my_cnf_section"},
+                       "password_env, my_cnf, my_cnf_section, "
+                       "get_server_public_key"},
         {"passwort: " SECRET, "credentials: unknown key; did you mean 'password'?"},
         {"user: x, my_cnf: " SECRET, "credentials.my_cnf: must be an absolute path"},
     };
