@@ -11,8 +11,8 @@
 #include <string.h>
 
 /* The server's clock for idle connections starts with its last answer; its own timers are a little late. */
-#define IDLE_EARLY_NS (NS_PER_S / 2)
-#define IDLE_LATE_NS (3 * NS_PER_S / 2)
+#define IDLE_EARLY_NS (500 * NS_PER_MS)
+#define IDLE_LATE_NS (1500 * NS_PER_MS)
 
 struct probe_run {
     struct probe *probe;
