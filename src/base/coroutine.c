@@ -7,6 +7,7 @@
 #include "base/coroutine.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -306,6 +307,17 @@ static void epoll_ready(uv_poll_t *poll, int status, int events) {
     }
 }
 
+/* A loop that was busy sees the deadline first, also where the descriptor was ready before it. So have a last look;
+ * but only once, or a peer that sends for ever would never be too late. */
+static bool is_ready(int fd, int events) {
+    struct pollfd look = {.fd = fd};
+    if (events & UV_READABLE)
+        look.events |= POLLIN | POLLRDHUP;
+    if (events & UV_WRITABLE)
+        look.events |= POLLOUT;
+    return poll(&look, 1, 0) == 1;
+}
+
 static int wait_fd(int fd, int events, struct mono deadline) {
     struct coroutine *co = running;
     struct epoll_event event = {.events = EPOLLONESHOT, .data.ptr = co};
@@ -325,11 +337,14 @@ static int wait_fd(int fd, int events, struct mono deadline) {
         return -errno;
     co->last_fd = fd;
     co->ready = false;
+    bool in_time = mono_before(mono_now(), deadline);
     yield(WAITING_FD, deadline);
     if (co->ready)
         return 1;
     epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-    return co->cancelled ? -ECANCELED : 0;
+    if (co->cancelled)
+        return -ECANCELED;
+    return in_time && is_ready(fd, events);
 }
 
 int coroutine_wait_fd(int fd, int events, struct mono deadline) {

@@ -93,6 +93,45 @@ static void silence_ends_at_the_deadline(void **state) {
     close(pair.fd[1]);
 }
 
+static void answer_and_compute_body(void *arg) {
+    const struct pair *pair = arg;
+    assert_int_equal(coroutine_wait_fd(pair->fd[1], UV_WRITABLE, in_ms(5000)), 1);
+    assert_int_equal(write(pair->fd[1], "y", 1), 1);
+    struct mono until = in_ms(40);
+    while (mono_before(mono_now(), until))
+        ;
+}
+
+static void what_was_ready_in_time_is_ready_though_the_loop_was_late(void **state) {
+    struct pair pair = {.rc = -1};
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair.fd), 0);
+    assert_int_equal(coroutine_start(all, wait_body, &pair, NULL), 0);
+    assert_int_equal(coroutine_start(all, answer_and_compute_body, &pair, NULL), 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(pair.rc, 1);
+    close(pair.fd[0]);
+    close(pair.fd[1]);
+}
+
+static void wait_again_body(void *arg) {
+    struct pair *pair = arg;
+    struct mono deadline = in_ms(20);
+    while ((pair->rc = coroutine_wait_fd(pair->fd[0], UV_WRITABLE, deadline)) == 1 && ++pair->rounds < 1000000)
+        ;
+}
+
+static void who_sends_for_ever_is_too_late_in_the_end(void **state) {
+    struct pair pair = {.rc = -1};
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair.fd), 0);
+    assert_int_equal(coroutine_start(all, wait_again_body, &pair, NULL), 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(pair.rc, 0);
+    close(pair.fd[0]);
+    close(pair.fd[1]);
+}
+
 static void duplicate_body(void *arg) {
     struct pair *pair = arg;
     char byte;
@@ -238,6 +277,8 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
         TEST(two_talk_to_each_other),
         TEST(silence_ends_at_the_deadline),
+        TEST(what_was_ready_in_time_is_ready_though_the_loop_was_late),
+        TEST(who_sends_for_ever_is_too_late_in_the_end),
         TEST(a_duplicate_can_be_waited_for_after_the_original_was_closed),
         TEST(a_bad_descriptor_is_an_error),
         TEST(cancelled_coroutines_end),
