@@ -1,13 +1,16 @@
 /*
- * Coroutines on the loop; see coroutine.h. Three parts: stacks (mmap with a guard page, pooled), switching (ucontext,
- * told to the sanitizers and to valgrind), waiting (one epoll instance of ours inside the loop: a wait is one
+ * Coroutines on the loop; see coroutine.h. Three parts: stacks (mmap with a guard page, pooled), switching (ucontext to
+ * get onto a stack, then setjmp, which leaves the signal mask alone and so needs no system call; told to the sanitizers
+ * and to valgrind), waiting (one epoll instance of ours inside the loop: a wait is one
  * EPOLLONESHOT registration, so a descriptor that was waited for can be closed or duplicated without anybody being
  * told).
  */
+#undef _FORTIFY_SOURCE /* its longjmp() takes a jump to another stack for a corrupt one */
 #include "base/coroutine.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -52,8 +55,9 @@ struct coroutine {
     void *local;
     struct coroutine **out; /* the starter's handle, until fn returns or the starter has it */
 
-    char *stack; /* lowest address, the guard page */
-    ucontext_t context, caller;
+    char *stack;          /* lowest address, the guard page */
+    jmp_buf here, caller; /* where it goes on; where it was resumed from */
+    bool on_stack;        /* trampoline() runs: it can be jumped to */
     struct coroutine *resumed_by;
 
     uv_timer_t timer; /* the deadline of the present wait, or a turn of the loop for a wake-up */
@@ -141,36 +145,58 @@ static void coroutine_destroy(struct coroutine *co) {
 
 /* --- switching --- */
 
-static void to_caller(struct coroutine *co, bool for_ever) {
+/* Give the stack back to who resumed us, until the next resume(). */
+static void to_caller(struct coroutine *co) {
 #ifdef WITH_ASAN
     void *fake = NULL;
-    __sanitizer_start_switch_fiber(for_ever ? NULL : &fake, co->caller_stack, co->caller_stack_bytes);
-#else
-    (void)for_ever;
+    __sanitizer_start_switch_fiber(&fake, co->caller_stack, co->caller_stack_bytes);
 #endif
-    swapcontext(&co->context, &co->caller);
+    if (_setjmp(co->here) == 0)
+        _longjmp(co->caller, 1);
 #ifdef WITH_ASAN
     __sanitizer_finish_switch_fiber(fake, &co->caller_stack, &co->caller_stack_bytes);
 #endif
 }
 
+/* The bottom of each stack: one function after the other, for as long as the coroutine is pooled. */
 static void trampoline(void) {
     struct coroutine *co = running;
 #ifdef WITH_ASAN
     __sanitizer_finish_switch_fiber(NULL, &co->caller_stack, &co->caller_stack_bytes);
 #endif
-    co->fn(co->arg);
-    co->state = IDLE;
-    to_caller(co, true);
+    for (;;) {
+        co->fn(co->arg);
+        co->state = IDLE;
+        to_caller(co);
+    }
 }
 
-/* A function of its own: getcontext() may return twice as far as the compiler knows. */
-static void context_prepare(struct coroutine *co) {
-    getcontext(&co->context);
-    co->context.uc_stack.ss_sp = co->stack + GUARD_BYTES;
-    co->context.uc_stack.ss_size = STACK_BYTES;
-    co->context.uc_link = NULL;
-    makecontext(&co->context, trampoline, 0);
+/* A function of its own: getcontext() may return twice as far as the compiler knows. It never returns, so nothing of it
+ * may lie on the caller's stack, where AddressSanitizer would keep red zones around it. */
+static void stack_enter(struct coroutine *co) {
+    static ucontext_t context;
+    getcontext(&context);
+    context.uc_stack.ss_sp = co->stack + GUARD_BYTES;
+    context.uc_stack.ss_size = STACK_BYTES;
+    context.uc_link = NULL;
+    makecontext(&context, trampoline, 0);
+    co->on_stack = true;
+    setcontext(&context);
+}
+
+static void to_coroutine(struct coroutine *co) {
+#ifdef WITH_ASAN
+    void *fake = NULL;
+    __sanitizer_start_switch_fiber(&fake, co->stack + GUARD_BYTES, STACK_BYTES);
+#endif
+    if (_setjmp(co->caller) == 0) {
+        if (!co->on_stack)
+            stack_enter(co);
+        _longjmp(co->here, 1);
+    }
+#ifdef WITH_ASAN
+    __sanitizer_finish_switch_fiber(fake, NULL, NULL);
+#endif
 }
 
 static void retire(struct coroutine *co) {
@@ -199,14 +225,7 @@ static void resume(struct coroutine *co) {
     co->resumed_by = running;
     co->state = RUNNING;
     running = co;
-#ifdef WITH_ASAN
-    void *fake = NULL;
-    __sanitizer_start_switch_fiber(&fake, co->stack + GUARD_BYTES, STACK_BYTES);
-#endif
-    swapcontext(&co->caller, &co->context);
-#ifdef WITH_ASAN
-    __sanitizer_finish_switch_fiber(fake, NULL, NULL);
-#endif
+    to_coroutine(co);
     running = co->resumed_by;
     if (co->state == IDLE)
         retire(co);
@@ -232,7 +251,6 @@ int coroutine_start(struct coroutines *all, coroutine_fn *fn, void *arg, struct 
     all->live = co;
     if (all->live_count++ == 0)
         uv_ref((uv_handle_t *)&all->poll);
-    context_prepare(co);
     co->out = out;
     if (out)
         *out = co;
@@ -284,7 +302,7 @@ static void yield(enum coroutine_state state, struct mono deadline) {
     co->state = state;
     co->deadline = deadline;
     timer_arm(co);
-    to_caller(co, false);
+    to_caller(co);
     uv_timer_stop(&co->timer);
 }
 
@@ -315,7 +333,7 @@ static bool is_ready(int fd, int events) {
         look.events |= POLLIN | POLLRDHUP;
     if (events & UV_WRITABLE)
         look.events |= POLLOUT;
-    return poll(&look, 1, 0) == 1;
+    return poll(&look, 1, 0) == 1 && !(look.revents & POLLNVAL);
 }
 
 static int wait_fd(int fd, int events, struct mono deadline) {
@@ -323,6 +341,11 @@ static int wait_fd(int fd, int events, struct mono deadline) {
     struct epoll_event event = {.events = EPOLLONESHOT, .data.ptr = co};
     if (co->cancelled)
         return -ECANCELED;
+    /* A connect() to this machine has ended when it returns, and a socket that takes no more is rare: a look is cheaper
+     * than a turn of the loop. */
+    bool in_time = mono_before(mono_now(), deadline);
+    if (in_time && events & UV_WRITABLE && is_ready(fd, UV_WRITABLE))
+        return 1;
     if (events & UV_READABLE)
         event.events |= EPOLLIN | EPOLLRDHUP;
     if (events & UV_WRITABLE)
@@ -337,7 +360,6 @@ static int wait_fd(int fd, int events, struct mono deadline) {
         return -errno;
     co->last_fd = fd;
     co->ready = false;
-    bool in_time = mono_before(mono_now(), deadline);
     yield(WAITING_FD, deadline);
     if (co->ready)
         return 1;

@@ -44,8 +44,8 @@ bool coroutine_cancelled(const struct coroutine *co);
 void coroutine_wake(struct coroutine *co);
 
 /* Wait until `fd` is ready for any of UV_READABLE | UV_WRITABLE or broken. 1 ready (by the deadline, however late the
- * loop is), 0 at the deadline, -ECANCELED, or another negative errno when `fd` cannot be waited for. Nothing stays
- * registered for `fd` afterwards. */
+ * loop is; at once where it can be written to already), 0 at the deadline, -ECANCELED, or another negative errno when
+ * `fd` cannot be waited for. Nothing stays registered for `fd` afterwards. */
 int coroutine_wait_fd(int fd, int events, struct mono deadline);
 /* The same, but coroutine_wake() ends it too: -EINTR. */
 int coroutine_wait_fd_or_wake(int fd, int events, struct mono deadline);

@@ -135,7 +135,9 @@ static void who_sends_for_ever_is_too_late_in_the_end(void **state) {
 static void duplicate_body(void *arg) {
     struct pair *pair = arg;
     char byte;
-    assert_int_equal(coroutine_wait_fd(pair->fd[0], UV_WRITABLE, in_ms(5000)), 1);
+    assert_int_equal(write(pair->fd[1], "x", 1), 1);
+    assert_int_equal(coroutine_wait_fd(pair->fd[0], UV_READABLE, in_ms(5000)), 1);
+    assert_int_equal(read(pair->fd[0], &byte, 1), 1);
     int copy = dup(pair->fd[0]);
     close(pair->fd[0]);
     assert_int_equal(write(pair->fd[1], "y", 1), 1);
@@ -154,8 +156,36 @@ static void a_duplicate_can_be_waited_for_after_the_original_was_closed(void **s
     close(pair.fd[1]);
 }
 
+static void fill_body(void *arg) {
+    struct pair *pair = arg;
+    char bytes[4096] = "";
+    assert_int_equal(coroutine_wait_fd(pair->fd[0], UV_WRITABLE, in_ms(5000)), 1);
+    pair->rounds++;
+    while (send(pair->fd[0], bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        continue;
+    pair->rc = coroutine_wait_fd(pair->fd[0], UV_WRITABLE, in_ms(5000));
+}
+
+static void what_can_be_written_to_is_not_waited_for(void **state) {
+    struct pair pair = {.rc = -1};
+    char bytes[4096];
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair.fd), 0);
+    assert_int_equal(coroutine_start(all, fill_body, &pair, NULL), 0);
+    assert_int_equal(pair.rounds, 1); /* without a turn of the loop */
+    uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(pair.rc, -1); /* full: it waits */
+    while (recv(pair.fd[1], bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        continue;
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(pair.rc, 1);
+    close(pair.fd[0]);
+    close(pair.fd[1]);
+}
+
 static void bad_descriptor_body(void *arg) {
     *(int *)arg = coroutine_wait_fd(-1, UV_READABLE, in_ms(5000));
+    assert_int_equal(coroutine_wait_fd(1 << 20, UV_WRITABLE, in_ms(5000)), -EBADF);
 }
 
 static void a_bad_descriptor_is_an_error(void **state) {
@@ -280,6 +310,7 @@ int main(void) {
         TEST(what_was_ready_in_time_is_ready_though_the_loop_was_late),
         TEST(who_sends_for_ever_is_too_late_in_the_end),
         TEST(a_duplicate_can_be_waited_for_after_the_original_was_closed),
+        TEST(what_can_be_written_to_is_not_waited_for),
         TEST(a_bad_descriptor_is_an_error),
         TEST(cancelled_coroutines_end),
         TEST(cancel_all_ends_them_at_once),
