@@ -121,6 +121,7 @@ static bool prepare(struct client *client) {
     if (!mysql_init(mysql))
         return false;
     client->initialised = true;
+    client->tls_begun = false;
     client_wire_attach(client);
     mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &no);            /* a server may not ask us for files */
     mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, SAFE_AUTH); /* until the greeting tells whether there is TLS */

@@ -37,7 +37,8 @@ struct client {
     unsigned char greeting[GREETING_BYTES];
     size_t greeting_len;
     bool greeting_seen, server_has_tls;
-    bool password_kept;      /* the server asked for the password itself and was refused */
+    bool password_kept; /* the server asked for the password itself and was refused */
+    bool tls_begun;
     bool not_mysql;          /* what came first can be neither a greeting nor an error packet */
     unsigned greeting_error; /* number of the error packet that came in place of a greeting; 0 none */
     uint64_t connection_id;

@@ -3,7 +3,7 @@
  * coroutine) and what it reads and writes (ma_pvio_register_callback, decrypted under TLS), which gives the phases.
  *
  * Facts this rests on, with their proof in `../shared/facts/server-behaviour.md`: the library makes the socket blocking
- * again after the TCP connect, so it is made non-blocking at the first read, before the TLS handshake; the hook's own
+ * again after the TCP connect, so it is made non-blocking when TLS is asked for, before the handshake; the hook's own
  * timeout is in other units under TLS and is ignored; OpenSSL's error queue belongs to the thread and must be empty
  * when the library goes on, with this connection or another.
  */
@@ -81,7 +81,8 @@ static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
         if (client->phase != PHASE_CONNECT)
             client->self_aborted = true;
     }
-    ERR_clear_error();
+    if (client && client->tls_begun)
+        ERR_clear_error();
     errno = rc == 1 ? 0 : ETIMEDOUT;
     return rc == 1;
 }
@@ -151,6 +152,14 @@ static void check_against_name(struct client *client) {
     client->mysql.host = name;
 }
 
+/* The library reads without waiting of itself, but not under TLS. */
+static void tls_begins(struct client *client) {
+    int fd = mysql_get_socket(&client->mysql);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    client->tls_begun = true;
+    check_against_name(client);
+}
+
 static void follow(struct client *client, enum wire_side side, const unsigned char *data, size_t len) {
     wire_feed(&client->wire, side, data, len);
     if (!client->wire.broken || client->phase == PHASE_QUIT)
@@ -178,10 +187,6 @@ static void wire_read(struct client *client, const unsigned char *data, size_t l
         client->stream_end = STREAM_RESET;
     if ((ssize_t)len <= 0)
         return;
-    if (client->phase == PHASE_GREETING && client->greeting_len == 0) {
-        int fd = mysql_get_socket(&client->mysql);
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    }
     if (client->phase == PHASE_GREETING && !client->greeting_seen)
         greeting_feed(client, data, len);
     if (!client->not_mysql || client->greeting[PACKET_HEADER] == GREETING_V10)
@@ -195,7 +200,7 @@ static void wire_written(struct client *client, const unsigned char *data, size_
         bool asks_for_tls = len == PACKET_HEADER + SSL_REQUEST_BYTES && data[0] == SSL_REQUEST_BYTES;
         client_enter_phase(client, asks_for_tls ? PHASE_TLS : PHASE_AUTH);
         if (asks_for_tls)
-            check_against_name(client);
+            tls_begins(client);
         else
             wire_login(&client->wire, data, len);
     } else if (client->phase == PHASE_TLS) {
