@@ -14,7 +14,7 @@ extern const int64_t histogram_bound_ns[HISTOGRAM_BOUNDS];
 struct histogram {
     uint64_t count;
     int64_t sum_ns;
-    uint32_t bucket[HISTOGRAM_BOUNDS + 1]; /* not cumulative; the last is +Inf */
+    uint64_t bucket[HISTOGRAM_BOUNDS + 1]; /* not cumulative; the last is +Inf */
 };
 
 /* Negative durations count as 0. */
