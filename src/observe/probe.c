@@ -48,8 +48,10 @@ static void note_phases(struct probe_facts *facts, const struct client *client) 
     for (int i = 0; i < PHASE_COUNT; i++) {
         int64_t ns = client_phase_ns(client, (enum phase)i);
         facts->last_phase_ns[i] = ns;
-        if (ns >= 0)
-            histogram_add(&facts->phase[i], ns);
+        if (ns < 0)
+            continue;
+        histogram_add(&facts->phase[i], ns);
+        native_histogram_add(&facts->phase_native[i], ns);
     }
 }
 

@@ -336,7 +336,9 @@ static void probe_timer_fired(uv_timer_t *timer) {
         timer_at(timer, probe_timer_fired, p->due);
         return;
     }
-    histogram_add(&p->probe->facts.lateness, mono_between(p->due, mono_now()));
+    int64_t late_ns = mono_between(p->due, mono_now());
+    histogram_add(&p->probe->facts.lateness, late_ns);
+    native_histogram_add(&p->probe->facts.lateness_native, late_ns);
     schedule_probe(p);
     if (p->probing)
         p->probe->facts.skipped++;

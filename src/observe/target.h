@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/coroutine.h"
 #include "base/histogram.h"
+#include "base/native_histogram.h"
 #include "config/config.h"
 #include "observe/log_event.h"
 #include "observe/log_follower.h"
@@ -72,6 +73,7 @@ struct probe_facts {
     uint64_t skipped; /* due while the one before was still being ended politely */
     uint64_t closes[CLOSE_COUNT];
     struct histogram phase[PHASE_COUNT];
+    struct native_histogram phase_native[PHASE_COUNT], lateness_native; /* the same, for later */
     struct histogram lateness;          /* start of a probe after the instant it was due */
     int64_t last_phase_ns[PHASE_COUNT]; /* of the last probe; -1 where the phase did not happen or did not end */
     int64_t last_success_wall_ns, last_wall_ns;
