@@ -131,7 +131,7 @@ format:
 bench:
 	@tests/lib/install-packages build test bench
 	@$(MAKE) --no-print-directory VARIANT=release build benches
-	@exec /usr/bin/python3 tests/bench/bench.py --build build/release
+	@exec /usr/bin/python3 tests/bench/bench.py --build build/release $(BENCH)
 
 # --- installing -------------------------------------------------------------------------------------------------------
 .PHONY: install uninstall clean help readme
@@ -163,7 +163,7 @@ help:
 	@echo 'make test-mysql  the same against a real MySQL 9, fetched once into a cache (XDG_CACHE_HOME); 10,000 probes'
 	@echo 'make check       the tests alone; TESTS="…" for some, VARIANT=… for other builds'
 	@echo 'make lint        both compilers with -Werror, clang-format, clang-tidy, cppcheck, shellcheck, include directions'
-	@echo 'make bench       cost against peers and floors, as ratios'
+	@echo 'make bench       cost against peers and floors, as ratios (BENCH=--quick: one short round)'
 	@echo 'make install     into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'make readme      refresh the generated tables of README.md'
 	@echo 'make format      clang-format the tree;  make clean  remove build/'

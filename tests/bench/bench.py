@@ -7,10 +7,13 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import abandonment  # noqa: E402
+from lib.certificates import Authority  # noqa: E402
 from lib.exporter import Exporter, target  # noqa: E402
 from lib.mariadb import MONITOR, MariaDB  # noqa: E402
 from lib.process import Process, free_port, wait_until  # noqa: E402
@@ -34,7 +37,7 @@ def get(url):
 
 
 class Row:
-    """One comparison: rounds of ours and of the other, and the bound that their ratio is held against."""
+    """One comparison: rounds of ours and of the other, and the bound that their ratio is held against (None: it is shown)."""
 
     def __init__(self, what, unit, bound, other):
         self.what, self.unit, self.bound, self.other = what, unit, bound, other
@@ -48,29 +51,58 @@ class Row:
         ours, other = statistics.median(self.ours_values), statistics.median(self.other_values)
         ratios = sorted(a / b for a, b in zip(self.ours_values, self.other_values) if b)
         ratio = statistics.median(ratios)
-        verdict = "ok" if ratio <= self.bound else "ABOVE"
+        verdict = "" if self.bound is None else "ok" if ratio <= self.bound else "ABOVE"
+        bound = "" if self.bound is None else f"<= {self.bound:.3f}"
         return (f"{self.what:<46} {ours:>9.1f} {other:>9.1f} {self.unit:<3} {ratio:>7.3f} "
-                f"[{ratios[0]:.3f} .. {ratios[-1]:.3f}]  <= {self.bound:.3f}  {verdict:<5}  against {self.other}")
+                f"[{ratios[0]:.3f} .. {ratios[-1]:.3f}]  {bound:<8}  {verdict:<5}  against {self.other}")
 
 
-def probe_against_bare(build, server, rounds, seconds, pace_ms=20):
-    """CPU of one probe against the bare loop. The daemon does nothing else meanwhile: its next poll is an hour away."""
-    row = Row("CPU per probe (20 ms apart)", "us", 1.5, "a bare libmariadb loop")
+def bare_us(program, *args):
+    done = subprocess.run([program, *map(str, args)], env={**os.environ, "MYSQL_PWD": MONITOR[1]}, capture_output=True, text=True,
+                          check=True)
+    return int(done.stdout) / 1000
+
+
+def probe_against_bare(build, server, rounds, seconds, pace_ms, tls, rows):
+    """CPU of one probe against bare loops: `rows` are (row, the bare loop's CA argument, its share of the rounds). The daemon does
+    nothing else meanwhile: its next poll is an hour away. Returns the rows and the CPU of each round's probes."""
     count = int(seconds * 1000 / pace_ms)
-    config = {"poll": {"interval": "1h"}, "probe": {"interval": f"{pace_ms}ms", "timeout": f"{pace_ms}ms"}, "targets": [target(server)]}
+    config = {"poll": {"interval": "1h"}, "probe": {"interval": f"{pace_ms}ms", "timeout": f"{pace_ms}ms", "grace": "10s"},
+              "targets": [target(server, tls=tls)]}
     with Exporter(f"{build}/mysqlconn_exporter", config) as exporter:
         exporter.wait_for(lambda m: m.value("mysqlconn_probe_success") == 1 and m.value("mysql_up") == 1, 10)
         for _ in range(rounds):
-            bare = subprocess.run([f"{build}/tests/bench/bare", "127.0.0.1", str(server.port), MONITOR[0], str(count), str(pace_ms)],
-                                  env={**os.environ, "MYSQL_PWD": MONITOR[1]}, capture_output=True, text=True, check=True)
-            # Our daemon probed beside it; now it has the machine to itself.
+            bares = [bare_us(f"{build}/tests/bench/bare", "127.0.0.1", server.port, MONITOR[0], max(int(count * share), 1), pace_ms, *ca)
+                     for _, ca, share in rows]
+            # Our daemon probed beside them; now it has the machine to itself.
             probes = exporter.scrape().value("mysqlconn_probes_total")
             before = cpu_ns(exporter.pid)
             time.sleep(seconds)
             spent = cpu_ns(exporter.pid) - before
             done = exporter.scrape().value("mysqlconn_probes_total") - probes
-            row.add(spent / done / 1000, int(bare.stdout) / 1000)
-    return [row]
+            for (row, _, _), bare in zip(rows, bares):
+                row.add(spent / done / 1000, bare)
+    return [row for row, _, _ in rows]
+
+
+def plain_probe(build, server, rounds, seconds):
+    row = Row("CPU per probe (20 ms apart)", "us", 1.4, "a bare libmariadb loop")
+    return probe_against_bare(build, server, rounds, seconds, 20, {"mode": "disabled"}, [(row, (), 1)])
+
+
+def tls_probe(build, server, ca, rounds, seconds):
+    """… and the share that libmariadb spends on the SSL_CTX that it makes for each connection."""
+    pace_ms = 50
+    tls = {"mode": "verify-identity", "ca": ca}
+    rows = [(Row("CPU per verified TLS probe (50 ms apart)", "us", 1.1, "a bare loop with the same CA"), (ca,), 1),
+            (Row("    …", "us", 0.1, "a bare loop that loads the system's bundle"), ("system",), 0.2)]
+    yield from probe_against_bare(build, server, rounds, seconds, pace_ms, tls, rows)
+    context = statistics.median(bare_us(f"{build}/tests/bench/tls_context", int(seconds * 1000 / pace_ms), pace_ms, ca)
+                                for _ in range(rounds))
+    row = Row("    … of which libmariadb's SSL_CTX with that CA", "us", None, "the whole probe")
+    for whole in rows[0][0].ours_values:
+        row.add(context, whole)
+    yield row
 
 
 def idle_ns(server, seconds):
@@ -167,14 +199,22 @@ def main():
     rounds, seconds = (1, 4) if args.quick else (5, 6)
 
     print(f"{'what':<46} {'ours':>9} {'other':>9} {'':<3} {'ratio':>7} [lowest .. highest]  bound", flush=True)
+    with tempfile.TemporaryDirectory(prefix="mysqlconn-bench-") as folder:
+        authority = Authority(folder)
+        certificate = authority.sign("server", names="IP:127.0.0.1")
+        with MariaDB().use_certificate(*certificate) as server:
+            for row in tls_probe(args.build, server, authority.ca, rounds, seconds):
+                print(row.line(), flush=True)
     with MariaDB(options=["--max-connections=3000", "--back-log=2000"]) as server:
-        for row in probe_against_bare(args.build, server, rounds, seconds):
+        for row in plain_probe(args.build, server, rounds, seconds):
             print(row.line(), flush=True)
         for targets, interval_s in ((50, 2), (1, 1)):
             rows, peer_rss = product_against_peer(args.build, server, rounds, seconds, targets, interval_s)
             for row in rows:
                 print(row.line(), flush=True)
         one, anon, further = memory(args.build, server)
+        for line in abandonment.lines(args.build, PEER, server, 100 if args.quick else 300):
+            print(line, flush=True)
     print(f"{'resident memory with 1 target':<46} {one:>9.0f} {peer_rss:>9.0f} KB  {one / peer_rss:>7.3f}  <= 8192 KB: "
           f"{'ok' if one <= 8192 else 'ABOVE'}  ({anon} KB of it our own, the rest pages of shared libraries)  against {PEER}")
     print(f"{'resident memory of each further target':<46} {further:>9.1f} {'':>9} KB  {'':>7}  <= 45 KB: "
