@@ -4,6 +4,7 @@ each process, medians with their spread, printed as ratios. Ratios carry over to
 import argparse
 import http.client
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -65,16 +66,18 @@ def bare_us(program, *args):
 
 def probe_against_bare(build, server, rounds, seconds, pace_ms, tls, rows):
     """CPU of one probe against bare loops: `rows` are (row, the bare loop's CA argument, its share of the rounds). The daemon does
-    nothing else meanwhile: its next poll is an hour away. Returns the rows and the CPU of each round's probes."""
+    nothing else meanwhile, its next poll is an hour away, and is stopped while a bare loop runs."""
     count = int(seconds * 1000 / pace_ms)
     config = {"poll": {"interval": "1h"}, "probe": {"interval": f"{pace_ms}ms", "timeout": f"{pace_ms}ms", "grace": "10s"},
               "targets": [target(server, tls=tls)]}
     with Exporter(f"{build}/mysqlconn_exporter", config) as exporter:
         exporter.wait_for(lambda m: m.value("mysqlconn_probe_success") == 1 and m.value("mysql_up") == 1, 10)
         for _ in range(rounds):
+            exporter.process.signal(signal.SIGSTOP)
             bares = [bare_us(f"{build}/tests/bench/bare", "127.0.0.1", server.port, MONITOR[0], max(int(count * share), 1), pace_ms, *ca)
                      for _, ca, share in rows]
-            # Our daemon probed beside them; now it has the machine to itself.
+            exporter.process.signal(signal.SIGCONT)
+            time.sleep(0.2)
             probes = exporter.scrape().value("mysqlconn_probes_total")
             before = cpu_ns(exporter.pid)
             time.sleep(seconds)
