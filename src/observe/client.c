@@ -4,6 +4,7 @@
 #include "observe/client_internal.h"
 
 #include "base/coroutine.h"
+#include "observe/arrival.h"
 #include "observe/resolve.h"
 
 #include <errno.h>
@@ -29,10 +30,15 @@ int client_library_init(void) {
     if (mysql_library_init(0, NULL, NULL) != 0)
         return -ENOMEM;
     int rc = client_tls_init();
-    return rc == 0 ? client_wire_init() : rc;
+    if (rc == 0)
+        rc = client_wire_init();
+    if (rc == 0)
+        arrivals_init();
+    return rc;
 }
 
 void client_library_end(void) {
+    arrivals_end();
     client_wire_end();
     mysql_library_end();
 }
@@ -68,19 +74,21 @@ void client_set_deadline(struct client *client, const struct client_deadline *de
     client->gave_up = false;
 }
 
-static void phase_begin(struct client *client, enum phase phase) {
+static void phase_begin(struct client *client, enum phase phase, struct mono at) {
     client->phase = phase;
-    client->phase_start = mono_now();
+    client->phase_start = at;
     client->phase_ns[phase] = -1;
+    client->lag_ns = 0;
 }
 
-static void phase_end(struct client *client) {
-    client->phase_ns[client->phase] = mono_between(client->phase_start, mono_now());
+static void phase_end(struct client *client, struct mono at) {
+    int64_t ns = mono_between(client->phase_start, at) - client->lag_ns;
+    client->phase_ns[client->phase] = ns > 0 ? ns : 0;
 }
 
-void client_enter_phase(struct client *client, enum phase next) {
-    phase_end(client);
-    phase_begin(client, next);
+void client_enter_phase(struct client *client, enum phase next, struct mono at) {
+    phase_end(client, at);
+    phase_begin(client, next, at);
 }
 
 /* Takes over what the connection's own books say. */
@@ -132,6 +140,7 @@ static bool prepare(struct client *client) {
     client->greeting_error = 0;
     client->password_kept = client->not_mysql = client->greeting_seen = client->server_has_tls = client->gave_up =
         client->cancelled = false;
+    client->stamped = false;
     client->connection_id = 0;
     client->connect_error = 0;
     wire_init(&client->wire);
@@ -161,7 +170,7 @@ static int connect_once(struct client *client, const char *numeric, struct failu
         mysql_done(client);
         return queue_full ? -EAGAIN : -1;
     }
-    phase_end(client);
+    phase_end(client, client->heard);
     client->connection_id = mysql_thread_id(&client->mysql);
     client_tls_read(client);
     if (!tls_as_wanted(client)) {
@@ -177,7 +186,7 @@ static int connect_once(struct client *client, const char *numeric, struct failu
 static int connect_at(struct client *client, const char *numeric, struct failure *failure) {
     int64_t pause_ns = NS_PER_MS;
     int rc;
-    phase_begin(client, PHASE_CONNECT);
+    phase_begin(client, PHASE_CONNECT, mono_now());
     while ((rc = connect_once(client, numeric, failure)) == -EAGAIN) {
         struct mono next = mono_add(mono_now(), pause_ns);
         bool in_time = mono_before(next, client->deadline.report);
@@ -235,7 +244,7 @@ int client_connect(struct client *client, struct failure *failure) {
         client->phase_ns[i] = -1;
     if (address->socket)
         return connect_at(client, NULL, failure);
-    phase_begin(client, PHASE_RESOLVE);
+    phase_begin(client, PHASE_RESOLVE, mono_now());
     int rc = resolve(address->host, client->deadline.report, &addresses);
     if (rc < 0) {
         *failure = (struct failure){.failure = rc == -ETIMEDOUT   ? FAILURE_TIMEOUT
@@ -246,7 +255,7 @@ int client_connect(struct client *client, struct failure *failure) {
                  resolve_error_text(rc));
         return -1;
     }
-    phase_end(client);
+    phase_end(client, mono_now());
     client->facts.ipv4 = addresses.ipv4;
     client->facts.ipv6 = addresses.ipv6;
     return connect_resolved(client, &addresses, failure);
@@ -255,7 +264,7 @@ int client_connect(struct client *client, struct failure *failure) {
 static int command_end(struct client *client, int rc, struct failure *failure) {
     client_tls_forget_errors();
     if (rc == 0) {
-        phase_end(client);
+        phase_end(client, client->heard);
         return 0;
     }
     client_failure_fill(client, failure);
@@ -266,7 +275,7 @@ static int command_end(struct client *client, int rc, struct failure *failure) {
 
 int client_ping(struct client *client, struct failure *failure) {
     coroutine_set_local(client);
-    phase_begin(client, PHASE_PING);
+    phase_begin(client, PHASE_PING, mono_now());
     return command_end(client, mysql_ping(&client->mysql), failure);
 }
 
@@ -287,7 +296,7 @@ static void hand_over_rows(MYSQL_RES *result, client_row_fn *on_row, void *arg) 
 
 int client_query(struct client *client, const char *sql, client_row_fn *on_row, void *arg, struct failure *failure) {
     coroutine_set_local(client);
-    phase_begin(client, PHASE_QUERY);
+    phase_begin(client, PHASE_QUERY, mono_now());
     int rc = mysql_query(&client->mysql, sql);
     if (rc == 0) {
         MYSQL_RES *result = mysql_store_result(&client->mysql);
@@ -429,7 +438,7 @@ enum close_outcome client_close(struct client *client, enum close_style style) {
         return CLOSE_PEER_GONE;
     }
     bool tls = mysql_get_ssl_cipher(&client->mysql) != NULL;
-    phase_begin(client, PHASE_QUIT);
+    phase_begin(client, PHASE_QUIT, mono_now());
     int own = mysql_get_socket(&client->mysql);
     tcp_facts_read(own, &client->facts.tcp);
     bool watched = style == CLOSE_QUIT_WAIT || style == CLOSE_NONE;
@@ -442,7 +451,7 @@ enum close_outcome client_close(struct client *client, enum close_style style) {
     if (watched)
         close(fd);
     if (outcome != CLOSE_TIMEOUT && outcome != CLOSE_NOT_WATCHED)
-        phase_end(client);
+        phase_end(client, mono_now());
     return outcome;
 }
 
@@ -461,9 +470,9 @@ static enum hold_end look_at_idle(int fd, struct failure *failure) {
 
 int client_hold(struct client *client, int64_t ns, enum hold_end *end, struct failure *failure) {
     int fd = mysql_get_socket(&client->mysql);
-    phase_begin(client, PHASE_HOLD);
+    phase_begin(client, PHASE_HOLD, mono_now());
     int rc = coroutine_wait_fd_or_wake(fd, UV_READABLE, mono_add(mono_now(), ns));
-    phase_end(client);
+    phase_end(client, mono_now());
     *end = HOLD_SURVIVED;
     if (rc != 1)
         return rc == -EINTR;

@@ -24,6 +24,9 @@ struct client {
     enum phase phase;
     struct mono phase_start;
     int64_t phase_ns[PHASE_COUNT];
+    bool stamped;      /* the kernel tells when what we read arrived */
+    struct mono heard; /* when the library last read something, or ended the TLS handshake */
+    int64_t lag_ns;    /* how long what came in the present phase lay there until we looked: not the server's time */
 
     struct mono connect_limit; /* for one of several addresses */
     int connect_error;         /* errno of the TCP connect; 0 none */
@@ -46,8 +49,8 @@ struct client {
     struct client_facts facts;
 };
 
-/* client.c: the phase that was under way has ended, `next` begins. */
-void client_enter_phase(struct client *client, enum phase next);
+/* client.c: at `at` the phase that was under way ended and `next` began. */
+void client_enter_phase(struct client *client, enum phase next, struct mono at);
 
 /* Plugins that send neither the password in clear nor, encrypted, to whom nobody knows; and with `key` those that do
  * the latter. (libmariadb looks a name up in this text.) */

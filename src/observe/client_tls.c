@@ -48,9 +48,12 @@ static int verify_seen(int ok, X509_STORE_CTX *context) {
 }
 
 static void handshake_seen(const SSL *ssl, int where, int value) {
+    struct client *client = coroutine_local();
     (void)value;
-    if (where & SSL_CB_HANDSHAKE_START && coroutine_local())
+    if (where & SSL_CB_HANDSHAKE_START && client)
         SSL_set_verify((SSL *)(uintptr_t)ssl, SSL_get_verify_mode(ssl), verify_seen);
+    if (where & SSL_CB_HANDSHAKE_DONE && client)
+        client->heard = mono_now();
 }
 
 /* OpenSSL makes a context: libmariadb does so for each connection, and gives us no other chance to reach it. */

@@ -10,6 +10,7 @@
 #include "observe/client_internal.h"
 
 #include "base/coroutine.h"
+#include "observe/arrival.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,19 +26,49 @@
 #define GREETING_V9 9 /* the first byte of a greeting is the protocol's version */
 #define GREETING_V10 10
 #define ERROR_PACKET 0xff
+#define CLOCKS_DIFFER_NS NS_PER_MS /* two clocks, not read at the same instant */
 
 /* In the library's ABI (version node libmariadb_3) but in none of its installed headers: the hook of its own trace
  * plugins. */
 typedef void wire_callback(int mode, MYSQL *mysql, const unsigned char *data, size_t len);
 extern int ma_pvio_register_callback(my_bool add, wire_callback *callback) __attribute__((weak));
 
+/* Something can be read. What the kernel stamped it with tells how long ago it came: our own lateness, whether the loop
+ * was busy or the processor, is taken out of the phase. A stamp from before the phase, or from the future, shows that
+ * the wall clock was set: then it counts as arrived now. */
+static void note_lag(struct client *client, int fd) {
+    int64_t age = 0;
+    if (client->stamped && arrival_age(fd, &age) == -ECONNRESET)
+        client->stream_end = STREAM_RESET;
+    int64_t most = mono_between(client->phase_start, mono_now()) - client->lag_ns;
+    if (age > 0 && age <= most + CLOCKS_DIFFER_NS)
+        client->lag_ns += age < most ? age : most;
+}
+
+/* The SYN has just been sent: what went before was our own preparing. */
+static void connect_begun(struct client *client, int fd) {
+    client->phase_start = mono_now();
+    client->stamped = arrival_watch(fd);
+}
+
+/* When the connection was there. Nothing in the answer to a SYN bears a stamp, but the kernel's first sample of the
+ * round-trip time is just that: the SYN to its answer. Not of a SYN that was repeated. */
+static struct mono established_at(const struct client *client, int fd) {
+    struct tcp_facts tcp = {.known = false};
+    struct mono now = mono_now();
+    tcp_facts_read(fd, &tcp);
+    return tcp.known && tcp.retransmissions == 0 ? mono_earlier(now, mono_add(client->phase_start, tcp.rtt_ns)) : now;
+}
+
 /* The TCP connect has ended. The library would lose its error number, so we take it: errno is set for the library. */
 static bool connect_succeeded(struct client *client, int fd) {
     socklen_t len = sizeof client->connect_error;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &client->connect_error, &len) < 0)
         client->connect_error = errno;
-    if (client->connect_error == 0)
-        client_enter_phase(client, PHASE_GREETING);
+    if (client->connect_error == 0) {
+        client_enter_phase(client, PHASE_GREETING, established_at(client, fd));
+        note_lag(client, fd); /* the greeting may be there already */
+    }
     errno = client->connect_error;
     return client->connect_error == 0;
 }
@@ -54,7 +85,9 @@ static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
     (void)timeout;
     ERR_clear_error(); /* what this connection left there others would take for theirs */
     if (client && client->phase == PHASE_CONNECT && is_read)
-        client_enter_phase(client, PHASE_GREETING); /* connected without having to wait for it */
+        client_enter_phase(client, PHASE_GREETING, mono_now()); /* connected without having to wait for it */
+    else if (client && client->phase == PHASE_CONNECT)
+        connect_begun(client, fd);
     while (client && !client->gave_up && !hopeless(client)) {
         struct mono until = client->late ? client->deadline.give_up : client->deadline.report;
         bool connecting = client->phase == PHASE_CONNECT;
@@ -74,6 +107,8 @@ static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
     }
     if (rc == 1 && client->phase == PHASE_CONNECT && !connect_succeeded(client, fd))
         return 0;
+    if (rc == 1 && is_read)
+        note_lag(client, fd);
     if (rc != 1 && client && !hopeless(client)) {
         tcp_facts_read(fd, &client->facts.tcp);
         client->gave_up = true;
@@ -179,9 +214,10 @@ static void keep_password(struct client *client) {
 }
 
 static void wire_read(struct client *client, const unsigned char *data, size_t len) {
+    client->heard = mono_now();
     if (client->phase == PHASE_CONNECT)
-        client_enter_phase(client, PHASE_GREETING); /* it came so fast that nobody had to wait for anything */
-    if ((ssize_t)len == 0)
+        client_enter_phase(client, PHASE_GREETING, client->heard); /* so fast that nobody had to wait for anything */
+    if ((ssize_t)len == 0 && client->stream_end == STREAM_OPEN)
         client->stream_end = STREAM_CLOSED;
     if ((ssize_t)len < 0 && errno == ECONNRESET)
         client->stream_end = STREAM_RESET;
@@ -198,13 +234,13 @@ static void wire_written(struct client *client, const unsigned char *data, size_
     follow(client, WIRE_CLIENT, data, len);
     if (client->phase == PHASE_GREETING) {
         bool asks_for_tls = len == PACKET_HEADER + SSL_REQUEST_BYTES && data[0] == SSL_REQUEST_BYTES;
-        client_enter_phase(client, asks_for_tls ? PHASE_TLS : PHASE_AUTH);
+        client_enter_phase(client, asks_for_tls ? PHASE_TLS : PHASE_AUTH, client->heard);
         if (asks_for_tls)
             tls_begins(client);
         else
             wire_login(&client->wire, data, len);
     } else if (client->phase == PHASE_TLS) {
-        client_enter_phase(client, PHASE_AUTH);
+        client_enter_phase(client, PHASE_AUTH, client->heard);
         wire_login(&client->wire, data, len);
     }
 }
