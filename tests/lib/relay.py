@@ -112,8 +112,8 @@ class _Connection:
         self.down.to = self.client
 
     def begin(self):
-        """The client is there, and its SYN sets off. (Not earlier: a connection that is accepted while the listener closes never
-        gets this far, and the server must not hear of it.)"""
+        """The client is there, and its SYN sets off. (Not earlier: a connection that is accepted while the relay ends never gets
+        this far, and the server must not hear of it.)"""
         self.relay.connection_begun(self)
         self.up.to = _Syn(self)
         self.up.put(_Syn.arrive)
@@ -240,7 +240,13 @@ class Relay:
 
     def refuse(self):
         """Further connections are refused; those that are there live on."""
-        self._call(self._listener.close)
+        async def refuse():
+            # Not closed: asyncio would leave those that it has accepted and not begun hanging for ever.
+            self.loop.remove_reader(self._socket)
+            self._socket.shutdown(socket.SHUT_RDWR)
+            for _ in range(3):  # turns of the loop, in which they begin
+                await asyncio.sleep(0)
+        asyncio.run_coroutine_threadsafe(refuse(), self.loop).result(10)
 
     def wait_drained(self, leaving=0, timeout=15):
         """Return when all connections but `leaving` have ended on both sides: what the client did has arrived, and the server has

@@ -95,7 +95,7 @@ static void answer(int fd, struct mono arrived, const void *data, size_t len) {
 static void *serve(void *arg) {
     int listener = *(int *)arg, one = 1, fd, command;
     while ((fd = accept(listener, NULL, NULL)) >= 0) {
-        struct mono arrived = mono_now();
+        struct mono arrived = mono_now(); /* a SYN bears no stamp: on a full machine the truth is a little late here */
         arrival_watch(fd);
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         answer(fd, arrived, GREETING, sizeof GREETING);
