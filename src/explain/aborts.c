@@ -131,7 +131,7 @@ static void count_event(struct target_aborts *ta, const struct log_event *event,
     if (event->kind == LOG_EVENT_ACCESS_DENIED)
         users_max = (users_max + 1) / 2; /* anybody can make these names up; leave places for those who got in */
     else
-        key.reason = set_intern(&ta->reasons, cut(event->reason, TEXT_MAX), REASONS_MAX);
+        key.reason = set_intern(&ta->reasons, cut(log_event_reason(event), TEXT_MAX), REASONS_MAX);
     key.user = set_intern(&ta->users, cut(event->user, TEXT_MAX), users_max);
 
     bool folded = !key.reason || !key.user;
@@ -198,7 +198,7 @@ static void write_to_log(const struct target *target, const struct log_event *e)
                            reason = LF_SPAN("reason", cut(e->reason, TEXT_MAX));
     if (e->suspect)
         log_warn("error log: a client forged a line", name, LF_STR("claims", log_event_kind_name(e->kind)), user, host);
-    else if (e->kind == LOG_EVENT_ABORTED)
+    else if (log_event_is_abort(e->kind))
         log_info("connection aborted", name, id, user, host, db, reason);
     else
         log_info("access denied", name, user, host);
@@ -206,7 +206,7 @@ static void write_to_log(const struct target *target, const struct log_event *e)
 
 static void on_log_event(void *arg, struct target *target, const struct log_event *event) {
     const struct aborts *aborts = arg;
-    if (event->kind != LOG_EVENT_ABORTED && event->kind != LOG_EVENT_ACCESS_DENIED && !event->suspect)
+    if (!log_event_is_abort(event->kind) && event->kind != LOG_EVENT_ACCESS_DENIED && !event->suspect)
         return;
     write_to_log(target, event);
     struct target_aborts *ta = target->listener;

@@ -14,7 +14,7 @@
 /* One counted combination. The texts are the server's bytes, raw: whoever prints them escapes. */
 struct abort_count {
     enum log_event_kind kind;
-    const char *reason; /* as the server wrote it; "" for refused logins; "other" where folded */
+    const char *reason; /* as an English server words it; "" for refused logins; "other" where folded */
     const char *user;   /* "other" where folded; "" where the line named none */
     uint64_t count;
 };

@@ -45,7 +45,7 @@ static void emit_aborts(struct sample_writer *w, const struct target *target) {
     const struct abort_count *counts = aborts_of(target, &count);
 
     for (size_t i = 0; i < count; i++)
-        if (counts[i].kind == LOG_EVENT_ABORTED)
+        if (log_event_is_abort(counts[i].kind))
             sample_count(w, SAMPLE_LABELS("reason", counts[i].reason, "user", counts[i].user), counts[i].count);
 }
 
@@ -79,7 +79,7 @@ static const struct metric_family rows[] = {
         .name = "mysqlconn_error_log_events_total",
         .type = METRIC_COUNTER,
         .help =
-            "Lines of the error log that tell of a connection or of the server's start and stop, by what they tell.",
+            "Events of the error log that tell of connections or of the server's start and stop, by what they tell.",
         .labels = "kind",
         .condition = CONFIGURED,
         .of_target = emit_events,
@@ -87,7 +87,7 @@ static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_error_log_aborts_total",
         .type = METRIC_COUNTER,
-        .help = "Aborted connections in the error log, by the reason as the server wrote it and the user.",
+        .help = "Aborted connections in the error log, by the reason, as an English server words it, and the user.",
         .labels = "reason, user",
         .condition = "combinations that happened",
         .stability = METRIC_EXPERIMENTAL,

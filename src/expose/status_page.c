@@ -144,8 +144,11 @@ static void add_log_state(struct strbuf *out, const struct target *target) {
         strbuf_addstr(out, "<td class=number>–<td class=number>–<td class=\"text faint\">none configured");
         return;
     }
-    strbuf_addf(out, "<td class=number>%llu<td class=number>%llu",
-                (unsigned long long)target->log_events[LOG_EVENT_ABORTED],
+    uint64_t aborts = 0;
+    for (int kind = LOG_EVENT_NONE + 1; kind < LOG_EVENT_KIND_COUNT; kind++)
+        if (log_event_is_abort((enum log_event_kind)kind))
+            aborts += target->log_events[kind];
+    strbuf_addf(out, "<td class=number>%llu<td class=number>%llu", (unsigned long long)aborts,
                 (unsigned long long)target->log_events[LOG_EVENT_ACCESS_DENIED]);
     if (state->readable)
         strbuf_addf(out, "<td class=text>%llu lines read", (unsigned long long)state->lines);

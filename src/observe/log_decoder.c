@@ -6,6 +6,7 @@
 #include "observe/log_parser.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct log_decoder {
     log_event_fn *on_event;
@@ -34,6 +35,19 @@ void log_decoder_line(struct log_decoder *decoder, struct span line) {
     event.line = decoder->lines;
     if (event.kind != LOG_EVENT_NONE)
         decoder->on_event(decoder->arg, &event);
+}
+
+void log_decoder_block(struct log_decoder *decoder, struct span lines) {
+    while (lines.len) {
+        const char *newline = memchr(lines.ptr, '\n', lines.len);
+        size_t len = newline ? (size_t)(newline - lines.ptr) : lines.len, skip = newline ? len + 1 : len;
+        log_decoder_line(decoder, (struct span){lines.ptr, len});
+        lines = (struct span){lines.ptr + skip, lines.len - skip};
+    }
+}
+
+uint64_t log_decoder_lines(const struct log_decoder *decoder) {
+    return decoder->lines;
 }
 
 void log_decoder_entry(struct log_decoder *decoder, struct span message, int64_t wall_ns) {

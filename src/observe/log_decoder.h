@@ -20,6 +20,12 @@ void log_decoder_free(struct log_decoder *decoder);
 
 /* The next line, without its newline. Calls on_event for each event that is complete by it. */
 void log_decoder_line(struct log_decoder *decoder, struct span line);
+/* Many lines at once, each with its newline (the last one may lack it): the same as log_decoder_line() for each of them
+ * in turn, and the fast way for whole files: lines of no interest are passed over at memory speed. A line must not be
+ * split between two calls. */
+void log_decoder_block(struct log_decoder *decoder, struct span lines);
+/* How many lines were handed in until now. */
+uint64_t log_decoder_lines(const struct log_decoder *decoder);
 /* An entry of a source that frames and times its entries itself: the server's message, which may hold newlines, at Unix
  * time `wall_ns`. */
 void log_decoder_entry(struct log_decoder *decoder, struct span message, int64_t wall_ns);

@@ -346,7 +346,13 @@ static bool parse_message(struct span front, struct span message, struct log_eve
         ;
     if (take(&message, openings[ABORTED])) {
         e->kind = LOG_EVENT_ABORTED;
-        return front_is_plausible(front) && parse_aborted(message, e);
+        if (!front_is_plausible(front) || !parse_aborted(message, e))
+            return false;
+        if (starts_with(e->reason, LITERAL("init_connect command failed")))
+            e->kind = LOG_EVENT_INIT_CONNECT;
+        else if (span_is(e->reason, "Too many connections"))
+            e->kind = LOG_EVENT_TOO_MANY_CONNECTIONS;
+        return true;
     }
     if (take(&message, openings[DENIED])) {
         e->kind = LOG_EVENT_ACCESS_DENIED;

@@ -44,6 +44,8 @@ struct expectation {
     const char *db, *user, *host, *reason;
 };
 #define ABORTED(id, db, user, host, reason) LOG_EVENT_ABORTED, id, db, user, host, reason
+#define INIT_CONNECT(id, db, user, host, reason) LOG_EVENT_INIT_CONNECT, id, db, user, host, reason
+#define TOO_MANY(id, db, user, host, reason) LOG_EVENT_TOO_MANY_CONNECTIONS, id, db, user, host, reason
 #define DENIED(user, host) LOG_EVENT_ACCESS_DENIED, 0, NULL, user, host, NULL
 #define DENIED_DB(user, host, db) LOG_EVENT_ACCESS_DENIED, 0, db, user, host, NULL
 #define START LOG_EVENT_SERVER_START, 0, NULL, NULL, NULL, NULL
@@ -72,7 +74,7 @@ static const struct expectation understood[] = {
      ABORTED(18, "mysql", "app", "127.0.0.1", "Got a packet bigger than 'max_allowed_packet' bytes")},
     {"2026-11-21  1:51:56 34 [Warning] Aborted connection 34 to db: 'unconnected' user: 'app' host: '127.0.0.1' "
      "(init_connect command failed)",
-     ABORTED(34, "unconnected", "app", "127.0.0.1", "init_connect command failed")},
+     INIT_CONNECT(34, "unconnected", "app", "127.0.0.1", "init_connect command failed")},
     {"2026-11-21  1:51:56 35 [Warning] Aborted connection 35 to db: 'we'i(r)d: db' user: 'we) ird (u: 'x' host: "
      "'127.0.0.1' (" READ_ERROR ")",
      ABORTED(35, "we'i(r)d: db", "we) ird (u: 'x", "127.0.0.1", READ_ERROR)},
@@ -94,7 +96,7 @@ static const struct expectation understood[] = {
      ABORTED(19, "unconnected", "app", "127.0.0.1", "RELEASE")},
     {"2026-11-21  1:53:10 0 [Warning] Aborted connection 0 to db: 'unconnected' user: 'unauthenticated' host: 'connecting "
      "host' (Too many connections)",
-     ABORTED(0, "unconnected", "unauthenticated", "connecting host", "Too many connections")},
+     TOO_MANY(0, "unconnected", "unauthenticated", "connecting host", "Too many connections")},
     {"2026-11-21  1:53:12 16 [Warning] Aborted connection 16 to db: 'unconnected' user: 'app' host: '::1' (" READ_ERROR
      ")",
      ABORTED(16, "unconnected", "app", "::1", READ_ERROR)},
@@ -159,7 +161,7 @@ static const struct expectation understood[] = {
     {"2026-11-21T01:51:41.123456Z 9 [Warning] [MY-013130] [Server] Aborted connection 9 to db: 'unconnected' user: 'u' "
      "host: 'h' (init_connect command failed; diagnostics area: MY-001064 - You have an error in your SQL syntax near 'x "
      "(y')",
-     ABORTED(9, "unconnected", "u", "h", "init_connect command failed; diagnostics area: MY-001064 - You have an error in your SQL syntax near 'x (y'")},
+     INIT_CONNECT(9, "unconnected", "u", "h", "init_connect command failed; diagnostics area: MY-001064 - You have an error in your SQL syntax near 'x (y'")},
     {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-010926] [Server] Access denied for user 'u'@'h' (using password: YES).",
      DENIED("u", "h")},
     {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-010925] [Server] Access denied for user 'u'@'h'.",
