@@ -1,71 +1,315 @@
 /*
  * Lines to events; see log_decoder.h.
+ *
+ * Most events are told at once. Held back, in order, are those that the next lines can change: a refused login, whose
+ * name can go on (log_refusal.h); the first of two lines that tell of one abort; an abort by init_connect, which the
+ * SQL error follows. What comes meanwhile waits behind them.
  */
 #include "observe/log_decoder.h"
 
-#include "observe/log_parser.h"
+#include "observe/log_refusal.h"
+#include "observe/log_text.h"
+#include "observe/log_unwrap.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+enum {
+    LINE_MAX_BYTES = 64 * 1024, /* of one that is put together from pieces */
+    HELD_MAX = 64,              /* events */
+    /* How many lines of others a server's threads may write between the two that one of them writes. */
+    PARTNER_LINES = 8,
+};
+
+struct held {
+    struct log_event event;
+    char *text;     /* what its parts point into */
+    uint64_t until; /* the line by which it is settled */
+    bool announces; /* an abort, which tells it again */
+};
 
 struct log_decoder {
     log_event_fn *on_event;
     void *arg;
-    struct log_parser parser;
     uint64_t lines;
+    struct strbuf scratch[2];
+
+    struct strbuf piece; /* the beginning of a line that goes on in the next one */
+    uint64_t piece_line; /* 0: none */
+    struct log_stamp piece_stamp;
+
+    struct held held[HELD_MAX];
+    size_t held_count, refused; /* held[refused] is what `refusal` is about */
+    struct log_refusal refusal;
+    uint64_t init_connect_line; /* the one that told of an init_connect that failed */
+    uint64_t init_connect_thread;
 };
 
 struct log_decoder *log_decoder_new(log_event_fn *on_event, void *arg) {
-    struct log_decoder *decoder = calloc(1, sizeof *decoder);
-    if (decoder) {
-        decoder->on_event = on_event;
-        decoder->arg = arg;
+    struct log_decoder *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    d->on_event = on_event;
+    d->arg = arg;
+    strbuf_init(&d->scratch[0], LINE_MAX_BYTES);
+    strbuf_init(&d->scratch[1], LINE_MAX_BYTES);
+    strbuf_init(&d->piece, LINE_MAX_BYTES);
+    log_refusal_init(&d->refusal);
+    return d;
+}
+
+void log_decoder_free(struct log_decoder *d) {
+    if (!d)
+        return;
+    for (size_t i = 0; i < d->held_count; i++)
+        free(d->held[i].text);
+    strbuf_release(&d->scratch[0]);
+    strbuf_release(&d->scratch[1]);
+    strbuf_release(&d->piece);
+    log_refusal_release(&d->refusal);
+    free(d);
+}
+
+uint64_t log_decoder_lines(const struct log_decoder *d) {
+    return d->lines;
+}
+
+/* --- events that wait --- */
+
+static void drop_held(struct log_decoder *d, size_t i) {
+    free(d->held[i].text);
+    d->held_count--;
+    memmove(&d->held[i], &d->held[i + 1], (d->held_count - i) * sizeof *d->held);
+    d->refused -= d->refused > i;
+}
+
+static bool is_settled(const struct log_decoder *d, size_t i) {
+    return !(d->refusal.open && i >= d->refused) && d->held[i].until <= d->lines;
+}
+
+/* Tell those at the front that wait for nothing any more; all, where `all`. */
+static void release(struct log_decoder *d, bool all) {
+    size_t done = 0;
+    for (; done < d->held_count && (all || is_settled(d, done)); done++) {
+        struct held *h = &d->held[done];
+        if (h->event.kind != LOG_EVENT_NONE)
+            d->on_event(d->arg, &h->event);
+        free(h->text);
     }
-    return decoder;
+    d->held_count -= done;
+    memmove(d->held, d->held + done, d->held_count * sizeof *d->held);
+    d->refused -= d->refused < done ? d->refused : done;
 }
 
-void log_decoder_free(struct log_decoder *decoder) {
-    free(decoder);
+/* Move the parts of an event from one copy of its text to another. */
+static void move_parts(struct log_event *e, const char *from, const char *to) {
+    struct span *parts[] = {&e->db, &e->user, &e->host, &e->reason};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i]->ptr)
+            parts[i]->ptr = to + (parts[i]->ptr - from);
 }
 
-void log_decoder_line(struct log_decoder *decoder, struct span line) {
-    struct log_event event;
-    decoder->lines++;
-    log_parser_line(&decoder->parser, line, &event);
-    event.line = decoder->lines;
-    if (event.kind != LOG_EVENT_NONE)
-        decoder->on_event(decoder->arg, &event);
+static void tell(struct log_decoder *d, const struct log_event *event, struct span text, uint64_t until,
+                 bool announces) {
+    bool waits = d->held_count || d->refusal.open || until > d->lines;
+    if (waits && d->held_count == HELD_MAX) {
+        d->refusal.open = false;
+        release(d, true);
+        waits = false;
+    }
+    char *copy = waits ? malloc(text.len + 1) : NULL;
+    if (!copy) { /* nothing to wait for, or no memory to wait in */
+        if (event->kind != LOG_EVENT_NONE)
+            d->on_event(d->arg, event);
+        return;
+    }
+    memcpy(copy, text.ptr, text.len);
+    struct held *h = &d->held[d->held_count++];
+    *h = (struct held){.event = *event, .text = copy, .until = until, .announces = announces};
+    move_parts(&h->event, text.ptr, copy);
 }
 
-void log_decoder_block(struct log_decoder *decoder, struct span lines) {
+/* An abort goes without the line that announced it. */
+static void drop_announcement(struct log_decoder *d, const struct log_event *abort) {
+    for (size_t i = 0; i < d->held_count; i++) {
+        const struct held *h = &d->held[i];
+        bool same = h->event.thread ? h->event.thread == abort->connection_id
+                                    : h->event.user.ptr && span_equal(h->event.user, abort->user);
+        if (h->announces && same && !h->event.suspect) {
+            drop_held(d, i);
+            return;
+        }
+    }
+}
+
+/* --- refused logins --- */
+
+static void suspect_from(struct log_decoder *d, size_t first) {
+    for (size_t i = first; i < d->held_count; i++)
+        d->held[i].event.suspect |= d->held[i].event.kind != LOG_EVENT_ACCESS_DENIED;
+}
+
+/* The refused login is known in full: its name goes up to this line. */
+static void settle_refused(struct log_decoder *d, const struct log_event *end) {
+    struct held *h = &d->held[d->refused];
+    size_t len = d->refusal.text.len;
+    char *copy = malloc(len + 1);
+    if (!copy)
+        return;
+    memcpy(copy, strbuf_text(&d->refusal.text), len);
+    free(h->text);
+    h->text = copy;
+    h->event.kind = LOG_EVENT_ACCESS_DENIED;
+    h->event.db = end->db;
+    h->event.user = end->user;
+    h->event.host = end->host;
+    move_parts(&h->event, strbuf_text(&d->refusal.text), copy);
+}
+
+/* What the lines before tell of this one; true where it is settled: it is a part of a name. */
+static bool continue_refusal(struct log_decoder *d, struct span line, struct log_parsed *parsed) {
+    struct log_event end;
+    bool sure = d->refusal.sure && !d->refusal.whole;
+    switch (log_refusal_line(&d->refusal, line, parsed, &end)) {
+    case LOG_REFUSAL_ENDS:
+        settle_refused(d, &end);
+        for (size_t i = d->refused + 1; i < d->held_count; i++)
+            d->held[i].event.suspect = true;
+        parsed->event.suspect = true;
+        return true;
+    case LOG_REFUSAL_REACHES:
+        suspect_from(d, d->refused + 1);
+        return false;
+    case LOG_REFUSAL_WAITS:
+    case LOG_REFUSAL_PASSED:
+        parsed->event.suspect |= sure;
+        return sure;
+    }
+    return false;
+}
+
+static void begin_refusal(struct log_decoder *d, struct span line, const struct log_parsed *parsed) {
+    bool begins = parsed->open_name.ptr || (parsed->event.kind == LOG_EVENT_ACCESS_DENIED && parsed->event.user.ptr);
+    if (!begins || (d->refusal.open && parsed->maybe_open))
+        return;
+    log_refusal_begin(&d->refusal, line, parsed);
+    d->refused = d->held_count;
+}
+
+/* --- lines --- */
+
+/* MariaDB and MySQL 5.x write the SQL error of a failed init_connect in the next line. */
+static bool follows_init_connect(const struct log_decoder *d, const struct log_event *e) {
+    return d->init_connect_line && d->init_connect_line + 1 == e->line && e->thread == d->init_connect_thread &&
+           (e->kind != LOG_EVENT_ACCESS_DENIED || e->db.ptr) && !log_event_is_abort(e->kind);
+}
+
+static void take_parsed(struct log_decoder *d, struct span line, struct log_parsed *parsed) {
+    struct log_event *e = &parsed->event;
+    bool inside = d->refusal.open && continue_refusal(d, line, parsed);
+    if (!inside)
+        begin_refusal(d, line, parsed);
+    if (follows_init_connect(d, e))
+        e->kind = LOG_EVENT_NONE;
+    if (log_event_is_abort(e->kind) && !e->suspect)
+        drop_announcement(d, e);
+
+    uint64_t until = d->lines;
+    if (parsed->announces_abort)
+        until += PARTNER_LINES;
+    /* MySQL 8 says all in one line. */
+    if (e->kind == LOG_EVENT_INIT_CONNECT && !e->english_reason.ptr) {
+        d->init_connect_line = e->line;
+        d->init_connect_thread = e->thread;
+        until++;
+    }
+    bool begins = !inside && d->refusal.open && d->refused == d->held_count;
+    if (e->kind != LOG_EVENT_NONE || begins)
+        tell(d, e, line, until, parsed->announces_abort);
+    if (begins && d->held_count <= d->refused) /* no memory to keep it in */
+        d->refusal.open = false;
+    release(d, false);
+}
+
+static void take_text(struct log_decoder *d, const struct log_unwrapped *u, uint64_t number) {
+    struct log_parsed parsed;
+    if (u->is_message)
+        log_parse_message(u->text, u->stamp, &parsed);
+    else
+        log_parse(u->text, u->stamp, &parsed);
+    if (parsed.event.kind == LOG_EVENT_NONE && !parsed.open_name.ptr && !d->held_count)
+        return;
+    parsed.event.line = number;
+    if (!parsed.event.thread)
+        parsed.event.thread = u->thread;
+    take_parsed(d, u->text, &parsed);
+}
+
+/* A line that was in pieces, as far as it is there. */
+static void take_pieces(struct log_decoder *d) {
+    struct log_unwrapped u;
+    struct log_stamp stamp = d->piece_stamp;
+    uint64_t number = d->piece_line;
+    d->piece_line = 0;
+    log_unwrap((struct span){strbuf_text(&d->piece), d->piece.len}, d->scratch, &u);
+    if (u.stamp.time == LOG_TIME_NONE)
+        u.stamp = stamp;
+    take_text(d, &u, number);
+}
+
+static void take_wrapped(struct log_decoder *d, struct span line) {
+    struct log_unwrapped u;
+    log_unwrap(line, d->scratch, &u);
+    if (!u.goes_on && !d->piece_line) {
+        take_text(d, &u, d->lines);
+        return;
+    }
+    if (!d->piece_line) {
+        d->piece_line = d->lines;
+        d->piece_stamp = u.stamp;
+        strbuf_reset(&d->piece);
+    }
+    size_t room = d->piece.max - d->piece.len;
+    strbuf_add(&d->piece, u.text.ptr, u.text.len < room ? u.text.len : room);
+    if (!u.goes_on)
+        take_pieces(d);
+}
+
+void log_decoder_line(struct log_decoder *d, struct span line) {
+    d->lines++;
+    while (line.len && !line.ptr[0]) /* the hole that a truncation leaves */
+        line = span_from(line, 1);
+    span_cut_end(&line, SPAN_LITERAL("\r"));
+    if (log_unwrap_is_needed(line))
+        take_wrapped(d, line);
+    else
+        take_text(d, &(struct log_unwrapped){.text = line}, d->lines);
+}
+
+void log_decoder_block(struct log_decoder *d, struct span lines) {
     while (lines.len) {
         const char *newline = memchr(lines.ptr, '\n', lines.len);
         size_t len = newline ? (size_t)(newline - lines.ptr) : lines.len, skip = newline ? len + 1 : len;
-        log_decoder_line(decoder, (struct span){lines.ptr, len});
-        lines = (struct span){lines.ptr + skip, lines.len - skip};
+        log_decoder_line(d, (struct span){lines.ptr, len});
+        lines = span_from(lines, skip);
     }
 }
 
-uint64_t log_decoder_lines(const struct log_decoder *decoder) {
-    return decoder->lines;
+void log_decoder_entry(struct log_decoder *d, struct span message, int64_t wall_ns) {
+    d->lines++;
+    take_text(d, &(struct log_unwrapped){.text = message, .is_message = true, .stamp = {LOG_TIME_UTC, wall_ns}},
+              d->lines);
 }
 
-void log_decoder_entry(struct log_decoder *decoder, struct span message, int64_t wall_ns) {
-    struct log_event event;
-    decoder->lines++;
-    log_parse(message, &event);
-    event.line = decoder->lines;
-    event.time = LOG_TIME_UTC;
-    event.wall_ns = wall_ns;
-    if (event.kind != LOG_EVENT_NONE)
-        decoder->on_event(decoder->arg, &event);
+unsigned log_decoder_held(const struct log_decoder *d) {
+    uint64_t first = d->piece_line ? d->piece_line : d->lines + 1;
+    if (d->held_count && d->held[0].event.line < first)
+        first = d->held[0].event.line;
+    return (unsigned)(d->lines + 1 - first);
 }
 
-unsigned log_decoder_held(const struct log_decoder *decoder) {
-    (void)decoder;
-    return 0;
-}
-
-void log_decoder_flush(struct log_decoder *decoder) {
-    (void)decoder;
+void log_decoder_flush(struct log_decoder *d) {
+    if (d->piece_line)
+        take_pieces(d);
+    d->refusal.open = false;
+    release(d, true);
 }

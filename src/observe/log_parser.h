@@ -1,30 +1,29 @@
 /*
- * One line of an error log to an event: the frames of `../shared/facts/error-log-formats.md`, found by the message and
- * never by the timestamp in front of it. Nothing in the line is trusted: names may hold quotes, brackets and whole
- * forged messages.
+ * One line of an error log to an event: the message, found by its own frame (log_frame.h) and never by the timestamp in
+ * front of it, and what stands in front of it. Nothing in the line is trusted: names may hold quotes, brackets and
+ * whole forged messages. What only the lines around it can tell is log_decoder's.
  */
 #ifndef OBSERVE_LOG_PARSER_H
 #define OBSERVE_LOG_PARSER_H
 
-#include "observe/log_event.h"
+#include "observe/log_frame.h"
+#include "observe/log_time.h"
 
-#include <stddef.h>
-
-/* What the lines of one log leave behind for the next one; zero it where the log begins. */
-struct log_parser {
-    size_t open_name; /* bytes over which a refused user name that holds a newline can still go on; 0 none is open */
+struct log_parsed {
+    struct log_event event; /* kind LOG_EVENT_NONE where the line says nothing of a connection, or nothing whole; with
+                             * its time and thread nevertheless where there is an open name */
+    struct span open_name; /* what is there of a refused name whose end is not in the line; ptr NULL: not such a line */
+    bool maybe_open;       /* open_name: a lone quote is all that stands in front of it, as in Chinese and Korean */
+    bool announces_abort;  /* of two lines that tell of one abort this is the first */
+    bool one_line;         /* of a server that keeps each message on one line, whatever is in it: MySQL 8 */
 };
 
-/* Parse the next `line` (without its newline) of a log. Fills *event, kind LOG_EVENT_NONE where the line says nothing
- * of a connection. Cost of such a line: a search for the label and a few comparisons. No allocation.
- *
- * MariaDB and MySQL 5.x write a refused user name raw, so whoever can connect can write lines of his own between
- * "Access denied for user 'x" and the end of that message, "'@'host' …": events there are marked as suspect, however
- * well they are forged. (A name that itself holds such an end hides what it brings after that. Only the orphaned end
- * that follows would tell, too late for one who sees a line at a time.) */
-void log_parser_line(struct log_parser *parser, struct span line, struct log_event *event);
+/* Parse a line (without its newline). `outer` is the time of whoever wrapped it. Cost of a line of no interest: a
+ * search for the label and a few comparisons. No allocation. */
+void log_parse(struct span line, struct log_stamp outer, struct log_parsed *out);
 
-/* The same for a line alone: what only the line before can tell is not seen. */
-void log_parse(struct span line, struct log_event *event);
+/* The same for a message that nothing stands in front of, neither time nor label, such as a source that has fields
+ * hands over. (Where there is a label nevertheless, it is a line.) */
+void log_parse_message(struct span message, struct log_stamp outer, struct log_parsed *out);
 
 #endif

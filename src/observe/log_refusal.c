@@ -1,0 +1,87 @@
+/*
+ * Refused names over several lines; see log_refusal.h.
+ */
+#include "observe/log_refusal.h"
+
+#include "observe/log_text.h"
+
+enum {
+    NAME_MAX_CHARACTERS = 128, /* of MariaDB; MySQL 5.x takes fewer */
+    /* With the beginning of a message and no end, what follows is inside for certain: be generous. */
+    SURE_MAX_CHARACTERS = 512,
+    LINE_MAX_BYTES = 1024, /* longer ones hold no end: a name's last part, a host and the few words after it */
+};
+
+void log_refusal_init(struct log_refusal *refusal) {
+    *refusal = (struct log_refusal){0};
+    strbuf_init(&refusal->text, 4 * SURE_MAX_CHARACTERS + 2 * LINE_MAX_BYTES);
+}
+
+void log_refusal_release(struct log_refusal *refusal) {
+    strbuf_release(&refusal->text);
+}
+
+/* At most as many as the server counted. */
+static size_t characters(struct span s) {
+    size_t count = 0;
+    for (size_t i = 0; i < s.len; i++)
+        count += ((unsigned char)s.ptr[i] & 0xc0) != 0x80;
+    return count;
+}
+
+static size_t reach(const struct log_refusal *refusal) {
+    return refusal->sure && !refusal->whole ? SURE_MAX_CHARACTERS : NAME_MAX_CHARACTERS;
+}
+
+void log_refusal_begin(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed) {
+    struct span name = parsed->open_name;
+    refusal->whole = parsed->event.kind == LOG_EVENT_ACCESS_DENIED;
+    if (refusal->whole)
+        name = parsed->event.user;
+    if (!name.ptr || parsed->one_line) {
+        refusal->open = false;
+        return;
+    }
+    struct span rest = span_from(line, (size_t)(name.ptr - line.ptr));
+    refusal->sure = refusal->whole || !parsed->maybe_open;
+    refusal->characters = characters(rest);
+    refusal->open = refusal->characters < reach(refusal);
+    if (!refusal->open)
+        return;
+    strbuf_reset(&refusal->text);
+    strbuf_add(&refusal->text, rest.ptr, rest.len);
+}
+
+static bool ends_here(struct log_refusal *refusal, struct span line, struct log_event *end) {
+    size_t before = refusal->text.len;
+    if (line.len > LINE_MAX_BYTES)
+        return false;
+    strbuf_addch(&refusal->text, '\n');
+    strbuf_add(&refusal->text, line.ptr, line.len);
+    if (strbuf_failed(&refusal->text))
+        return false;
+    struct span text = {strbuf_text(&refusal->text), refusal->text.len};
+    while (span_cut_end(&text, SPAN_LITERAL(" ")) || span_cut_end(&text, SPAN_LITERAL("\r")))
+        ;
+    return log_frame_refused_end(text, !refusal->sure, end) && end->user.len > before &&
+           characters(end->user) <= NAME_MAX_CHARACTERS;
+}
+
+enum log_refusal_step log_refusal_line(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed,
+                                       struct log_event *end) {
+    bool begins = parsed->event.kind == LOG_EVENT_ACCESS_DENIED || parsed->open_name.ptr;
+    if (ends_here(refusal, line, end)) {
+        if (begins && (refusal->whole || !refusal->sure)) {
+            refusal->open = false;
+            return LOG_REFUSAL_REACHES;
+        }
+        refusal->whole = true;
+        refusal->characters += characters(line) + 1;
+        refusal->open = refusal->characters < reach(refusal);
+        return LOG_REFUSAL_ENDS;
+    }
+    refusal->characters += characters(line) + 1;
+    refusal->open =
+        !strbuf_failed(&refusal->text) && line.len <= LINE_MAX_BYTES && refusal->characters < reach(refusal);
+    return refusal->open ? LOG_REFUSAL_WAITS : LOG_REFUSAL_PASSED;
+}

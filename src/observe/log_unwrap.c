@@ -1,0 +1,140 @@
+/*
+ * Wrappers taken off; see log_unwrap.h.
+ *
+ *     {"log":"2026-11-21  1:51:41 5 [Warning] …\n","stream":"stderr","time":"2026-11-21T01:51:41.123456789Z"}   Docker
+ *     2026-11-21T01:51:41.123456789Z stderr F 2026-11-21  1:51:41 5 [Warning] …              CRI; P: it goes on
+ *     db-1  | 2026-11-21  1:51:41 5 [Warning] …                                              Compose
+ *     [pod/mysql-0/mysql] 2026-11-21  1:51:41 5 [Warning] …                                  kubectl logs --prefix
+ *     { "prio" : 3, "err_code" : 10914, …, "msg" : "…", "time" : "…", "thread" : 5, … }      MySQL 8, log_sink_json
+ */
+#include "observe/log_unwrap.h"
+
+#include "observe/log_json.h"
+#include "observe/log_text.h"
+
+enum {
+    NAME_MAX = 128, /* bytes of a service's or pod's name */
+    STAMP_MIN = 20, /* 2026-11-21T01:51:41Z */
+    STAMP_MAX = 36,
+};
+
+/* The blank behind an ISO time that the line begins with. */
+static const char *behind_stamp(struct span line) {
+    if (line.len <= STAMP_MIN || line.ptr[4] != '-' || line.ptr[10] != 'T' || line.ptr[13] != ':')
+        return NULL;
+    const size_t max = line.len < STAMP_MAX ? line.len : STAMP_MAX;
+    return memchr(line.ptr + STAMP_MIN - 1, ' ', max - STAMP_MIN + 1);
+}
+
+/* "NAME  | " in front: where it ends. */
+static const char *behind_bar(struct span line) {
+    const char *bar = memchr(line.ptr, '|', line.len < NAME_MAX ? line.len : NAME_MAX);
+    if (!bar || bar == line.ptr || bar[-1] != ' ' || line.ptr + line.len - bar < 2 || bar[1] != ' ')
+        return NULL;
+    const char *name_end = bar;
+    while (name_end > line.ptr && name_end[-1] == ' ')
+        name_end--;
+    for (const char *p = line.ptr; p < name_end; p++)
+        if (!is_digit(*p) && !(*p >= 'a' && *p <= 'z') && !(*p >= 'A' && *p <= 'Z') && *p != '-' && *p != '_' &&
+            *p != '.')
+            return NULL;
+    return name_end > line.ptr ? bar + 2 : NULL;
+}
+
+bool log_unwrap_is_needed(struct span line) {
+    if (line.len < 2)
+        return false;
+    char c = line.ptr[0];
+    if (c == '{')
+        return true;
+    if (c == '[')
+        return span_starts(line, SPAN_LITERAL("[pod/"));
+    if (c == '1' || c == '2') {
+        /* A server's own line goes on with a thread or a label. */
+        const char *p = behind_stamp(line);
+        return p && p + 1 < line.ptr + line.len && (p[1] == 's' || p[1] == '{');
+    }
+    return behind_bar(line) != NULL;
+}
+
+/* --- the layers; each takes itself off out->text where it is there --- */
+
+static void take_compose(struct log_unwrapped *out) {
+    const char *end = out->text.len ? behind_bar(out->text) : NULL;
+    if (end)
+        out->text = span_from(out->text, (size_t)(end - out->text.ptr));
+}
+
+static void take_pod(struct log_unwrapped *out) {
+    const char *end = span_starts(out->text, SPAN_LITERAL("[pod/")) ? span_find(out->text, SPAN_LITERAL("] ")) : NULL;
+    if (end && end - out->text.ptr <= 2 * NAME_MAX)
+        out->text = span_from(out->text, (size_t)(end - out->text.ptr) + 2);
+}
+
+/* A time alone is taken off only in front of JSON: elsewhere it is part of the front. */
+static void take_cri(struct log_unwrapped *out) {
+    const char *end = behind_stamp(out->text);
+    struct log_stamp stamp;
+    if (!end || !log_time_iso(span_until(out->text, end), &stamp))
+        return;
+    struct span rest = span_from(out->text, (size_t)(end + 1 - out->text.ptr));
+    if (rest.len && rest.ptr[0] == '{') {
+        out->text = rest;
+        out->stamp = stamp;
+        return;
+    }
+    if (!span_take(&rest, SPAN_LITERAL("stdout ")) && !span_take(&rest, SPAN_LITERAL("stderr ")))
+        return;
+    const char *tag_end = span_find_char(rest, ' ');
+    if (!tag_end || (rest.ptr[0] != 'F' && rest.ptr[0] != 'P') || (tag_end > rest.ptr + 1 && rest.ptr[1] != ':'))
+        return;
+    out->goes_on = rest.ptr[0] == 'P';
+    out->text = span_from(rest, (size_t)(tag_end + 1 - rest.ptr));
+    out->stamp = stamp;
+}
+
+static struct span decoded(struct span raw, struct strbuf *scratch) {
+    strbuf_reset(scratch);
+    log_json_add_text(scratch, raw);
+    return strbuf_failed(scratch) ? (struct span){"", 0} : (struct span){strbuf_text(scratch), scratch->len};
+}
+
+static bool take_docker(struct strbuf *scratch, struct log_unwrapped *out) {
+    enum { LOG, TIME, MEMBERS };
+    struct log_json_member m[MEMBERS] = {{.name = "log"}, {.name = "time"}};
+    if (!out->text.len || out->text.ptr[0] != '{' || !log_json_read(out->text, m, MEMBERS) || !m[LOG].is_string)
+        return false;
+    out->text = decoded(m[LOG].raw, scratch);
+    out->goes_on = !span_cut_end(&out->text, SPAN_LITERAL("\n")) && out->text.len;
+    if (m[TIME].is_string)
+        log_time_iso(m[TIME].raw, &out->stamp);
+    return true;
+}
+
+static void take_mysql(struct strbuf *scratch, struct log_unwrapped *out) {
+    enum { MSG, TIME, THREAD, PRIO, ERR_CODE, LABEL, MEMBERS };
+    struct log_json_member m[MEMBERS] = {{.name = "msg"},  {.name = "time"},     {.name = "thread"},
+                                         {.name = "prio"}, {.name = "err_code"}, {.name = "label"}};
+    if (!out->text.len || out->text.ptr[0] != '{' || !log_json_read(out->text, m, MEMBERS) ||
+        (!m[PRIO].raw.ptr && !m[ERR_CODE].raw.ptr && !m[LABEL].raw.ptr))
+        return;
+    out->is_message = true;
+    out->text = m[MSG].is_string ? decoded(m[MSG].raw, scratch) : (struct span){"", 0};
+    struct log_stamp stamp;
+    if (m[TIME].is_string && log_time_iso(m[TIME].raw, &stamp))
+        out->stamp = stamp;
+    if (m[THREAD].raw.ptr)
+        number_parse_u64(m[THREAD].raw, UINT64_MAX, &out->thread);
+}
+
+void log_unwrap(struct span line, struct strbuf scratch[2], struct log_unwrapped *out) {
+    *out = (struct log_unwrapped){.text = line};
+    take_compose(out);
+    take_pod(out);
+    take_cri(out);
+    /* What a container engine calls a piece, no other one wraps. */
+    if (!out->goes_on)
+        take_docker(&scratch[0], out);
+    if (!out->goes_on)
+        take_mysql(&scratch[1], out);
+}
