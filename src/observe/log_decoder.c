@@ -8,6 +8,7 @@
 #include "observe/log_decoder.h"
 
 #include "observe/log_refusal.h"
+#include "observe/log_scan.h"
 #include "observe/log_text.h"
 #include "observe/log_unwrap.h"
 
@@ -54,6 +55,7 @@ struct log_decoder *log_decoder_new(log_event_fn *on_event, void *arg) {
     strbuf_init(&d->scratch[1], LINE_MAX_BYTES);
     strbuf_init(&d->piece, LINE_MAX_BYTES);
     log_refusal_init(&d->refusal);
+    log_frame_init();
     return d;
 }
 
@@ -286,11 +288,23 @@ void log_decoder_line(struct log_decoder *d, struct span line) {
 }
 
 void log_decoder_block(struct log_decoder *d, struct span lines) {
-    while (lines.len) {
-        const char *newline = memchr(lines.ptr, '\n', lines.len);
-        size_t len = newline ? (size_t)(newline - lines.ptr) : lines.len, skip = newline ? len + 1 : len;
-        log_decoder_line(d, (struct span){lines.ptr, len});
-        lines = span_from(lines, skip);
+    const char *p = lines.ptr, *end = lines.ptr + lines.len;
+    while (p < end) {
+        bool in_the_midst = d->held_count || d->piece_line;
+        const char *place = in_the_midst ? p : log_scan_next(p, end);
+        if (!place)
+            place = end;
+        const char *before = place > p ? memrchr(p, '\n', (size_t)(place - p)) : NULL, *line = before ? before + 1 : p;
+        d->lines += log_scan_count_newlines(p, line);
+        if (line == end)
+            break;
+        if (place == end) { /* a last line without a newline */
+            d->lines++;
+            break;
+        }
+        const char *newline = memchr(place, '\n', (size_t)(end - place));
+        log_decoder_line(d, (struct span){line, (size_t)((newline ? newline : end) - line)});
+        p = newline ? newline + 1 : end;
     }
 }
 

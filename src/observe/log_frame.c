@@ -119,6 +119,34 @@ static struct {
     struct frame_index plain, named;
 } table;
 
+uint8_t log_frame_beginnings[1 << 13];
+
+static void note_beginning(const char *p) {
+    unsigned hash = log_frame_hash(p);
+    log_frame_beginnings[hash / 8] |= (uint8_t)(1 << hash % 8);
+}
+
+/* Whatever the other two bytes are. */
+static void note_first_byte(char c) {
+    char text[3] = {c};
+    for (unsigned i = 0; i < 1 << 16; i++) {
+        text[1] = (char)i;
+        text[2] = (char)(i >> 8);
+        note_beginning(text);
+    }
+}
+
+/* A program's name in front of a frame: a path, or one of these. */
+static void note_programs(void) {
+    static const char *const names[] = {"mysqld", "mariadbd", "Server", "bin/", "sbin/", "libexec/"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        note_beginning(names[i]);
+    note_first_byte('/');
+    note_first_byte('.');
+    for (char drive = 'A'; drive <= 'z'; drive++)
+        note_beginning((char[]){drive, ':', '\\'});
+}
+
 static char index_byte(char c) {
     return is_digit(c) || c == HOLE_ID ? '0' : c;
 }
@@ -139,7 +167,7 @@ static void take_apart(const char *text, struct shape *shape) {
         shape->host = shape->count;
 }
 
-static void make_table(void) {
+void log_frame_init(void) {
     if (table.ready)
         return;
     for (size_t i = 0; i < FRAMES; i++) {
@@ -148,7 +176,16 @@ static void make_table(void) {
         index->first[i] = index_byte(frames[i].text[named]);
         index->has[(unsigned char)index->first[i]] = true;
         take_apart(frames[i].text + named, &table.shapes[i]);
+        struct span literal = table.shapes[i].literals[0];
+        if (!named && literal.len < 3)
+            note_first_byte(literal.ptr[0]);
+        else if (!named)
+            note_beginning(literal.ptr);
     }
+    struct span reason;
+    for (size_t i = 0; (reason = log_reason_nth(i)).ptr; i++)
+        note_beginning(reason.ptr);
+    note_programs();
     table.ready = true;
 }
 
@@ -310,21 +347,6 @@ static bool take_program(struct span *s) {
     return true;
 }
 
-/* Whether a program's name can be in front; InnoDB's many messages are of no interest. */
-static bool may_be_named(struct span s) {
-    if (s.len < 3 || span_starts(s, SPAN_LITERAL("InnoDB: ")))
-        return false;
-    if (s.ptr[0] == '/' || s.ptr[0] == '.' || s.ptr[1] == ':')
-        return true;
-    const char *space = span_find_char(s, ' ');
-    return space ? space > s.ptr && space[-1] == ':' : span_find(s, SPAN_LITERAL("：")) != NULL;
-}
-
-bool log_frame_may_fit(struct span message) {
-    make_table();
-    return message.len && (table.plain.has[(unsigned char)index_byte(message.ptr[0])] || may_be_named(message));
-}
-
 /* A reason without a frame around it. */
 static enum log_frame_fit parse_bare(enum log_event_kind kind, struct span s, struct log_event *e) {
     struct span english = log_reason_english(s);
@@ -335,7 +357,7 @@ static enum log_frame_fit parse_bare(enum log_event_kind kind, struct span s, st
 }
 
 static enum log_frame_fit parse_named(struct span s, struct log_event *e) {
-    if (!may_be_named(s) || !take_program(&s))
+    if (!take_program(&s))
         return LOG_FRAME_NONE;
     enum log_frame_fit fit = parse_with(&table.named, s, e);
     /* MariaDB at log_warnings > 3: an error of the conversation, in front of the abort that it leads to */
@@ -343,7 +365,6 @@ static enum log_frame_fit parse_named(struct span s, struct log_event *e) {
 }
 
 enum log_frame_fit log_frame_parse(struct span message, struct log_event *e) {
-    make_table();
     *e = (struct log_event){0};
     if (message.len > MESSAGE_MAX_BYTES)
         return LOG_FRAME_NONE;
@@ -366,7 +387,6 @@ enum log_frame_fit log_frame_parse(struct span message, struct log_event *e) {
 }
 
 bool log_frame_refused_end(struct span text, bool lone_quote, struct log_event *e) {
-    make_table();
     struct span names = text;
     /* What follows the true one holds few of them: a database's name can. */
     for (int tries = 4; tries > 0; tries--) {

@@ -88,7 +88,7 @@ static bool find_message(struct span line, struct span *front, struct span *mess
     *front = (struct span){line.ptr, TIME_LEN + 1};
     *message = span_from(line, TIME_LEN + 1);
     span_take(message, SPAN_LITERAL(" "));
-    return true;
+    return span_starts(*message, SPAN_LITERAL("Aborted connection "));
 }
 
 /* --- the message --- */
@@ -106,7 +106,7 @@ static bool is_suspect(struct span message, const struct log_event *e) {
 static void parse_message(struct span front, struct span message, struct log_stamp outer, struct log_parsed *out) {
     while (span_cut_end(&message, SPAN_LITERAL(" ")) || span_cut_end(&message, SPAN_LITERAL("\r")))
         ;
-    if (!log_frame_may_fit(message))
+    if (message.len < 3 || !log_frame_may_fit(message.ptr))
         return;
     enum log_frame_fit fit = log_frame_parse(message, &out->event);
     if (fit == LOG_FRAME_NONE || !log_front_is_plausible(front)) {

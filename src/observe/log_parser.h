@@ -18,8 +18,8 @@ struct log_parsed {
     bool one_line;         /* of a server that keeps each message on one line, whatever is in it: MySQL 8 */
 };
 
-/* Parse a line (without its newline). `outer` is the time of whoever wrapped it. Cost of a line of no interest: a
- * search for the label and a few comparisons. No allocation. */
+/* Parse a line (without its newline); log_frame_init() came before. `outer` is the time of whoever wrapped it. Cost of
+ * a line of no interest: a search for the label and a few comparisons. No allocation. */
 void log_parse(struct span line, struct log_stamp outer, struct log_parsed *out);
 
 /* The same for a message that nothing stands in front of, neither time nor label, such as a source that has fields

@@ -59,6 +59,10 @@ struct span log_reason_english(struct span reason) {
     return (struct span){0};
 }
 
+struct span log_reason_nth(size_t n) {
+    return n < sizeof reasons / sizeof *reasons ? reasons[n].text : (struct span){0};
+}
+
 bool log_reason_is_init_connect(struct span english) {
     return span_is(english, INIT_CONNECT);
 }

@@ -7,10 +7,14 @@
 #include "base/strbuf.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* What an English server writes for `reason`: static text, or ptr NULL where the reason is not known in any language.
  * Servers cut a reason at 64 bytes; those are known too. */
 struct span log_reason_english(struct span reason);
+
+/* All that are known, in any language; ptr NULL behind the last. */
+struct span log_reason_nth(size_t n);
 
 /* Of a reason in English: "init_connect command failed", "Too many connections". */
 bool log_reason_is_init_connect(struct span english);

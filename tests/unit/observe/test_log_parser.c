@@ -19,6 +19,7 @@
 /* A line alone, with nothing known of what wrapped it. */
 static void parse(struct span line, struct log_event *event) {
     struct log_parsed parsed;
+    log_frame_init();
     log_parse(line, (struct log_stamp){LOG_TIME_NONE, 0}, &parsed);
     *event = parsed.event;
 }
@@ -443,10 +444,9 @@ static void hostile_line_is_cheap(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_version_is_understood),     cmocka_unit_test(nothing_else_is),
-        cmocka_unit_test(forged_line_is_suspect),          
-        cmocka_unit_test(every_prefix_and_suffix_is_safe), cmocka_unit_test(random_lines_are_safe),
-        cmocka_unit_test(hostile_line_is_cheap),
+        cmocka_unit_test(every_version_is_understood), cmocka_unit_test(nothing_else_is),
+        cmocka_unit_test(forged_line_is_suspect),      cmocka_unit_test(every_prefix_and_suffix_is_safe),
+        cmocka_unit_test(random_lines_are_safe),       cmocka_unit_test(hostile_line_is_cheap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

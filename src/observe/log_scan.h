@@ -1,0 +1,17 @@
+/*
+ * Passing over lines of no interest at memory speed: where in a block of lines the next one is that has to be looked
+ * at.
+ */
+#ifndef OBSERVE_LOG_SCAN_H
+#define OBSERVE_LOG_SCAN_H
+
+#include <stddef.h>
+
+/* A place in the first line from `p` (the beginning of a line) on that may be an event or be wrapped, NULL when there
+ * is none before `end`. Each line that log_decoder_line() would make something of has such a place, if no line before
+ * it is still of importance. */
+const char *log_scan_next(const char *p, const char *end);
+
+size_t log_scan_count_newlines(const char *p, const char *end);
+
+#endif
