@@ -106,7 +106,9 @@ static bool is_suspect(struct span message, const struct log_event *e) {
 static void parse_message(struct span front, struct span message, struct log_stamp outer, struct log_parsed *out) {
     while (span_cut_end(&message, SPAN_LITERAL(" ")) || span_cut_end(&message, SPAN_LITERAL("\r")))
         ;
-    if (message.len < 3 || !log_frame_may_fit(message.ptr))
+    char head[3] = {0};
+    memcpy(head, message.ptr, message.len < 3 ? message.len : 3);
+    if (!log_frame_may_fit(head))
         return;
     enum log_frame_fit fit = log_frame_parse(message, &out->event);
     if (fit == LOG_FRAME_NONE || !log_front_is_plausible(front)) {

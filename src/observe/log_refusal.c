@@ -64,7 +64,7 @@ static bool ends_here(struct log_refusal *refusal, struct span line, struct log_
     while (span_cut_end(&text, SPAN_LITERAL(" ")) || span_cut_end(&text, SPAN_LITERAL("\r")))
         ;
     return log_frame_refused_end(text, !refusal->sure, end) && end->user.len > before &&
-           characters(end->user) <= NAME_MAX_CHARACTERS;
+           characters(end->user) <= reach(refusal);
 }
 
 enum log_refusal_step log_refusal_line(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed,
