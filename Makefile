@@ -29,11 +29,13 @@ LINK_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 FLAGS_debug := -O0 -g3
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LINK_asan := -fsanitize=address,undefined
+FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LINK_fuzz := -fsanitize=address,undefined
 FLAGS_coverage := -O0 -g --coverage
 LINK_coverage := --coverage
 
-ifeq ($(filter $(VARIANT),release debug asan coverage),)
-$(error VARIANT is one of release debug asan coverage, not '$(VARIANT)')
+ifeq ($(filter $(VARIANT),release debug asan coverage fuzz),)
+$(error VARIANT is one of release debug asan coverage fuzz, not '$(VARIANT)')
 endif
 
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(WERROR_$(WERROR)) $(FLAGS_$(VARIANT)) -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Isrc \
@@ -51,6 +53,8 @@ OBJECTS := $(SOURCES:%.c=$(B)/%.o)
 LIBRARY := $(B)/libmysqlconn.a
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*/test_*.c))
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(B)/%)
+FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(FUZZ_SOURCES:%.c=$(B)/%)
 BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
 BENCHES := $(BENCH_SOURCES:%.c=$(B)/%)
 C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
@@ -58,7 +62,7 @@ C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tests/*/*/*.
 .PHONY: all build units benches
 all: build
 build: $(PROGRAM)
-units: $(UNIT_TESTS)
+units: $(UNIT_TESTS) $(FUZZERS)
 benches: $(BENCHES)
 
 $(PROGRAM): $(B)/src/main.o $(LIBRARY)
@@ -72,6 +76,12 @@ $(LIBRARY): $(filter-out $(B)/src/main.o,$(OBJECTS))
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBRARY) $(PKG_LIBS) -lcmocka
+
+# What gives a fuzz target its inputs: libFuzzer, or elsewhere the committed corpus.
+FUZZ_MAIN := $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer,$(B)/tests/fuzz/replay.o)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(filter %.o,$(FUZZ_MAIN)) $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(LIBRARY) $(PKG_LIBS)
 
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(LIBRARY)
 	$(call say,LINK,$@)
@@ -90,7 +100,7 @@ $(B)/.flags: .FORCE
 	  printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS))' > $@
 .FORCE:
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(BENCHES:=.d)
+-include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(FUZZERS:=.d) $(BENCHES:=.d) $(wildcard $(B)/tests/fuzz/replay.d)
 
 # --- the two commands -------------------------------------------------------------------------------------------------
 .PHONY: demo test test-mysql check
@@ -113,6 +123,18 @@ test-mysql:
 # The tests without the installing; `make check VARIANT=release TESTS=tests/scenario/test_x.py` for one of them.
 check: build units
 	@exec tests/run-all --build $(B) $(TESTS)
+
+# Each fuzz target in turn for FUZZ_SECONDS, from its committed corpus on; what is new and interesting stays in the build
+# folder, and what is found is written there.
+.PHONY: fuzz fuzz-run
+FUZZ_SECONDS ?= 60
+fuzz:
+	@tests/lib/install-packages build fuzz
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-run
+fuzz-run: $(FUZZERS)
+	@for fuzzer in $(FUZZERS); do name=$${fuzzer##*/}; mkdir -p $(B)/corpus/$$name; echo "  FUZZ     $$name"; \
+	  $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
+	    -artifact_prefix=$(B)/found-$$name- $(B)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; done
 
 # --- checks of the source ---------------------------------------------------------------------------------------------
 .PHONY: lint format
@@ -162,6 +184,7 @@ help:
 	@echo 'make test        install what the tests need and run all of them under ASan and UBSan'
 	@echo 'make test-mysql  the same against a real MySQL 9, fetched once into a cache (XDG_CACHE_HOME); 10,000 probes'
 	@echo 'make check       the tests alone; TESTS="…" for some, VARIANT=… for other builds'
+	@echo 'make fuzz        libFuzzer on what reads hostile bytes, FUZZ_SECONDS=60 for each target'
 	@echo 'make lint        both compilers with -Werror, clang-format, clang-tidy, cppcheck, shellcheck, include directions'
 	@echo 'make bench       cost against peers and floors, as ratios (BENCH=--quick: one short round)'
 	@echo 'make install     into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall takes it away'

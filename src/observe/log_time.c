@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "observe/log_text.h"
 
-enum { DAY_S = 24 * 60 * 60 };
+enum { DAY_S = 24 * 60 * 60, YEAR_MAX = 2200 /* nanoseconds in 64 bits end in 2262 */ };
 
 /* --- the calendar --- */
 
@@ -86,7 +86,7 @@ static bool take_date(struct span *s, int64_t *days) {
             return false;
         year += year < 70 ? 2000 : 1900;
     }
-    if (month < 1 || month > 12 || day < 1 || (int)day > days_of_month(year, month))
+    if (year < 1970 || year > YEAR_MAX || month < 1 || month > 12 || day < 1 || (int)day > days_of_month(year, month))
         return false;
     *days = days_of(year, month, day);
     *s = rest;

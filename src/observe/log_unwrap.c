@@ -20,7 +20,7 @@ enum {
 
 /* The blank behind an ISO time that the line begins with. */
 static const char *behind_stamp(struct span line) {
-    if (line.len <= STAMP_MIN || line.ptr[4] != '-' || line.ptr[10] != 'T' || line.ptr[13] != ':')
+    if (line.len <= STAMP_MIN || line.ptr[4] != '-' || line.ptr[7] != '-' || line.ptr[10] != 'T' || line.ptr[13] != ':')
         return NULL;
     const size_t max = line.len < STAMP_MAX ? line.len : STAMP_MAX;
     return memchr(line.ptr + STAMP_MIN - 1, ' ', max - STAMP_MIN + 1);
@@ -49,11 +49,10 @@ bool log_unwrap_is_needed(struct span line) {
         return true;
     if (c == '[')
         return span_starts(line, SPAN_LITERAL("[pod/"));
-    if (c == '1' || c == '2') {
-        /* A server's own line goes on with a thread or a label. */
-        const char *p = behind_stamp(line);
-        return p && p + 1 < line.ptr + line.len && (p[1] == 's' || p[1] == '{');
-    }
+    /* A server's own line goes on with a thread or a label. */
+    const char *p = behind_stamp(line);
+    if (p)
+        return p + 1 < line.ptr + line.len && (p[1] == 's' || p[1] == '{');
     return behind_bar(line) != NULL;
 }
 
