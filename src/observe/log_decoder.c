@@ -36,11 +36,14 @@ struct log_decoder {
 
     struct strbuf piece; /* the beginning of a line that goes on in the next one */
     uint64_t piece_line; /* 0: none */
+    enum log_engine piece_engine;
     struct log_stamp piece_stamp;
 
     struct held held[HELD_MAX];
     size_t held_count, refused; /* held[refused] is what `refusal` is about */
     struct log_refusal refusal;
+    bool line_is_plain;         /* no container engine wrapped this line … */
+    bool refusal_is_plain;      /* … and that in which the refused name begins */
     uint64_t init_connect_line; /* the one that told of an init_connect that failed */
     uint64_t init_connect_thread;
 };
@@ -195,6 +198,7 @@ static void begin_refusal(struct log_decoder *d, struct span line, const struct 
         return;
     log_refusal_begin(&d->refusal, line, parsed);
     d->refused = d->held_count;
+    d->refusal_is_plain = d->line_is_plain;
 }
 
 /* --- lines --- */
@@ -241,6 +245,7 @@ static void take_text(struct log_decoder *d, const struct log_unwrapped *u, uint
     if (parsed.event.kind == LOG_EVENT_NONE && !parsed.open_name.ptr && !d->held_count)
         return;
     parsed.event.line = number;
+    d->line_is_plain = u->engine == LOG_ENGINE_NONE;
     if (!parsed.event.thread)
         parsed.event.thread = u->thread;
     take_parsed(d, u->text, &parsed);
@@ -249,42 +254,51 @@ static void take_text(struct log_decoder *d, const struct log_unwrapped *u, uint
 /* A line that was in pieces, as far as it is there. */
 static void take_pieces(struct log_decoder *d) {
     struct log_unwrapped u;
+    enum log_engine engine = d->piece_engine;
     struct log_stamp stamp = d->piece_stamp;
     uint64_t number = d->piece_line;
     d->piece_line = 0;
     log_unwrap((struct span){strbuf_text(&d->piece), d->piece.len}, d->scratch, &u);
+    u.engine = engine;
     if (u.stamp.time == LOG_TIME_NONE)
         u.stamp = stamp;
     take_text(d, &u, number);
 }
 
-static void take_wrapped(struct log_decoder *d, struct span line) {
-    struct log_unwrapped u;
-    log_unwrap(line, d->scratch, &u);
-    if (!u.goes_on && !d->piece_line) {
-        take_text(d, &u, d->lines);
+static void take_unwrapped(struct log_decoder *d, const struct log_unwrapped *u) {
+    /* Nobody else goes on with an engine's pieces: a client that can write such a line does not swallow the next one.
+     */
+    if (d->piece_line && u->engine != d->piece_engine)
+        take_pieces(d);
+    if (!u->goes_on && !d->piece_line) {
+        take_text(d, u, d->lines);
         return;
     }
     if (!d->piece_line) {
         d->piece_line = d->lines;
-        d->piece_stamp = u.stamp;
+        d->piece_engine = u->engine;
+        d->piece_stamp = u->stamp;
         strbuf_reset(&d->piece);
     }
     size_t room = d->piece.max - d->piece.len;
-    strbuf_add(&d->piece, u.text.ptr, u.text.len < room ? u.text.len : room);
-    if (!u.goes_on)
+    strbuf_add(&d->piece, u->text.ptr, u->text.len < room ? u->text.len : room);
+    if (!u->goes_on)
         take_pieces(d);
 }
 
 void log_decoder_line(struct log_decoder *d, struct span line) {
+    struct log_unwrapped u;
     d->lines++;
     while (line.len && !line.ptr[0]) /* the hole that a truncation leaves */
         line = span_from(line, 1);
     span_cut_end(&line, SPAN_LITERAL("\r"));
-    if (log_unwrap_is_needed(line))
-        take_wrapped(d, line);
+    /* What is inside the name of a plain line is as plain, whatever it looks like. */
+    bool plain = d->refusal.open && d->refusal_is_plain;
+    if (!plain && log_unwrap_is_needed(line))
+        log_unwrap(line, d->scratch, &u);
     else
-        take_text(d, &(struct log_unwrapped){.text = line}, d->lines);
+        u = (struct log_unwrapped){.text = line};
+    take_unwrapped(d, &u);
 }
 
 void log_decoder_block(struct log_decoder *d, struct span lines) {

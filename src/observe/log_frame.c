@@ -44,8 +44,7 @@ FRAME(ABORTED, "Aborted connection " ID " to db: '" DB "' user: '" USER "' host:
 FRAME(ABORTED, "Aborted connection " ID " to db: '" DB "' user: '" USER "' host: `" HOST "'" EXTRA " (" REASON ")") /* 5.0 */
 FRAME(ABORTED, "Aborted connection " ID " to db: '" DB "' user: '" USER "' (" REASON ")") /* 3.23, 4.0 */
 FRAME(ABORTED, "Aborted connection " ID " to db: '" DB "' user: '" USER "'")
-FRAME(ACCESS_DENIED, "Access denied for user '" USER "'@'" HOST "' (using password: YES)")
-FRAME(ACCESS_DENIED, "Access denied for user '" USER "'@'" HOST "' (using password: NO)")
+FRAME(ACCESS_DENIED, "Access denied for user '" USER "'@'" HOST "' (using password: " WORD ")") /* in other languages too, in those where the rest was not translated */
 FRAME(ACCESS_DENIED, "Access denied for user '" USER "'@'" HOST "'")
 FRAME(ACCESS_DENIED, "Access denied for user '" USER "'@'" HOST "' to database '" DB "'")
 FRAME(ACCESS_DENIED, "Access denied for user '" USER "'@'" HOST "'. Account is locked.")

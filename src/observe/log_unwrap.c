@@ -87,6 +87,7 @@ static void take_cri(struct log_unwrapped *out) {
     const char *tag_end = span_find_char(rest, ' ');
     if (!tag_end || (rest.ptr[0] != 'F' && rest.ptr[0] != 'P') || (tag_end > rest.ptr + 1 && rest.ptr[1] != ':'))
         return;
+    out->engine = LOG_ENGINE_CRI;
     out->goes_on = rest.ptr[0] == 'P';
     out->text = span_from(rest, (size_t)(tag_end + 1 - rest.ptr));
     out->stamp = stamp;
@@ -103,6 +104,7 @@ static bool take_docker(struct strbuf *scratch, struct log_unwrapped *out) {
     struct log_json_member m[MEMBERS] = {{.name = "log"}, {.name = "time"}};
     if (!out->text.len || out->text.ptr[0] != '{' || !log_json_read(out->text, m, MEMBERS) || !m[LOG].is_string)
         return false;
+    out->engine = LOG_ENGINE_DOCKER;
     out->text = decoded(m[LOG].raw, scratch);
     out->goes_on = !span_cut_end(&out->text, SPAN_LITERAL("\n")) && out->text.len;
     if (m[TIME].is_string)

@@ -10,9 +10,12 @@
 
 #include "observe/log_time.h"
 
+enum log_engine { LOG_ENGINE_NONE, LOG_ENGINE_DOCKER, LOG_ENGINE_CRI };
+
 struct log_unwrapped {
     struct span text;       /* the server's line; in the line that was given, or in one of `scratch` */
-    bool goes_on;           /* a piece of it; the next one follows in a line of its own */
+    enum log_engine engine; /* of the container that wrapped it */
+    bool goes_on;           /* a piece of it; the engine's next line holds the next one */
     bool is_message;        /* the message alone, with nothing in front: MySQL's JSON */
     struct log_stamp stamp; /* when the wrapper says it was written */
     uint64_t thread;        /* of MySQL's JSON */

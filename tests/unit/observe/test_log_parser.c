@@ -294,7 +294,7 @@ static const char *const of_no_interest[] = {
     "2026-11-21  1:51:41 5 [Warning] Aborted connection 1 to db: 'a' user: 'b' host: 'c'",
     "2026-11-21  1:51:41 5 [Warning] Aborted connection 1 to db: 'a' user: 'b' host: 'c'(x)",
     "2026-11-21  1:51:41 5 [Warning] Aborted connection 1 to db: 'a'",
-    "2026-11-21  1:51:41 5 [Warning] Access denied for user 'u'@'h' (using password: MAYBE)",
+    "2026-11-21  1:51:41 5 [Warning] Access denied for user 'u'@'h' (using password: YES",
     "2026-11-21  1:51:41 5 [Warning] Access denied for user 'u' (using password: YES)",
     "2026-11-21  1:51:41 5 [Warning] Access denied for user '",
 };
