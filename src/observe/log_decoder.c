@@ -153,7 +153,7 @@ static void suspect_from(struct log_decoder *d, size_t first) {
         d->held[i].event.suspect |= d->held[i].event.kind != LOG_EVENT_ACCESS_DENIED;
 }
 
-/* The refused login is known in full: its name goes up to this line. */
+/* The refused login (or abort) is known in full: its name goes up to this line. */
 static void settle_refused(struct log_decoder *d, const struct log_event *end) {
     struct held *h = &d->held[d->refused];
     size_t len = d->refusal.text.len;
@@ -163,10 +163,12 @@ static void settle_refused(struct log_decoder *d, const struct log_event *end) {
     memcpy(copy, strbuf_text(&d->refusal.text), len);
     free(h->text);
     h->text = copy;
-    h->event.kind = LOG_EVENT_ACCESS_DENIED;
-    h->event.db = end->db;
-    h->event.user = end->user;
-    h->event.host = end->host;
+    struct log_event begun = h->event;
+    h->event = *end;
+    h->event.line = begun.line;
+    h->event.thread = begun.thread;
+    h->event.time = begun.time;
+    h->event.wall_ns = begun.wall_ns;
     move_parts(&h->event, strbuf_text(&d->refusal.text), copy);
 }
 
@@ -193,8 +195,9 @@ static bool continue_refusal(struct log_decoder *d, struct span line, struct log
 }
 
 static void begin_refusal(struct log_decoder *d, struct span line, const struct log_parsed *parsed) {
-    bool begins = parsed->open_name.ptr || (parsed->event.kind == LOG_EVENT_ACCESS_DENIED && parsed->event.user.ptr);
-    if (!begins || (d->refusal.open && parsed->maybe_open))
+    bool begins = parsed->open_name.ptr || parsed->open_abort.ptr ||
+                  (parsed->event.kind == LOG_EVENT_ACCESS_DENIED && parsed->event.user.ptr);
+    if (!begins || (d->refusal.open && (parsed->maybe_open || parsed->open_abort.ptr)))
         return;
     log_refusal_begin(&d->refusal, line, parsed);
     d->refused = d->held_count;
@@ -242,7 +245,8 @@ static void take_text(struct log_decoder *d, const struct log_unwrapped *u, uint
         log_parse_message(u->text, u->stamp, &parsed);
     else
         log_parse(u->text, u->stamp, &parsed);
-    if (parsed.event.kind == LOG_EVENT_NONE && !parsed.open_name.ptr && !d->held_count)
+    bool opens = parsed.open_name.ptr || parsed.open_abort.ptr;
+    if (parsed.event.kind == LOG_EVENT_NONE && !opens && !d->held_count)
         return;
     parsed.event.line = number;
     d->line_is_plain = u->engine == LOG_ENGINE_NONE;

@@ -22,11 +22,8 @@
 static struct span skip_tags(struct span message, bool *one_line) {
     const char *end;
     *one_line = span_starts(message, SPAN_LITERAL("[MY-"));
-    if (*one_line)
-        while (message.len && message.ptr[0] == '[' && (end = span_find_char(message, ']'))) {
-            message = span_from(message, (size_t)(end + 1 - message.ptr));
-            span_take(&message, SPAN_LITERAL(" "));
-        }
+    while (*one_line && message.len && message.ptr[0] == '[' && (end = span_find(message, SPAN_LITERAL("] "))))
+        message = span_from(message, (size_t)(end + 2 - message.ptr));
     return message;
 }
 
@@ -121,9 +118,12 @@ static void parse_message(struct span front, struct span message, struct log_sta
         out->event = (struct log_event){0};
     }
     bool suspect = fit != LOG_FRAME_OPEN && is_suspect(message, &out->event);
-    if (fit == LOG_FRAME_BROKEN && !suspect) { /* worth telling of only if somebody made it up */
+    if (fit == LOG_FRAME_BROKEN && !suspect) { /* worth telling of only if somebody made it up, or if it goes on */
+        if (out->event.kind == LOG_EVENT_ABORTED)
+            out->open_abort = message;
         out->event = (struct log_event){0};
-        return;
+        if (!out->open_abort.ptr)
+            return;
     }
     struct log_stamp stamp = log_front_time(front, outer, &out->event.thread);
     out->event.time = stamp.time;

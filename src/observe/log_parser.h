@@ -13,9 +13,10 @@ struct log_parsed {
     struct log_event event; /* kind LOG_EVENT_NONE where the line says nothing of a connection, or nothing whole; with
                              * its time and thread nevertheless where there is an open name */
     struct span open_name; /* what is there of a refused name whose end is not in the line; ptr NULL: not such a line */
-    bool maybe_open;       /* open_name: a lone quote is all that stands in front of it, as in Chinese and Korean */
-    bool announces_abort;  /* of two lines that tell of one abort this is the first */
-    bool one_line;         /* of a server that keeps each message on one line, whatever is in it: MySQL 8 */
+    struct span open_abort; /* the same of an abort's message, whose user or database can hold a newline too */
+    bool maybe_open;        /* open_name: a lone quote is all that stands in front of it, as in Chinese and Korean */
+    bool announces_abort;   /* of two lines that tell of one abort this is the first */
+    bool one_line;          /* of a server that keeps each message on one line, whatever is in it: MySQL 8 */
 };
 
 /* Parse a line (without its newline); log_frame_init() came before. `outer` is the time of whoever wrapped it. Cost of

@@ -9,7 +9,8 @@ enum {
     NAME_MAX_CHARACTERS = 128, /* of MariaDB; MySQL 5.x takes fewer */
     /* With the beginning of a message and no end, what follows is inside for certain: be generous. */
     SURE_MAX_CHARACTERS = 512,
-    LINE_MAX_BYTES = 1024, /* longer ones hold no end: a name's last part, a host and the few words after it */
+    ABORT_MAX_CHARACTERS = 640, /* what its values are cut at, and the frame */
+    LINE_MAX_BYTES = 1024,      /* longer ones hold no end: a name's last part, a host and the few words after it */
 };
 
 void log_refusal_init(struct log_refusal *refusal) {
@@ -30,6 +31,8 @@ static size_t characters(struct span s) {
 }
 
 static size_t reach(const struct log_refusal *refusal) {
+    if (refusal->abort)
+        return ABORT_MAX_CHARACTERS;
     return refusal->sure && !refusal->whole ? SURE_MAX_CHARACTERS : NAME_MAX_CHARACTERS;
 }
 
@@ -38,12 +41,15 @@ void log_refusal_begin(struct log_refusal *refusal, struct span line, const stru
     refusal->whole = parsed->event.kind == LOG_EVENT_ACCESS_DENIED;
     if (refusal->whole)
         name = parsed->event.user;
+    refusal->abort = parsed->open_abort.ptr;
+    if (refusal->abort)
+        name = parsed->open_abort;
     if (!name.ptr || parsed->one_line) {
         refusal->open = false;
         return;
     }
     struct span rest = span_from(line, (size_t)(name.ptr - line.ptr));
-    refusal->sure = refusal->whole || !parsed->maybe_open;
+    refusal->sure = refusal->whole || !(parsed->maybe_open || refusal->abort);
     refusal->characters = characters(rest);
     refusal->open = refusal->characters < reach(refusal);
     if (!refusal->open)
@@ -52,7 +58,13 @@ void log_refusal_begin(struct log_refusal *refusal, struct span line, const stru
     strbuf_add(&refusal->text, rest.ptr, rest.len);
 }
 
-static bool ends_here(struct log_refusal *refusal, struct span line, struct log_event *end) {
+/* Whether the line is the beginning of a message by itself. */
+static bool begins_message(const struct log_parsed *parsed) {
+    return parsed->event.kind != LOG_EVENT_NONE || parsed->open_name.ptr || parsed->open_abort.ptr;
+}
+
+static bool ends_here(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed,
+                      struct log_event *end) {
     size_t before = refusal->text.len;
     if (line.len > LINE_MAX_BYTES)
         return false;
@@ -63,6 +75,8 @@ static bool ends_here(struct log_refusal *refusal, struct span line, struct log_
     struct span text = {strbuf_text(&refusal->text), refusal->text.len};
     while (span_cut_end(&text, SPAN_LITERAL(" ")) || span_cut_end(&text, SPAN_LITERAL("\r")))
         ;
+    if (refusal->abort)
+        return !begins_message(parsed) && log_frame_parse(text, end) == LOG_FRAME_FITS;
     return log_frame_refused_end(text, !refusal->sure, end) && end->user.len > before &&
            characters(end->user) <= reach(refusal);
 }
@@ -70,14 +84,14 @@ static bool ends_here(struct log_refusal *refusal, struct span line, struct log_
 enum log_refusal_step log_refusal_line(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed,
                                        struct log_event *end) {
     bool begins = parsed->event.kind == LOG_EVENT_ACCESS_DENIED || parsed->open_name.ptr;
-    if (ends_here(refusal, line, end)) {
+    if (ends_here(refusal, line, parsed, end)) {
         if (begins && (refusal->whole || !refusal->sure)) {
             refusal->open = false;
-            return LOG_REFUSAL_REACHES;
+            return refusal->whole ? LOG_REFUSAL_REACHES : LOG_REFUSAL_PASSED;
         }
         refusal->whole = true;
         refusal->characters += characters(line) + 1;
-        refusal->open = refusal->characters < reach(refusal);
+        refusal->open = refusal->characters < reach(refusal) && !refusal->abort;
         return LOG_REFUSAL_ENDS;
     }
     refusal->characters += characters(line) + 1;

@@ -7,6 +7,8 @@
  * those was written by the server. A line inside the reach that is followed by an end, within the reach and without a
  * beginning of its own, is part of the name. So is what stands between two refused logins that one name can reach over;
  * true lines with their times and hosts are too long for that.
+ *
+ * The message of an abort goes on over lines in the same way where an account's or a database's name holds a newline.
  */
 #ifndef OBSERVE_LOG_REFUSAL_H
 #define OBSERVE_LOG_REFUSAL_H
@@ -17,6 +19,7 @@ struct log_refusal {
     bool open;          /* the name may go on in the next line */
     bool whole;         /* an end of the message was seen */
     bool sure;          /* it is a refused login, whatever follows */
+    bool abort;         /* it is no refused login, but the message of an abort; `text` is all of it */
     size_t characters;  /* from the beginning of the name on */
     struct strbuf text; /* the same, lines joined by newlines */
 };
@@ -24,14 +27,15 @@ struct log_refusal {
 void log_refusal_init(struct log_refusal *refusal);
 void log_refusal_release(struct log_refusal *refusal);
 
-/* Begin with a line that is a refused login or the beginning of one. Not open afterwards if it is none. */
+/* Begin with a line that is a refused login, or the beginning of one or of an abort. Not open afterwards if it is none.
+ */
 void log_refusal_begin(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed);
 
 enum log_refusal_step {
     LOG_REFUSAL_PASSED, /* this line is behind the reach; nothing more is to be said */
     LOG_REFUSAL_WAITS,  /* this line may be inside the name, and so may the next one */
     LOG_REFUSAL_ENDS,   /* the name ends in this line: all lines since its beginning are inside; `end` says who was
-                         * refused, in spans that live until the next call. It may end once more */
+                         * refused or what aborted, in spans that live until the next call. It may end once more */
     LOG_REFUSAL_REACHES /* the next refused login begins here, and one name could reach over what is between */
 };
 enum log_refusal_step log_refusal_line(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed,

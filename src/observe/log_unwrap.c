@@ -51,8 +51,8 @@ bool log_unwrap_is_needed(struct span line) {
         return span_starts(line, SPAN_LITERAL("[pod/"));
     /* A server's own line goes on with a thread or a label. */
     const char *p = behind_stamp(line);
-    if (p)
-        return p + 1 < line.ptr + line.len && (p[1] == 's' || p[1] == '{');
+    if (p && p + 1 < line.ptr + line.len && (p[1] == 's' || p[1] == '{'))
+        return true;
     return behind_bar(line) != NULL;
 }
 

@@ -472,6 +472,41 @@ static void in_containers_too(void **state) {
     expect(fx, "1 access_denied 0 /x\n" FORGED "\n/127.0.0.1\n!2 " FORGED_TOLD "4 " ABORT_TOLD "\n");
 }
 
+static void names_of_aborted_ones_hold_newlines_too(void **state) {
+    struct fixture *fx = *state;
+    line(fx, FRONT "Aborted connection 5 to db: 'a");
+    line(fx, "b' user: 'c");
+    line(fx, "d' host: '10.0.0.7' (KILLED)");
+    expect(fx, "1 aborted 5 a\nb/c\nd/10.0.0.7 (KILLED)\n");
+    assert_int_equal(log_decoder_held(fx->decoder), 0);
+    /* who may make such databases cannot forge either */
+    line(fx, FRONT "Aborted connection 5 to db: 'a");
+    line(fx, FORGED);
+    line(fx, "' user: 'app' host: 'h' (KILLED)");
+    expect(fx, "4 aborted 5 a\n" FORGED "\n/app/h (KILLED)\n!5 " FORGED_TOLD);
+    /* but a line that was cut off takes none of those after it along */
+    line(fx, FRONT "Aborted connection 5 to db: 'sh");
+    line(fx, ABORT_LINE);
+    line(fx, REFUSED "b" END);
+    line(fx, ABORT_LINE);
+    log_decoder_flush(fx->decoder);
+    expect(fx, "8 " ABORT_TOLD "\n9 access_denied 0 /b/127.0.0.1\n10 " ABORT_TOLD "\n");
+}
+
+static void a_piece_that_is_none_swallows_nothing(void **state) {
+    struct fixture *fx = *state;
+    line(fx, "2026-11-21T01:51:41Z stderr P x");
+    line(fx, ABORT_LINE);
+    expect(fx, "2 " ABORT_TOLD "\n");
+    line(fx, "2026-11-21T01:51:41Z stderr P x");
+    line(fx, "{\"log\":\"" ABORT_LINE "\\n\"}");
+    expect(fx, "4 " ABORT_TOLD "\n");
+    line(fx, REFUSED "x");
+    line(fx, "2026-11-21T01:51:41Z stderr P " END);
+    line(fx, ABORT_LINE);
+    expect(fx, "5 access_denied 0 /x\n2026-11-21T01:51:41Z stderr P /127.0.0.1\n7 " ABORT_TOLD "\n");
+}
+
 static void a_line_cut_off_does_not_hide_the_rest(void **state) {
     struct fixture *fx = *state;
     char filler[513];
@@ -588,6 +623,8 @@ static void a_block_is_its_lines(void **state) {
         FRONT "接続 41 が中断",
         "2026-11-21T01:51:41Z 5 [Note] [MY-010914] [Server] Bad handshake",
         FRONT "mysqld: Got packets out of order",
+        FRONT "Aborted connection 5 to db: 'a",
+        "b' user: 'u' host: 'h' (x)",
     };
     struct fixture *fx = *state;
     uint32_t seed = 20261121;
@@ -642,6 +679,8 @@ int main(void) {
         TEST(a_name_that_holds_a_whole_end_hides_nothing),
         TEST(in_other_languages_too),
         TEST(in_containers_too),
+        TEST(names_of_aborted_ones_hold_newlines_too),
+        TEST(a_piece_that_is_none_swallows_nothing),
         TEST(a_line_cut_off_does_not_hide_the_rest),
         TEST(quotations_are_no_events),
         TEST(a_block_is_its_lines),
