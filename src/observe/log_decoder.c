@@ -107,8 +107,8 @@ static void release(struct log_decoder *d, bool all) {
 
 /* Move the parts of an event from one copy of its text to another. */
 static void move_parts(struct log_event *e, const char *from, const char *to) {
-    struct span *parts[] = {&e->db, &e->user, &e->host, &e->reason};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    struct span *const parts[4] = {&e->db, &e->user, &e->host, &e->reason};
+    for (int i = 0; i < 4; i++)
         if (parts[i]->ptr)
             parts[i]->ptr = to + (parts[i]->ptr - from);
 }

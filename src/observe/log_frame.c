@@ -128,7 +128,7 @@ static void note_beginning(const char *p) {
 /* Whatever the other two bytes are. */
 static void note_first_byte(char c) {
     char text[3] = {c};
-    for (unsigned i = 0; i < 1 << 16; i++) {
+    for (unsigned i = 0; i <= UINT16_MAX; i++) {
         text[1] = (char)i;
         text[2] = (char)(i >> 8);
         note_beginning(text);
@@ -142,8 +142,8 @@ static void note_programs(void) {
         note_beginning(names[i]);
     note_first_byte('/');
     note_first_byte('.');
-    for (char drive = 'A'; drive <= 'z'; drive++)
-        note_beginning((char[]){drive, ':', '\\'});
+    for (int drive = 'A'; drive <= 'z'; drive++)
+        note_beginning((char[]){(char)drive, ':', '\\'});
 }
 
 static char index_byte(char c) {

@@ -55,7 +55,7 @@ static bool take_word(struct span *s, struct span *raw) {
 
 /* { … } or [ … ], of which only the brackets and strings are looked at. */
 static bool skip_nested(struct span *s) {
-    char open[DEPTH_MAX];
+    char open[DEPTH_MAX] = {0};
     size_t depth = 0;
     struct span raw;
     do {
