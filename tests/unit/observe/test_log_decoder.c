@@ -534,7 +534,7 @@ static void a_line_cut_off_does_not_hide_the_rest(void **state) {
 /* Every event's line, quoted in every way, says nothing. */
 static void quotations_are_no_events(void **state) {
     static const char *const messages[] = {
-        ABORT_MESSAGE,
+        ABORT_MESSAGE, /* NOLINT(bugprone-suspicious-missing-comma) */
         "Access denied for user 'x'@'h' (using password: YES)",
         "Host 'h' is blocked because of many connection errors; unblock with 'mysqladmin flush-hosts'",
         "IP address '10.0.0.7' could not be resolved: Name or service not known",
