@@ -206,10 +206,11 @@ static void begin_refusal(struct log_decoder *d, struct span line, const struct 
 
 /* --- lines --- */
 
-/* MariaDB and MySQL 5.x write the SQL error of a failed init_connect in the next line. */
+/* MariaDB and MySQL 5.x write the SQL error of a failed init_connect in the next line; of those errors one looks like
+ * an event. */
 static bool follows_init_connect(const struct log_decoder *d, const struct log_event *e) {
     return d->init_connect_line && d->init_connect_line + 1 == e->line && e->thread == d->init_connect_thread &&
-           (e->kind != LOG_EVENT_ACCESS_DENIED || e->db.ptr) && !log_event_is_abort(e->kind);
+           e->kind == LOG_EVENT_ACCESS_DENIED && e->db.ptr;
 }
 
 static void take_parsed(struct log_decoder *d, struct span line, struct log_parsed *parsed) {
@@ -226,7 +227,7 @@ static void take_parsed(struct log_decoder *d, struct span line, struct log_pars
     if (parsed->announces_abort)
         until += PARTNER_LINES;
     /* MySQL 8 says all in one line. */
-    if (e->kind == LOG_EVENT_INIT_CONNECT && !e->english_reason.ptr) {
+    if (e->kind == LOG_EVENT_INIT_CONNECT && !e->english_reason.ptr && !e->suspect) {
         d->init_connect_line = e->line;
         d->init_connect_thread = e->thread;
         until++;

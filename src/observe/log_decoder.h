@@ -18,7 +18,8 @@ struct log_decoder *log_decoder_new(log_event_fn *on_event, void *arg);
 /* NULL is allowed. What is held back is dropped: log_decoder_flush() first. */
 void log_decoder_free(struct log_decoder *decoder);
 
-/* The next line, without its newline. Calls on_event for each event that is complete by it. */
+/* The next line, without its newline; NUL bytes in front of it and a CR behind it are no part of it. Calls on_event for
+ * each event that is settled by it, in the order of their lines: a refused login waits for the next line at least. */
 void log_decoder_line(struct log_decoder *decoder, struct span line);
 /* Many lines at once, each with its newline (the last one may lack it): the same as log_decoder_line() for each of them
  * in turn, and the fast way for whole files: lines of no interest are passed over at memory speed. A line must not be

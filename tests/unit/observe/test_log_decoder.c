@@ -114,6 +114,7 @@ static void wrappers_are_taken_off(void **state) {
         "{ \"prio\" : 3, \"err_code\" : 10914, \"source_line\" : 842, \"msg\" : \"" ABORT_MESSAGE ".\", \"time\" : "
         "\"2026-11-21T01:51:41.123456Z\", \"ts\" : 1795225901123, \"thread\" : 5, \"label\" : \"Note\" }",
         "{\"label\":\"Note\",\"msg\":\"" ABORT_MESSAGE ".\",\"thread\":5}",
+        "[pod/mysql-0/mysql] {\"label\":\"Note\",\"msg\":\"" ABORT_MESSAGE ".\",\"thread\":5}",
         "db-1  | {\"label\":\"Note\",\"msg\":\"" ABORT_MESSAGE ".\",\"thread\":5}",
         "{\"log\":\"{ \\\"prio\\\" : 3, \\\"msg\\\" : \\\"" ABORT_MESSAGE
         ".\\\" }\\n\",\"stream\":\"stderr\",\"time\":\"2026-"
