@@ -2,6 +2,7 @@
  * mysqlconn_exporter: from the command line to what it asks for.
  */
 #include "base/log.h"
+#include "cli/explain_command.h"
 #include "cli/options.h"
 #include "cli/probe_command.h"
 #include "config/config.h"
@@ -78,6 +79,8 @@ int main(int argc, char **argv) {
         return print(catalogue_reference);
     if (options.command == COMMAND_PRINT_CONFIG_REFERENCE)
         return print(config_reference);
+    if (options.command == COMMAND_EXPLAIN)
+        return explain_command(&options.explain);
     if (client_library_init() < 0) {
         fprintf(stderr, "mysqlconn_exporter: %s lacks ma_pvio_register_callback, which we need to see the wire\n",
                 client_library_name());

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define SECONDS_MAX 86400
+#define LINE_LIMIT_MIN 1024
+#define LINE_LIMIT_MAX 1048576
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 /* What a flag does: sets a field of that type, or chooses a command. */
@@ -65,6 +67,17 @@ static const struct flag probe_flags[] = {
     FLAG("json", FLAG_SWITCH, probe.json, NULL, "an object a line: each probe, then the summary"),
     COMMAND("help", COMMAND_HELP, "print this"),
 };
+
+static const struct flag explain_flags[] = {
+    FLAG("since", FLAG_TEXT, explain.since, "TIME", "only what happened at TIME or later …"),
+    FLAG("until", FLAG_TEXT, explain.until, "TIME", "… and before this TIME"),
+    FLAG("time-zone", FLAG_TEXT, explain.time_zone, "ZONE", "of lines that name none: Area/City, +hh:mm or local"),
+    FLAG("top", FLAG_NUMBER, explain.top, "N", "rows of each list (default 10)"),
+    FLAG("line-limit", FLAG_NUMBER, explain.line_limit, "BYTES", "cut longer lines (default 65536)"),
+    FLAG("json", FLAG_SWITCH, explain.json, NULL, "the summary as one object …"),
+    FLAG("events", FLAG_SWITCH, explain.events, NULL, "… or, with --json, each event as an object a line"),
+    COMMAND("help", COMMAND_HELP, "print this"),
+};
 #undef FLAG
 #undef COMMAND
 
@@ -87,6 +100,19 @@ static const char *check_probe(const struct options *options) {
     return options->command == COMMAND_PROBE && !options->probe.host ? "probe: which HOST? (see probe --help)" : NULL;
 }
 
+static const char *check_explain(const struct options *options) {
+    const struct explain_options *explain = &options->explain;
+    if (options->command != COMMAND_EXPLAIN)
+        return NULL;
+    if (explain->file_count == 0)
+        return "explain: which FILE? (see explain --help)";
+    if (explain->events && !explain->json)
+        return "explain: --events needs --json";
+    if (explain->line_limit < LINE_LIMIT_MIN || explain->line_limit > LINE_LIMIT_MAX)
+        return "explain: --line-limit is 1024 to 1048576";
+    return NULL;
+}
+
 /* The first one is the daemon's, which has no name. */
 static const struct subcommand {
     const char *name;
@@ -95,6 +121,7 @@ static const struct subcommand {
     size_t flag_count;
     const char *operand; /* the one argument that is no flag; NULL: takes none */
     size_t operand_offset;
+    bool takes_files; /* any number of operands: explain.files */
     const char *(*check)(const struct options *options);
     const char *usage, *intro, *outro;
 } subcommands[] = {
@@ -121,6 +148,21 @@ static const struct subcommand {
               "terminal. There is no flag for it: everybody may read the list of processes.\n"
               "Without --user and --config.my-cnf, ~/.my.cnf is read if it is there.\n"
               "Exit status: 0 when all probes succeeded, 1 when some failed, 2 wrong usage.\n"},
+    {.name = "explain",
+     .command = COMMAND_EXPLAIN,
+     .flags = explain_flags,
+     .flag_count = COUNT_OF(explain_flags),
+     .takes_files = true,
+     .check = check_explain,
+     .usage = "explain FILE... [FLAGS]",
+     .intro = "What error logs say of connections: who was aborted, why, how often and when.\n"
+              "Reads plain and gzip files in the order given; - is stdin. Asks no server.\n",
+     .outro = "TIME is 2026-11-21, \"2026-11-21 06:21[:48]\", RFC 3339, or a time ago: 2h, 3d.\n"
+              "Without a zone it is in --time-zone, or else in this machine's zone; so are, for\n"
+              "the comparison, lines without one. Shown are times in UTC; without --time-zone\n"
+              "those of lines that name no zone as the line has them.\n"
+              "Events without any time are left out, and counted, when a TIME is given.\n"
+              "Exit status: 0, 1 when a file could not be read (to its end), 2 wrong usage.\n"},
 };
 
 static const struct subcommand *find_subcommand(const char *name) {
@@ -184,7 +226,9 @@ static int take(const struct flag *flag, const char *value, struct options *opti
 static int parse_flags(const struct subcommand *sub, int argc, char **argv, struct options *options) {
     enum { FLAGS_MAX = 32 };
     struct option longs[FLAGS_MAX + 1] = {0};
-    _Static_assert(COUNT_OF(daemon_flags) <= FLAGS_MAX && COUNT_OF(probe_flags) <= FLAGS_MAX, "more flags");
+    _Static_assert(COUNT_OF(daemon_flags) <= FLAGS_MAX && COUNT_OF(probe_flags) <= FLAGS_MAX &&
+                       COUNT_OF(explain_flags) <= FLAGS_MAX,
+                   "more flags");
     for (size_t i = 0; i < sub->flag_count; i++)
         longs[i] =
             (struct option){sub->flags[i].name, sub->flags[i].argument ? required_argument : no_argument, NULL, (int)i};
@@ -202,6 +246,11 @@ static int parse_flags(const struct subcommand *sub, int argc, char **argv, stru
         const char *value = argv[optind++];
         memcpy((char *)options + sub->operand_offset, &value, sizeof value);
     }
+    if (sub->takes_files) {
+        options->explain.files = (const char *const *)argv + optind;
+        options->explain.file_count = (size_t)(argc - optind);
+        return 0;
+    }
     if (optind < argc)
         return complain("unexpected argument '%s' (see --help)", argv[optind]);
     return 0;
@@ -215,7 +264,8 @@ int options_parse(int argc, char **argv, struct options *options) {
                                 .telemetry_path = "/metrics",
                                 .log_level = LOG_LEVEL_INFO,
                                 .log_format = LOG_FORMAT_LOGFMT,
-                                .probe = {.count = 5, .interval_ns = NS_PER_S, .timeout_ns = 5 * NS_PER_S}};
+                                .probe = {.count = 5, .interval_ns = NS_PER_S, .timeout_ns = 5 * NS_PER_S},
+                                .explain = {.top = 10, .line_limit = 65536}};
     if (help) {
         argv++;
         argc--;

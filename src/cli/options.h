@@ -19,6 +19,7 @@ enum command {
     COMMAND_VERSION,
     COMMAND_HELP,
     COMMAND_PROBE,
+    COMMAND_EXPLAIN,
 };
 
 struct probe_options {
@@ -30,6 +31,16 @@ struct probe_options {
     const char *user, *my_cnf;
     const char *tls_mode, *tls_ca, *tls_cert, *tls_key;
     bool json;
+};
+
+struct explain_options {
+    const char *const *files; /* "-" is stdin */
+    size_t file_count;
+    const char *since, *until; /* NULL: no bound */
+    const char *time_zone;     /* of times without one; NULL: shown as they are */
+    uint64_t top;              /* rows of each list */
+    uint64_t line_limit;       /* bytes of a line that are looked at */
+    bool events, json;
 };
 
 struct subcommand;
@@ -44,6 +55,7 @@ struct options {
     enum log_level log_level;
     enum log_format log_format;
     struct probe_options probe;
+    struct explain_options explain;
 };
 
 /* Fill *options from the arguments, which it then points into. 0, or -EINVAL after saying on stderr what is wrong. */

@@ -8,15 +8,13 @@
 #include "cli/probe_json.h"
 #include "cli/probe_password.h"
 #include "cli/probe_text.h"
+#include "cli/terminal.h"
 #include "observe/probe.h"
 #include "observe/target_run.h"
 
-#include <langinfo.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 #include <uv.h>
@@ -24,7 +22,6 @@
 #define OUT_MAX (1024 * 1024)
 #define END_WITHIN_NS (2500 * NS_PER_MS) /* of a signal, a probe that is under way may take to end with COM_QUIT */
 #define LATE_LOOK_NS (5 * NS_PER_MS)
-#define COLUMNS_USUAL 80
 
 enum { EXIT_USAGE = 2 };
 
@@ -53,32 +50,6 @@ static void stop(struct session *s) {
 }
 
 /* --- output --- */
-
-static bool is_utf8(void) {
-    locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
-    if (!locale)
-        return false;
-    bool utf8 = strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
-    freelocale(locale);
-    return utf8;
-}
-
-static unsigned terminal_columns(void) {
-    struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_USUAL;
-}
-
-/* https://no-color.org: any value that is not empty. */
-static struct probe_style find_style(void) {
-    const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
-    bool terminal = isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
-    return (struct probe_style){
-        .colour = terminal && !(no_colour && *no_colour),
-        .bars = terminal,
-        .utf8 = is_utf8(),
-        .columns = terminal_columns(),
-    };
-}
 
 static void write_out(struct session *s, struct strbuf *out) {
     size_t written = fwrite(strbuf_text(out), 1, out->len, stdout);
@@ -286,7 +257,7 @@ int probe_command(const struct probe_options *options) {
         return EXIT_USAGE;
     }
     s->options = options;
-    s->text.style = find_style();
+    s->text.style = terminal_style_of_stdout();
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_TIMERSLACK, 1); /* as the daemon does, whose phases these are */
     uv_loop_init(&s->loop);

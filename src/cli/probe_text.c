@@ -16,12 +16,6 @@
 #define BAR_MAX 24
 #define WATERFALL_MAX 48
 
-/* SGR parameters. NULL: the terminal's own colour. */
-#define DIM "2"
-#define BOLD "1"
-#define GOOD "32"
-#define BAD "1;31"
-
 static const char *phase_colour(int phase) {
     static const char *const colours[PHASE_COUNT] = {
         [PHASE_RESOLVE] = "35", [PHASE_CONNECT] = "34", [PHASE_GREETING] = "36", [PHASE_TLS] = "33",
@@ -31,32 +25,6 @@ static const char *phase_colour(int phase) {
 }
 
 /* --- cells --- */
-
-static void add_coloured(const struct probe_style *style, const char *colour, const char *text, struct strbuf *out) {
-    if (style->colour && colour && *text)
-        strbuf_addf(out, "\033[%sm%s\033[0m", colour, text);
-    else
-        strbuf_addstr(out, text);
-}
-
-static unsigned width_of(const char *text) {
-    unsigned width = 0;
-    for (; *text; text++)
-        width += (*text & 0xC0) != 0x80; /* our own texts have no wide and no combining characters */
-    return width;
-}
-
-static void add_spaces(struct strbuf *out, unsigned count) {
-    strbuf_addf(out, "%*s", (int)count, "");
-}
-
-/* Right-aligned. */
-static void add_cell(const struct probe_style *style, unsigned width, const char *colour, const char *text,
-                     struct strbuf *out) {
-    unsigned have = width_of(text);
-    add_spaces(out, have < width ? width - have : 0);
-    add_coloured(style, colour, text, out);
-}
 
 void probe_text_add_time(struct strbuf *out, int64_t ns, bool utf8) {
     const char *us = utf8 ? "\xC2\xB5s" : "us";
@@ -82,65 +50,56 @@ void probe_text_add_time(struct strbuf *out, int64_t ns, bool utf8) {
     strbuf_addf(out, "%.*f%s", rows[i].digits, (double)ns / rows[i].unit_ns, rows[i].unit);
 }
 
-static void add_time_cell(const struct probe_style *style, unsigned width, const char *colour, int64_t ns,
+static void add_time_cell(const struct terminal_style *style, unsigned width, const char *colour, int64_t ns,
                           struct strbuf *out) {
     struct strbuf cell;
     strbuf_init(&cell, CELL_MAX);
     probe_text_add_time(&cell, ns, style->utf8);
-    add_cell(style, width, colour, strbuf_text(&cell), out);
+    terminal_add_cell(style, width, colour, strbuf_text(&cell), out);
     strbuf_release(&cell);
 }
 
 static unsigned column_width(int phase) {
-    unsigned label = width_of(phase_name((enum phase)phase));
+    unsigned label = terminal_width(phase_name((enum phase)phase));
     return 1 + (label > TIME_WIDTH ? label : TIME_WIDTH);
 }
 
-static void add_bar(const struct probe_style *style, const char *colour, unsigned cells, struct strbuf *out) {
-    struct strbuf bar;
-    strbuf_init(&bar, CELL_MAX);
-    for (unsigned i = 0; i < cells; i++)
-        strbuf_addstr(&bar, style->utf8 ? "\xE2\x94\x81" : "=");
-    add_coloured(style, colour, strbuf_text(&bar), out);
-    strbuf_release(&bar);
-}
-
-static void add_failure(const struct probe_style *style, const struct failure *failure, struct strbuf *out) {
+static void add_failure(const struct terminal_style *style, const struct failure *failure, struct strbuf *out) {
     struct strbuf cell;
     strbuf_init(&cell, CELL_MAX);
     strbuf_addf(&cell, "%s: %s", phase_name(failure->phase), failure_name(failure->failure));
     if (failure->code)
         strbuf_addf(&cell, " (%u)", failure->code);
-    add_coloured(style, BAD, strbuf_text(&cell), out);
+    terminal_add_coloured(style, TERMINAL_BAD, strbuf_text(&cell), out);
     strbuf_release(&cell);
 }
 
 /* What a server may have chosen. */
-static void add_foreign(const struct probe_style *style, const char *text, struct strbuf *out) {
+static void add_foreign(const struct terminal_style *style, const char *text, struct strbuf *out) {
     struct strbuf safe;
     strbuf_init(&safe, 4 * CELL_MAX);
     text_add_terminal(&safe, span_of(text), style->utf8);
-    add_coloured(style, DIM, strbuf_text(&safe), out);
+    terminal_add_coloured(style, TERMINAL_DIM, strbuf_text(&safe), out);
     strbuf_release(&safe);
 }
 
 /* --- a line a probe --- */
 
 static void add_heading(const struct probe_text *text, struct strbuf *out) {
-    add_cell(&text->style, NUMBER_WIDTH, DIM, "#", out);
+    terminal_add_cell(&text->style, NUMBER_WIDTH, TERMINAL_DIM, "#", out);
     for (int i = 0; i < PHASE_COUNT; i++)
         if (text->shown & (1U << i))
-            add_cell(&text->style, column_width(i), phase_colour(i), phase_name((enum phase)i), out);
-    add_cell(&text->style, 1 + TIME_WIDTH, BOLD, "total", out);
+            terminal_add_cell(&text->style, column_width(i), phase_colour(i), phase_name((enum phase)i), out);
+    terminal_add_cell(&text->style, 1 + TIME_WIDTH, TERMINAL_BOLD, "total", out);
     strbuf_addstr(out, "  ");
-    add_coloured(&text->style, DIM, "close", out);
+    terminal_add_coloured(&text->style, TERMINAL_DIM, "close", out);
     strbuf_addch(out, '\n');
 }
 
 /* The phases end to end, as long as their share of the longest probe so far. */
 static void add_composition(const struct probe_text *text, const struct probe_result *result, unsigned used,
                             struct strbuf *out) {
-    const struct probe_style *style = &text->style;
+    const struct terminal_style *style = &text->style;
     unsigned room = style->columns > used + 2 ? style->columns - used - 2 : 0, done = 0;
     int64_t sum = 0;
     if (!style->bars || room < BAR_MIN || text->longest_ns == 0)
@@ -152,7 +111,7 @@ static void add_composition(const struct probe_text *text, const struct probe_re
         if (i != PHASE_HOLD)
             sum += result->phase_ns[i] > 0 ? result->phase_ns[i] : 0;
         unsigned end = (unsigned)((double)sum / (double)text->longest_ns * room + 0.5);
-        add_bar(style, phase_colour(i), end - done, out);
+        terminal_add_bar(style, phase_colour(i), end - done, out);
         done = end;
     }
 }
@@ -169,10 +128,10 @@ static void add_success(const struct probe_text *text, const struct probe_result
     struct strbuf verdict;
     strbuf_init(&verdict, CELL_MAX);
     add_close(result, &verdict);
-    add_time_cell(&text->style, 1 + TIME_WIDTH, BOLD, probe_result_total_ns(result), out);
+    add_time_cell(&text->style, 1 + TIME_WIDTH, TERMINAL_BOLD, probe_result_total_ns(result), out);
     strbuf_addstr(out, "  ");
-    add_coloured(&text->style, clean ? GOOD : BAD, strbuf_text(&verdict), out);
-    add_composition(text, result, used + 1 + TIME_WIDTH + 2 + width_of(strbuf_text(&verdict)), out);
+    terminal_add_coloured(&text->style, clean ? TERMINAL_GOOD : TERMINAL_BAD, strbuf_text(&verdict), out);
+    add_composition(text, result, used + 1 + TIME_WIDTH + 2 + terminal_width(strbuf_text(&verdict)), out);
     strbuf_addch(out, '\n');
     strbuf_release(&verdict);
 }
@@ -221,7 +180,7 @@ static void add_broken(struct probe_text *text, const struct probe_result *resul
     strbuf_addch(out, '\n');
     if (!is_news(text->last_error, sizeof text->last_error, result->failure.text))
         return;
-    add_spaces(out, NUMBER_WIDTH + 1);
+    terminal_add_spaces(out, NUMBER_WIDTH + 1);
     add_foreign(&text->style, result->failure.text, out);
     strbuf_addch(out, '\n');
 }
@@ -243,7 +202,7 @@ void probe_text_result(struct probe_text *text, const struct probe_result *resul
 
     strbuf_init(&number, CELL_MAX);
     strbuf_addu64(&number, result->number);
-    add_cell(&text->style, NUMBER_WIDTH, DIM, strbuf_text(&number), out);
+    terminal_add_cell(&text->style, NUMBER_WIDTH, TERMINAL_DIM, strbuf_text(&number), out);
     strbuf_release(&number);
     for (int i = 0; i < PHASE_COUNT; i++) {
         if (!(text->shown & (1U << i)))
@@ -252,12 +211,12 @@ void probe_text_result(struct probe_text *text, const struct probe_result *resul
         blank += column_width(i);
         if (result->phase_ns[i] < 0)
             continue;
-        add_spaces(out, blank - column_width(i));
+        terminal_add_spaces(out, blank - column_width(i));
         blank = 0;
         add_time_cell(&text->style, column_width(i), NULL, result->phase_ns[i], out);
     }
     if (result->ok) {
-        add_spaces(out, blank);
+        terminal_add_spaces(out, blank);
         add_success(text, result, used, out);
     } else {
         add_broken(text, result, out);
@@ -266,17 +225,17 @@ void probe_text_result(struct probe_text *text, const struct probe_result *resul
 
 /* --- the summary --- */
 
-static void add_quantiles(const struct probe_style *style, const char *label, const char *colour,
+static void add_quantiles(const struct terminal_style *style, const char *label, const char *colour,
                           const struct quantiles *q, struct strbuf *out) {
     const int64_t values[] = {q->min_ns, q->median_ns, q->p99_ns, q->max_ns};
-    add_coloured(style, colour, label, out);
-    add_spaces(out, width_of(label) < LABEL_WIDTH ? LABEL_WIDTH - width_of(label) : 0);
+    terminal_add_coloured(style, colour, label, out);
+    terminal_add_spaces(out, terminal_width(label) < LABEL_WIDTH ? LABEL_WIDTH - terminal_width(label) : 0);
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        add_time_cell(style, 2 + TIME_WIDTH, i == 1 ? BOLD : NULL, values[i], out);
+        add_time_cell(style, 2 + TIME_WIDTH, i == 1 ? TERMINAL_BOLD : NULL, values[i], out);
 }
 
 /* Where the time of a median probe goes: each phase begins where the one before it ends. */
-static void add_waterfall(const struct probe_style *style, int phase, int64_t start_ns, int64_t ns, int64_t whole_ns,
+static void add_waterfall(const struct terminal_style *style, int phase, int64_t start_ns, int64_t ns, int64_t whole_ns,
                           struct strbuf *out) {
     unsigned used = LABEL_WIDTH + 4 * (2 + TIME_WIDTH) + 2;
     unsigned room = style->columns > used + 1 ? style->columns - used - 1 : 0;
@@ -288,11 +247,11 @@ static void add_waterfall(const struct probe_style *style, int phase, int64_t st
     unsigned end = (unsigned)((double)(start_ns + ns) / (double)whole_ns * room + 0.5);
     if (begin >= room)
         begin = room - 1;
-    add_spaces(out, 2 + begin);
-    add_bar(style, phase_colour(phase), end > begin ? end - begin : 1, out);
+    terminal_add_spaces(out, 2 + begin);
+    terminal_add_bar(style, phase_colour(phase), end > begin ? end - begin : 1, out);
 }
 
-static void add_table(const struct probe_style *style, struct probe_summary *summary, struct strbuf *out) {
+static void add_table(const struct terminal_style *style, struct probe_summary *summary, struct strbuf *out) {
     static const char *const headings[] = {"min", "median", "p99", "max"};
     struct quantiles q[PHASE_COUNT], total;
     bool has[PHASE_COUNT], any = false;
@@ -304,9 +263,9 @@ static void add_table(const struct probe_style *style, struct probe_summary *sum
     }
     if (!any)
         return;
-    add_spaces(out, LABEL_WIDTH);
+    terminal_add_spaces(out, LABEL_WIDTH);
     for (size_t i = 0; i < sizeof headings / sizeof headings[0]; i++)
-        add_cell(style, 2 + TIME_WIDTH, DIM, headings[i], out);
+        terminal_add_cell(style, 2 + TIME_WIDTH, TERMINAL_DIM, headings[i], out);
     strbuf_addch(out, '\n');
     for (int i = 0; i < PHASE_COUNT; i++) {
         if (!has[i])
@@ -317,18 +276,19 @@ static void add_table(const struct probe_style *style, struct probe_summary *sum
         start += q[i].median_ns;
     }
     if (samples_quantiles(&summary->total, &total)) {
-        add_quantiles(style, "total", BOLD, &total, out);
+        add_quantiles(style, "total", TERMINAL_BOLD, &total, out);
         strbuf_addch(out, '\n');
     }
 }
 
-static void add_closes(const struct probe_style *style, const struct probe_summary *summary, struct strbuf *out) {
+static void add_closes(const struct terminal_style *style, const struct probe_summary *summary, struct strbuf *out) {
     const char *before = "close     ";
     for (int i = 0; i < CLOSE_COUNT; i++) {
         if (summary->closes[i] == 0)
             continue;
         strbuf_addf(out, "%s%llu ", before, (unsigned long long)summary->closes[i]);
-        add_coloured(style, i == CLOSE_CLEAN ? GOOD : BAD, close_outcome_name((enum close_outcome)i), out);
+        terminal_add_coloured(style, i == CLOSE_CLEAN ? TERMINAL_GOOD : TERMINAL_BAD,
+                              close_outcome_name((enum close_outcome)i), out);
         before = ", ";
     }
     if (before[0] == ',')
@@ -344,7 +304,7 @@ static void add_closes(const struct probe_style *style, const struct probe_summa
                     (unsigned long long)summary->self_aborts, summary->self_aborts == 1 ? "" : "s");
 }
 
-static void add_failures(const struct probe_style *style, const struct probe_summary *summary, struct strbuf *out) {
+static void add_failures(const struct terminal_style *style, const struct probe_summary *summary, struct strbuf *out) {
     for (int p = 0; p < PHASE_COUNT; p++)
         for (int f = 0; f < FAILURE_COUNT; f++) {
             if (summary->failures[p][f] == 0)
@@ -357,7 +317,7 @@ static void add_failures(const struct probe_style *style, const struct probe_sum
         }
 }
 
-void probe_text_summary(const struct probe_style *style, const char *host, struct probe_summary *summary,
+void probe_text_summary(const struct terminal_style *style, const char *host, struct probe_summary *summary,
                         struct strbuf *out) {
     uint64_t failed = summary->probes - summary->succeeded;
     double loss = summary->probes ? 100.0 * (double)failed / (double)summary->probes : 0;
@@ -369,7 +329,7 @@ void probe_text_summary(const struct probe_style *style, const char *host, struc
     strbuf_addf(out, ": %llu succeeded, ", (unsigned long long)summary->succeeded);
     strbuf_init(&counts, CELL_MAX);
     strbuf_addf(&counts, "%llu failed (%.3g%% loss)", (unsigned long long)failed, loss);
-    add_coloured(style, failed ? BAD : GOOD, strbuf_text(&counts), out);
+    terminal_add_coloured(style, failed ? TERMINAL_BAD : TERMINAL_GOOD, strbuf_text(&counts), out);
     strbuf_release(&counts);
     strbuf_addch(out, '\n');
     add_table(style, summary, out);

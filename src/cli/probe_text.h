@@ -6,18 +6,11 @@
 
 #include "base/strbuf.h"
 #include "cli/probe_summary.h"
-
-/* What the reader's terminal can show. */
-struct probe_style {
-    bool colour;
-    bool bars;
-    bool utf8;
-    unsigned columns;
-};
+#include "cli/terminal.h"
 
 /* Between the lines of one run. Start with all but `style` zero. */
 struct probe_text {
-    struct probe_style style;
+    struct terminal_style style;
     unsigned shown;                      /* bit set of the phases that have a column: those that happened so far */
     int64_t longest_ns;                  /* total so far */
     char last_way[512], last_error[512]; /* that were told */
@@ -27,7 +20,7 @@ struct probe_text {
  * first time; then the error's text where that is a new one. */
 void probe_text_result(struct probe_text *text, const struct probe_result *result, struct strbuf *out);
 /* `host` as the user wrote it. */
-void probe_text_summary(const struct probe_style *style, const char *host, struct probe_summary *summary,
+void probe_text_summary(const struct terminal_style *style, const char *host, struct probe_summary *summary,
                         struct strbuf *out);
 
 /* At most 6 columns: "0.4µs", "215µs", "1.23ms", "12.3ms", "123ms", "1.23s". */

@@ -19,9 +19,9 @@
 #define OUT_MAX 100000
 #define LINE "\xE2\x94\x81" /* ━ */
 
-static const struct probe_style plain = {.columns = 80};
-static const struct probe_style bare = {.utf8 = true, .columns = 80};
-static const struct probe_style rich = {.colour = true, .bars = true, .utf8 = true, .columns = 80};
+static const struct terminal_style plain = {.columns = 80};
+static const struct terminal_style bare = {.utf8 = true, .columns = 80};
+static const struct terminal_style rich = {.colour = true, .bars = true, .utf8 = true, .columns = 80};
 
 static struct probe_result success(uint64_t number) {
     return (struct probe_result){.number = number,
@@ -207,7 +207,7 @@ static void plain_summary(void **state) {
 static void coloured_summary(void **state) {
     (void)state;
     struct probe_summary summary = {0};
-    struct probe_style style = rich;
+    struct terminal_style style = rich;
     struct probe_result result = success(1);
     struct strbuf out;
     for (int i = 0; i < PHASE_COUNT; i++)
