@@ -75,7 +75,7 @@ static void add_time(struct strbuf *out, int64_t ns, size_t len) {
 }
 
 static void add_bytes(struct strbuf *out, double bytes) {
-    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     size_t unit = 0;
     for (; bytes >= 999.5 && unit + 1 < sizeof units / sizeof units[0]; unit++)
         bytes /= 1000;
@@ -133,8 +133,8 @@ static void add_kinds(const struct terminal_style *style, const struct explain_s
     const char *clock = explain_summary_clock(summary);
     const char *shown = !clock                         ? ""
                         : strcmp(clock, "utc") == 0    ? " (UTC)"
-                        : strcmp(clock, "server") == 0 ? " (the server's clock)"
-                                                       : " (UTC, the server's clock)";
+                        : strcmp(clock, "server") == 0 ? " (server's clock)"
+                                                       : " (mixed)";
     strbuf_addf(out, "\n%-22s %*s  %-*s  last%s\n", "event", COUNT_WIDTH, "count", SECOND_LEN, "first", shown);
     for (int i = LOG_EVENT_NONE + 1; i < LOG_EVENT_KIND_COUNT; i++) {
         const struct explain_kind *kind = &summary->kinds[i];

@@ -104,6 +104,36 @@ static void probe_refuses(void **state) {
     refused("x probe a --config.file=f");
 }
 
+static void explain_flags(void **state) {
+    (void)state;
+    struct options o;
+    accepted(&o, "x explain a.log");
+    assert_int_equal(o.command, COMMAND_EXPLAIN);
+    assert_int_equal(o.explain.file_count, 1);
+    assert_string_equal(o.explain.files[0], "a.log");
+    assert_int_equal(o.explain.top, 10);
+    assert_int_equal(o.explain.line_limit, 65536);
+    assert_null(o.explain.since);
+    assert_false(o.explain.json || o.explain.events);
+    accepted(&o, "x explain - --since 2h b.gz --until=2026-11-21 --time-zone +01:00 --top=3 --json --events -- --c");
+    assert_int_equal(o.explain.file_count, 3);
+    assert_string_equal(o.explain.files[0], "-");
+    assert_string_equal(o.explain.files[1], "b.gz");
+    assert_string_equal(o.explain.files[2], "--c");
+    assert_string_equal(o.explain.since, "2h");
+    assert_string_equal(o.explain.until, "2026-11-21");
+    assert_string_equal(o.explain.time_zone, "+01:00");
+    assert_int_equal(o.explain.top, 3);
+    assert_true(o.explain.json && o.explain.events);
+    refused("x explain");
+    refused("x explain --json");
+    refused("x explain a --events");
+    refused("x explain a --line-limit=1023");
+    refused("x explain a --line-limit=1048577");
+    refused("x explain a --top=-1");
+    refused("x explain a --count=1");
+}
+
 static const char *help_of(const char *line) {
     static char text[8192];
     struct options o;
@@ -125,6 +155,8 @@ static void help(void **state) {
     free(first);
     assert_non_null(strstr(help_of("x help"), "--web.listen-address"));
     assert_non_null(strstr(help_of("x --help"), "mysqlconn_exporter probe HOST"));
+    for (const char *line = help_of("x help explain"); *line; line += strcspn(line, "\n") + 1)
+        assert_in_range(strcspn(line, "\n"), 0, 80);
     refused("x help stray");
     refused("x help probe a b");
 }
@@ -132,7 +164,7 @@ static void help(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(daemon_flags),  cmocka_unit_test(probe_defaults), cmocka_unit_test(probe_flags_anywhere),
-        cmocka_unit_test(probe_refuses), cmocka_unit_test(help),
+        cmocka_unit_test(probe_refuses), cmocka_unit_test(explain_flags),  cmocka_unit_test(help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
