@@ -13,10 +13,10 @@
 
 /*     enum suffix, JSON's name, heading for people, of events that …, an event's text */
 #define EXPLAIN_LISTS(X)                                                                                               \
-    X(REASON, "reason", "by reason", log_event_is_abort, log_event_reason(event))                                      \
-    X(USER, "user", "by user", log_event_is_abort, event->user)                                                        \
-    X(HOST, "host", "by host", log_event_is_abort, event->host)                                                        \
-    X(DATABASE, "database", "by database", log_event_is_abort, event->db)                                              \
+    X(REASON, "reason", "aborts by reason", log_event_is_abort, log_event_reason(event))                               \
+    X(USER, "user", "aborts by user", log_event_is_abort, event->user)                                                 \
+    X(HOST, "host", "aborts by host", log_event_is_abort, event->host)                                                 \
+    X(DATABASE, "database", "aborts by database", log_event_is_abort, event->db)                                       \
     X(CLIENT, "client", "noisiest clients", log_event_is_abort, client_of(event, client))                              \
     X(REFUSED, "client", "refused logins by client", is_refused, client_of(event, client))
 

@@ -103,7 +103,7 @@ static void add_heading(const struct terminal_style *style, const char *heading,
 /* --- what was read --- */
 
 static void add_file(const struct terminal_style *style, const struct explain_file *file, struct strbuf *out) {
-    add_foreign(style, strcmp(file->name, "-") == 0 ? span_of("stdin") : span_of(file->name), COUNT_WIDTH * 3, out);
+    text_add_terminal(out, strcmp(file->name, "-") == 0 ? span_of("stdin") : span_of(file->name), style->utf8);
     strbuf_addstr(out, ": ");
     add_counted(out, file->lines, "line");
     strbuf_addstr(out, ", ");
@@ -120,13 +120,11 @@ static void add_file(const struct terminal_style *style, const struct explain_fi
     strbuf_addch(out, '\n');
 }
 
-static void add_times_cell(struct strbuf *out, struct explain_time time) {
+static void add_time_cell(struct strbuf *out, struct explain_time time) {
     if (time.zone == LOG_TIME_NONE)
-        strbuf_addf(out, "  %-*s", SECOND_LEN, "-");
-    else {
-        strbuf_addstr(out, "  ");
+        strbuf_addch(out, '-');
+    else
         add_time(out, time.ns, SECOND_LEN);
-    }
 }
 
 static void add_kinds(const struct terminal_style *style, const struct explain_summary *summary, struct strbuf *out) {
@@ -142,8 +140,11 @@ static void add_kinds(const struct terminal_style *style, const struct explain_s
             continue;
         strbuf_addf(out, "%-22s ", log_event_kind_name((enum log_event_kind)i));
         add_count_cell(style, kind->count, false, out);
-        add_times_cell(out, kind->first);
-        add_times_cell(out, kind->last);
+        strbuf_addstr(out, "  ");
+        size_t before = out->len;
+        add_time_cell(out, kind->first);
+        terminal_add_spaces(out, 2 + SECOND_LEN - (unsigned)(out->len - before));
+        add_time_cell(out, kind->last);
         strbuf_addch(out, '\n');
     }
 }
@@ -235,7 +236,7 @@ static void add_timeline(const struct terminal_style *style, const struct explai
     if (rows.count == 0)
         return;
     strbuf_init(&heading, CELL_MAX);
-    strbuf_addstr(&heading, "over time, ");
+    strbuf_addstr(&heading, "aborts over time, ");
     add_step(&heading, rows.width_s);
     strbuf_addstr(&heading, " each");
     add_heading(style, strbuf_text(&heading), out);

@@ -18,6 +18,7 @@ from lib.certificates import Authority  # noqa: E402
 from lib.exporter import Exporter, target  # noqa: E402
 from lib.mariadb import MONITOR, MariaDB  # noqa: E402
 from lib.process import Process, free_port, wait_until  # noqa: E402
+from log_bench import log_bench  # noqa: E402
 
 PEER = "prometheus-mysqld-exporter"
 
@@ -198,10 +199,15 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--quick", action="store_true", help="one short round of each: to see that it works")
+    parser.add_argument("--only", choices=["logs", "servers"], help="a part of it")
     args = parser.parse_args()
     rounds, seconds = (1, 4) if args.quick else (5, 6)
 
     print(f"{'what':<46} {'ours':>9} {'other':>9} {'':<3} {'ratio':>7} [lowest .. highest]  bound", flush=True)
+    if args.only != "servers":
+        log_bench(args.build, Row, rounds, (1 << 30) // (16 if args.quick else 1))
+    if args.only == "logs":
+        return
     with tempfile.TemporaryDirectory(prefix="mysqlconn-bench-") as folder:
         authority = Authority(folder)
         certificate = authority.sign("server", names="IP:127.0.0.1")

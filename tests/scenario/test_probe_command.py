@@ -4,12 +4,9 @@ ways in (and that it is in no command line), and that no server is harmed by it.
 import contextlib
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
-import termios
 import time
 
 import pytest
@@ -19,6 +16,7 @@ from lib.certificates import Authority
 from lib.exporter import sanitizer_environment, sanitizer_report
 from lib.mariadb import MONITOR, MariaDB
 from lib.process import Process, free_port, wait_until
+from lib.terminal import Terminal
 
 USER, PASSWORD = MONITOR
 FLAGS = ["--user", USER, "--interval=10ms", "--count=3"]
@@ -56,51 +54,6 @@ def probe(program, tmp_path):
         assert PASSWORD not in done.stdout + done.stderr
         return done
     return run
-
-
-class Terminal:
-    """The command with a terminal of its own."""
-
-    def __init__(self, argv, env):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execve(argv[0], argv, env)
-        self.text = ""
-
-    def read_until(self, wanted, timeout=20):
-        """Read until `wanted` (None: the end) has come."""
-        deadline = time.monotonic() + timeout
-        while wanted is None or wanted not in self.text:
-            ready, _, _ = select.select([self.fd], [], [], max(0, deadline - time.monotonic()))
-            assert ready, f"{wanted!r} did not come: {self.text!r}"
-            try:
-                data = os.read(self.fd, 65536)
-            except OSError:  # the other end is closed
-                data = b""
-            if not data:
-                assert wanted is None, f"ended without {wanted!r}: {self.text!r}"
-                return self.text
-            self.text += data.decode("utf-8", "backslashreplace")
-        return self.text
-
-    def type(self, text):
-        os.write(self.fd, text.encode())
-
-    def echoes(self):
-        return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
-
-    def wait(self):
-        """As subprocess does: the exit status, negative the signal."""
-        self.read_until(None)
-        _, status = os.waitpid(self.pid, 0)
-        self.pid = 0
-        return os.waitstatus_to_exitcode(status)
-
-    def close(self):
-        if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        os.close(self.fd)
 
 
 @pytest.fixture

@@ -76,26 +76,26 @@ static void plain_summary(void **state) {
                       "aborted                           4  2026-11-21 12:00:00  2026-11-21 12:00:40\n"
                       "access_denied                     1  2026-11-21 12:01:30  2026-11-21 12:01:30\n"
                       "\n"
-                      "by reason\n"
+                      "aborts by reason\n"
                       "           3   75.0%  Got an error\n"
                       "           1   25.0%  (the line does not say)\n"
                       "\n"
-                      "by user\n"
+                      "aborts by user\n"
                       "           3   75.0%  app\n"
                       "           1   25.0%  (all others)\n"
                       "\n"
-                      "by host\n"
+                      "aborts by host\n"
                       "           3   75.0%  10.0.0.1\n"
                       "           1   25.0%  (all others)\n"
                       "\n"
-                      "by database\n"
+                      "aborts by database\n"
                       "           4  100.0%  shop\n"
                       "\n"
                       "noisiest clients\n"
                       "           3   75.0%  app@10.0.0.1\n"
                       "           1   25.0%  (all others)\n"
                       "\n"
-                      "over time, 2 seconds each\n"
+                      "aborts over time, 2 seconds each\n"
                       "  2026-11-21 12:00:00           1\n"
                       "  2026-11-21 12:00:02           0\n"
                       "  2026-11-21 12:00:04           0\n"
@@ -152,8 +152,8 @@ static void coloured_summary(void **state) {
     strbuf_init(&out, OUT_MAX);
     explain_text_summary(&rich, &one, 1, summary, 10, &out);
     assert_non_null(strstr(strbuf_text(&out),
-                           "\033[1mby user\033[0m\n           \033[1m3\033[0m   75.0%  \033[36m" LINE LINE LINE LINE
-                               LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE
+                           "\033[1maborts by user\033[0m\n           \033[1m3\033[0m   75.0%  \033[36m" LINE LINE LINE
+                               LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE LINE
                            "\033[0m       app\n           \033[1m1\033[0m   25.0%  \033[36m" LINE LINE LINE LINE LINE
                            "\033[0m                 ''\n"));
     strbuf_release(&out);
@@ -180,7 +180,7 @@ static void fits_80_columns(void **state) {
     e.time = LOG_TIME_LOCAL;
     add(summary, e);
     strbuf_init(&out, OUT_MAX);
-    explain_text_summary(&style, &(struct explain_file){.name = name, .lines = 123456789, .bytes = 99999999}, 1,
+    explain_text_summary(&style, &(struct explain_file){.name = "error.log", .lines = 123456789, .bytes = 99999999}, 1,
                          summary, 10, &out);
     assert_non_null(strstr(strbuf_text(&out), "--time-zone"));
     for (const char *line = strbuf_text(&out); *line; line += strcspn(line, "\n") + 1)
@@ -219,10 +219,10 @@ static void lower_bounds(void **state) {
     }
     strbuf_init(&out, OUT_MAX);
     explain_text_summary(&plain, &one, 1, summary, 1, &out);
-    assert_non_null(strstr(strbuf_text(&out), "by user\n      \xE2\x89\xA5 9998   50.0%  often\n"
+    assert_non_null(strstr(strbuf_text(&out), "aborts by user\n      \xE2\x89\xA5 9998   50.0%  often\n"
                                               "       10002   50.0%  (all others)\n"
                                               "There are too many different ones: each count may be up to 2 too low.\n"
-                                              "\nby host\n       20000  100.0%  h\n"));
+                                              "\naborts by host\n       20000  100.0%  h\n"));
     strbuf_release(&out);
     strbuf_init(&out, OUT_MAX);
     explain_json_summary(&one, 1, summary, 1, &out);
