@@ -136,7 +136,10 @@ void top_add(struct top *top, struct span text) {
     }
     memcpy(copy, text.ptr, text.len);
     *slot = (uint16_t)top->count;
-    top->entries[top->count++] = (struct top_entry){{copy, text.len}, 1};
+    struct top_entry *entry = &top->entries[top->count++];
+    entry->text.ptr = copy;
+    entry->text.len = text.len;
+    entry->count = 1;
 }
 
 static int compare_entries(const void *a, const void *b) {

@@ -12,6 +12,7 @@ enum {
     LIST_MAX = 4096, /* texts in a list */
     TEXT_MAX = 256,  /* bytes of one: longer than what servers cut names, hosts and reasons to */
     CLIENT_MAX = 2 * TEXT_MAX + 2,
+    NO_USER = 'N',
 };
 
 struct explain_summary *explain_summary_new(void) {
@@ -45,20 +46,22 @@ static struct span cut(struct span s) {
 /* The user's length in two bytes, the user, the host. `to` has CLIENT_MAX bytes. */
 static struct span client_of(const struct log_event *event, char *to) {
     struct span user = cut(event->user), host = cut(event->host);
+    size_t len = 2;
     if (!user.ptr && !host.ptr)
         return (struct span){0};
-    to[0] = (char)(user.len >> 8);
+    to[0] = user.ptr ? (char)(user.len >> 8) : NO_USER;
     to[1] = (char)(user.len & 0xFF);
-    if (user.len)
-        memcpy(to + 2, user.ptr, user.len);
-    if (host.len)
-        memcpy(to + 2 + user.len, host.ptr, host.len);
-    return (struct span){to, 2 + user.len + host.len};
+    if (user.ptr)
+        memcpy(to + len, user.ptr, user.len);
+    len += user.len;
+    if (host.ptr)
+        memcpy(to + len, host.ptr, host.len);
+    return (struct span){to, len + host.len};
 }
 
 void explain_client_split(struct span client, struct span *user, struct span *host) {
-    size_t len = (size_t)(unsigned char)client.ptr[0] << 8 | (unsigned char)client.ptr[1];
-    *user = (struct span){client.ptr + 2, len};
+    size_t len = client.ptr[0] == NO_USER ? 0 : (size_t)(client.ptr[0] << 8 | (unsigned char)client.ptr[1]);
+    *user = (struct span){client.ptr[0] == NO_USER ? NULL : client.ptr + 2, len};
     *host = (struct span){client.ptr + 2 + len, client.len - 2 - len};
 }
 

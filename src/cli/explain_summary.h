@@ -69,7 +69,7 @@ const char *explain_list_name(enum explain_list list);
 const char *explain_list_heading(enum explain_list list);
 /* Whether its texts are clients, see below. */
 bool explain_list_of_clients(enum explain_list list);
-/* A client in a list: its user and its host. */
+/* A client in a list: its user (ptr NULL: none was named) and its host. */
 void explain_client_split(struct span client, struct span *user, struct span *host);
 
 #endif

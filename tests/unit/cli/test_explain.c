@@ -253,6 +253,26 @@ static void json_events(void **state) {
                       "\"db\":null,\"user\":null,\"host\":null,\"reason\":null,\"suspect\":false}\n");
 }
 
+/* A name that is empty and one that is missing are not the same. */
+static void clients_without_a_name(void **state) {
+    (void)state;
+    struct explain_summary *summary = explain_summary_new();
+    struct strbuf out;
+    add(summary, event(LOG_EVENT_ABORTED, NOON, "", "h", "r"));
+    for (int i = 0; i < 2; i++)
+        add(summary, event(LOG_EVENT_ABORTED, NOON, NULL, "h", "r"));
+    add(summary, event(LOG_EVENT_ABORTED, NOON, NULL, NULL, "r"));
+    strbuf_init(&out, OUT_MAX);
+    explain_json_summary(&one, 1, summary, 9, &out);
+    assert_non_null(strstr(strbuf_text(&out),
+                           "\"by_client\":{\"top\":[{\"user\":null,\"host\":\"h\",\"count\":2},"
+                           "{\"user\":\"\",\"host\":\"h\",\"count\":1}],\"others\":0,\"unnamed\":1,"));
+    assert_non_null(
+        strstr(strbuf_text(&out), "\"by_user\":{\"top\":[{\"user\":\"\",\"count\":1}],\"others\":0,\"unnamed\":3,"));
+    strbuf_release(&out);
+    explain_summary_free(summary);
+}
+
 static void hostile_texts_are_harmless(void **state) {
     static const char hostile[] = "\033]0;owned\a\xC2\x9B"
                                   "2J\r\n\xff";
@@ -276,10 +296,15 @@ static void hostile_texts_are_harmless(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_summary),    cmocka_unit_test(nothing_found),
-        cmocka_unit_test(coloured_summary), cmocka_unit_test(fits_80_columns),
-        cmocka_unit_test(progress),         cmocka_unit_test(lower_bounds),
-        cmocka_unit_test(json_events),      cmocka_unit_test(hostile_texts_are_harmless),
+        cmocka_unit_test(plain_summary),
+        cmocka_unit_test(nothing_found),
+        cmocka_unit_test(coloured_summary),
+        cmocka_unit_test(fits_80_columns),
+        cmocka_unit_test(progress),
+        cmocka_unit_test(lower_bounds),
+        cmocka_unit_test(json_events),
+        cmocka_unit_test(clients_without_a_name),
+        cmocka_unit_test(hostile_texts_are_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
