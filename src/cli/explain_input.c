@@ -15,6 +15,7 @@
 enum {
     READ_BYTES = 64 * 1024, /* at once: it should still be in the processor's cache when it is looked at */
     RAW_BYTES = 64 * 1024,  /* of compressed input */
+    PAGE_BYTES = 4096,
     GZIP_ONLY = 16 + MAX_WBITS,
 };
 
@@ -27,8 +28,9 @@ struct explain_input {
     size_t line_max;
     bool skipping; /* the rest of a line that is longer than that */
     bool ended;
-    size_t held, used; /* bytes in `buffer`; of these the ones that are done with */
-    char *buffer;      /* line_max + 1 + READ_BYTES */
+    char *buffer;       /* line_max bytes of a line that has begun, rounded up, and behind them … */
+    char *fresh;        /* … READ_BYTES; copying is slower to places that do not begin as pages do */
+    char *begin, *held; /* from … to: what was read and is not done with */
 
     z_stream inflate;
     bool in_member; /* of the gzip file */
@@ -39,7 +41,8 @@ struct explain_input {
 struct explain_input *explain_input_open(const char *path, size_t line_max, const char **error) {
     bool is_stdin = strcmp(path, "-") == 0;
     struct explain_input *input = calloc(1, sizeof *input);
-    char *buffer = malloc(line_max + 1 + READ_BYTES);
+    size_t before = (line_max + PAGE_BYTES) / PAGE_BYTES * PAGE_BYTES;
+    char *buffer = aligned_alloc(PAGE_BYTES, before + READ_BYTES);
     int fd = input && buffer ? is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : -1;
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0) {
@@ -50,6 +53,7 @@ struct explain_input *explain_input_open(const char *path, size_t line_max, cons
     }
     input->fd = fd;
     input->buffer = buffer;
+    input->begin = input->held = input->fresh = buffer + before;
     input->line_max = line_max;
     if (S_ISREG(st.st_mode) && st.st_size > 0)
         input->progress.size = (uint64_t)st.st_size;
@@ -188,13 +192,13 @@ static ssize_t read_bytes(struct explain_input *input, char *to, size_t room, co
 
 /* More bytes behind those that are held, where there is room for them. 1, 0 at the end, or as above. */
 static int fill(struct explain_input *input, const char **error) {
-    input->held -= input->used;
-    memmove(input->buffer, input->buffer + input->used, input->held);
-    input->used = 0;
-    ssize_t n = read_bytes(input, input->buffer + input->held, READ_BYTES, error);
+    size_t len = (size_t)(input->held - input->begin);
+    input->begin = memmove(input->fresh - len, input->begin, len);
+    input->held = input->fresh;
+    ssize_t n = read_bytes(input, input->fresh, READ_BYTES, error);
     if (n < 0)
         return (int)n;
-    input->held += (size_t)n;
+    input->held += n;
     input->progress.bytes += (uint64_t)n;
     input->ended = n == 0;
     return n > 0;
@@ -202,25 +206,23 @@ static int fill(struct explain_input *input, const char **error) {
 
 /* Pass over what is no line or the rest of one that was cut. Whether anything is left. */
 static bool skip(struct explain_input *input) {
-    const char *from = input->buffer + input->used;
     if (input->skipping) {
-        const char *newline = memchr(from, '\n', input->held - input->used);
-        input->used = newline ? (size_t)(newline + 1 - input->buffer) : input->held;
+        char *newline = memchr(input->begin, '\n', (size_t)(input->held - input->begin));
+        input->begin = newline ? newline + 1 : input->held;
         input->skipping = !newline;
     }
-    while (input->used < input->held && input->buffer[input->used] == '\0')
-        input->used++;
-    return input->used < input->held;
+    while (input->begin < input->held && *input->begin == '\0')
+        input->begin++;
+    return input->begin < input->held;
 }
 
 /* The lines that are there in whole, or as much of one as is wanted. Looks back from as far as a line may go, so that
  * no line in between can be too long. */
 static bool take_block(struct explain_input *input, struct span *block) {
-    const char *from = input->buffer + input->used;
-    size_t len = input->held - input->used, window = len > input->line_max ? input->line_max + 1 : len;
-    const char *newline = memrchr(from, '\n', window);
+    size_t len = (size_t)(input->held - input->begin), window = len > input->line_max ? input->line_max + 1 : len;
+    const char *newline = memrchr(input->begin, '\n', window);
     if (newline) {
-        len = (size_t)(newline + 1 - from);
+        len = (size_t)(newline + 1 - input->begin);
     } else if (len > input->line_max) {
         len = input->line_max;
         input->skipping = true;
@@ -228,8 +230,8 @@ static bool take_block(struct explain_input *input, struct span *block) {
     } else if (!input->ended) {
         return false;
     }
-    *block = (struct span){from, len};
-    input->used += len;
+    *block = (struct span){input->begin, len};
+    input->begin += len;
     return true;
 }
 
