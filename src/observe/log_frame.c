@@ -119,19 +119,30 @@ static struct {
 } table;
 
 uint8_t log_frame_beginnings[1 << 13];
+/* What of these is no program's name; how the frames behind such a name begin; how reasons do. */
+static uint8_t plain_beginnings[1 << 13], named_beginnings[1 << 13], reason_beginnings[1 << 13];
+
+static bool is_noted(const uint8_t *set, const char *p) {
+    unsigned hash = log_frame_hash(p);
+    return set[hash / 8] >> hash % 8 & 1;
+}
+
+static void note(uint8_t *set, const char *p) {
+    unsigned hash = log_frame_hash(p);
+    set[hash / 8] |= (uint8_t)(1 << hash % 8);
+}
 
 static void note_beginning(const char *p) {
-    unsigned hash = log_frame_hash(p);
-    log_frame_beginnings[hash / 8] |= (uint8_t)(1 << hash % 8);
+    note(log_frame_beginnings, p);
 }
 
 /* Whatever the other two bytes are. */
-static void note_first_byte(char c) {
+static void note_first_byte(uint8_t *set, char c) {
     char text[3] = {c};
     for (unsigned i = 0; i <= UINT16_MAX; i++) {
         text[1] = (char)i;
         text[2] = (char)(i >> 8);
-        note_beginning(text);
+        note(set, text);
     }
 }
 
@@ -140,8 +151,8 @@ static void note_programs(void) {
     static const char *const names[] = {"mysqld", "mariadbd", "Server", "bin/", "sbin/", "libexec/"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         note_beginning(names[i]);
-    note_first_byte('/');
-    note_first_byte('.');
+    note_first_byte(log_frame_beginnings, '/');
+    note_first_byte(log_frame_beginnings, '.');
     for (int drive = 'A'; drive <= 'z'; drive++)
         note_beginning((char[]){(char)drive, ':', '\\'});
 }
@@ -176,14 +187,20 @@ void log_frame_init(void) {
         index->has[(unsigned char)index->first[i]] = true;
         take_apart(frames[i].text + named, &table.shapes[i]);
         struct span literal = table.shapes[i].literals[0];
-        if (!named && literal.len < 3)
-            note_first_byte(literal.ptr[0]);
-        else if (!named)
-            note_beginning(literal.ptr);
+        uint8_t *set = named ? named_beginnings : plain_beginnings;
+        if (literal.len < 3)
+            note_first_byte(set, literal.ptr[0]);
+        else
+            note(set, literal.ptr);
     }
     struct span reason;
     for (size_t i = 0; (reason = log_reason_nth(i)).ptr; i++)
-        note_beginning(reason.ptr);
+        note(reason_beginnings, reason.ptr);
+    for (size_t i = 0; i < sizeof reason_beginnings; i++) {
+        plain_beginnings[i] |= reason_beginnings[i];
+        named_beginnings[i] |= reason_beginnings[i];
+        log_frame_beginnings[i] |= plain_beginnings[i];
+    }
     note_programs();
     table.ready = true;
 }
@@ -346,8 +363,17 @@ static bool take_program(struct span *s) {
     return true;
 }
 
+bool log_frame_may_fit_behind_name(const char *p, const char *end) {
+    enum { NAME_MAX = 64, BEHIND = 5 }; /* ": " and three bytes */
+    const char *colon = memchr(p, ':', end - p < NAME_MAX ? (size_t)(end - p) : NAME_MAX);
+    bool is_name = colon && end - colon >= BEHIND && colon[1] == ' ' && !memchr(p, ' ', (size_t)(colon - p));
+    return !is_name || is_noted(plain_beginnings, p) || is_noted(named_beginnings, colon + 2);
+}
+
 /* A reason without a frame around it. */
 static enum log_frame_fit parse_bare(enum log_event_kind kind, struct span s, struct log_event *e) {
+    if (s.len < 3 || !is_noted(reason_beginnings, s.ptr))
+        return LOG_FRAME_NONE;
     struct span english = log_reason_english(s);
     if (!log_reason_is_of_the_wire(english))
         return LOG_FRAME_NONE;

@@ -28,6 +28,9 @@ static inline bool log_frame_may_fit(const char *p) {
     unsigned hash = log_frame_hash(p);
     return log_frame_beginnings[hash / 8] >> hash % 8 & 1;
 }
+/* A second look, at what is behind a program's name where one is in front: "mysqld: Table …" is of no interest. Bytes
+ * up to `end`, which may be behind the message's own. */
+bool log_frame_may_fit_behind_name(const char *p, const char *end);
 
 /* How much of a frame a message was found to be. */
 enum log_frame_fit {

@@ -114,7 +114,7 @@ static inline __attribute__((always_inline)) bool is_place(const char *begin, co
     if (p[0] != ']')
         return is_rare_place(begin, p, end);
     const char *message = p + (p[1] == ':' ? 3 : 2);
-    return end - message < 3 || log_frame_may_fit(message);
+    return end - message < 3 || (log_frame_may_fit(message) && log_frame_may_fit_behind_name(message, end));
 }
 
 /* Up to where less than a step is left: the place, or NULL and *p there. */
