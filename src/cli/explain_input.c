@@ -13,8 +13,8 @@
 #include <zlib.h>
 
 enum {
-    READ_BYTES = 64 * 1024, /* at once: it should still be in the processor's cache when it is looked at */
-    RAW_BYTES = 64 * 1024,  /* of compressed input */
+    READ_BYTES = 256 * 1024, /* at once: it should still be in the processor's cache when it is looked at */
+    RAW_BYTES = 64 * 1024,   /* of compressed input */
     PAGE_BYTES = 4096,
     GZIP_ONLY = 16 + MAX_WBITS,
 };

@@ -310,17 +310,14 @@ void log_decoder_block(struct log_decoder *d, struct span lines) {
     const char *p = lines.ptr, *end = lines.ptr + lines.len;
     while (p < end) {
         bool in_the_midst = d->held_count || d->piece_line;
-        const char *place = in_the_midst ? p : log_scan_next(p, end);
-        if (!place)
-            place = end;
-        const char *before = place > p ? memrchr(p, '\n', (size_t)(place - p)) : NULL, *line = before ? before + 1 : p;
-        d->lines += log_scan_count_newlines(p, line);
-        if (line == end)
-            break;
-        if (place == end) { /* a last line without a newline */
-            d->lines++;
+        size_t passed = 0;
+        const char *place = in_the_midst ? p : log_scan_next(p, end, &passed);
+        d->lines += passed;
+        if (!place) {
+            d->lines += end[-1] != '\n'; /* a last line without a newline */
             break;
         }
+        const char *before = passed ? memrchr(p, '\n', (size_t)(place - p)) : NULL, *line = before ? before + 1 : p;
         const char *newline = memchr(place, '\n', (size_t)(end - place));
         log_decoder_line(d, (struct span){line, (size_t)((newline ? newline : end) - line)});
         p = newline ? newline + 1 : end;

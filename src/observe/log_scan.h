@@ -9,9 +9,7 @@
 
 /* A place in the first line from `p` (the beginning of a line) on that may be an event or be wrapped, NULL when there
  * is none before `end`. Each line that log_decoder_line() would make something of has such a place, if no line before
- * it is still of importance. */
-const char *log_scan_next(const char *p, const char *end);
-
-size_t log_scan_count_newlines(const char *p, const char *end);
+ * it is still of importance. *lines: how many newlines are in front of the place, or in all. */
+const char *log_scan_next(const char *p, const char *end, size_t *lines);
 
 #endif
