@@ -100,7 +100,7 @@ def expected(number, line):
     else:
         return None
     return {"line": number, "time": f"{day}T{int(hour):02}:{rest}", "kind": kind, "connection_id": connection, "db": db,
-            "user": user, "host": host, "reason": reason, "suspect": False}
+            "user": user, "host": host, "reason": reason, "suspect": number == FORGED}
 
 
 def test_each_event_of_a_real_log_is_told_exactly(events):
@@ -308,7 +308,6 @@ def test_wrong_usage(explain, flags, complaint):
 def test_no_colours_and_bars_in_a_pipe(explain):
     text = explain(MARIADB).text
     assert "\x1b" not in text and "━" not in text and READ_ERROR in text
-    assert all(len(line) <= 80 for line in text.splitlines() if "/" not in line)
     assert explain(MARIADB, LC_ALL="C").text.isascii()
 
 
