@@ -44,11 +44,20 @@ static size_t utf8_length(const unsigned char *s, size_t len) {
  */
 typedef const char *escape_fn(unsigned char c, char *scratch);
 
+/* No format escapes these, and most texts hold nothing else. */
+static bool is_plain(unsigned char c) {
+    return c >= ' ' && c < 0x7f && c != '"' && c != '\'' && c != '\\' && c != '&' && c != '<' && c != '>';
+}
+
 static void add_escaped(struct strbuf *sb, struct span value, escape_fn *escape) {
     const unsigned char *s = (const unsigned char *)value.ptr;
     size_t plain = 0; /* start of the run that can be copied as it is */
     size_t at = 0;
     while (at < value.len) {
+        if (is_plain(s[at])) {
+            at++;
+            continue;
+        }
         size_t step = utf8_length(s + at, value.len - at);
         char scratch[8];
         const char *instead = step == 0 ? REPLACEMENT : step == 1 ? escape(s[at], scratch) : NULL;

@@ -111,10 +111,11 @@ static inline __attribute__((always_inline)) const char *scan_steps(const char *
                                                                     uint64_t (*pairs)(const char *, uint64_t *)) {
     enum { STEPS = 16 };
     const char *begin = *p, *at = *p;
-    while (end - at > STEP) {
+    unsigned most = 2; /* steps at once: few at first, because what was looked at behind the place is looked at again */
+    for (; end - at > STEP; most = STEPS) {
         uint16_t list[STEPS * STEP + 2];
         uint64_t newlines[STEPS];
-        unsigned steps = end - at > STEPS * STEP ? STEPS : (unsigned)((end - at - 1) / STEP), count = 0;
+        unsigned steps = end - at > most * STEP ? most : (unsigned)((end - at - 1) / STEP), count = 0;
         for (unsigned i = 0; i < steps; i++)
             count += list_places(pairs(at + i * STEP, &newlines[i]), i * STEP, list + count);
         unsigned whole = steps, found = 0;

@@ -53,9 +53,9 @@ def write_log(folder, name, size, share):
     chunk = "".join(lines).encode()
     path = os.path.join(folder, name)
     with open(path, "wb") as f:
-        for _ in range(max(1, size // len(chunk))):
+        for _ in range(-(-size // len(chunk))):
             f.write(chunk)
-    return path, number * max(1, size // len(chunk))
+    return path, number * -(-size // len(chunk))
 
 
 def cost(build, argv, **env):
