@@ -106,9 +106,9 @@ static inline __attribute__((always_inline)) unsigned list_places(uint64_t place
     return count;
 }
 
-/* Up to where less than a step is left: the place, or NULL and *p there. Adds the newlines in front of it to *lines. */
-static inline __attribute__((always_inline)) const char *scan_steps(const char **p, const char *end, size_t *lines,
-                                                                    uint64_t (*pairs)(const char *, uint64_t *)) {
+/* Move *p to the place (true), or to where less than a step is left. Adds the newlines in front of it to *lines. */
+static inline __attribute__((always_inline)) bool scan_steps(const char **p, const char *end, size_t *lines,
+                                                             uint64_t (*pairs)(const char *, uint64_t *)) {
     enum { STEPS = 16 };
     const char *begin = *p, *at = *p;
     unsigned most = 2; /* steps at once: few at first, because what was looked at behind the place is looked at again */
@@ -128,31 +128,32 @@ static inline __attribute__((always_inline)) const char *scan_steps(const char *
         }
         for (unsigned i = 0; i < whole; i++)
             *lines += (size_t)__builtin_popcountll(newlines[i]);
-        if (found < count)
-            return at + list[found];
+        if (found < count) {
+            *p = at + list[found];
+            return true;
+        }
         at += steps * STEP;
     }
     *p = at;
-    return NULL;
+    return false;
 }
 
 #ifdef __SSE2__
-__attribute__((target("avx2,popcnt"))) static const char *scan_avx2(const char **p, const char *end, size_t *lines) {
+__attribute__((target("avx2,popcnt"))) static bool scan_avx2(const char **p, const char *end, size_t *lines) {
     return scan_steps(p, end, lines, pairs_avx2);
 }
 
-static const char *scan_sse2(const char **p, const char *end, size_t *lines) {
+static bool scan_sse2(const char **p, const char *end, size_t *lines) {
     return scan_steps(p, end, lines, pairs_sse2);
 }
 #endif
 
 const char *log_scan_next(const char *p, const char *end, size_t *lines) {
-    const char *begin = p, *place = NULL;
+    const char *begin = p;
     *lines = 0;
 #ifdef __SSE2__
-    place = has_avx2() ? scan_avx2(&p, end, lines) : scan_sse2(&p, end, lines);
-    if (place)
-        return place;
+    if (has_avx2() ? scan_avx2(&p, end, lines) : scan_sse2(&p, end, lines))
+        return p;
 #endif
     for (; end - p > 1; p++) {
         if (is_pair(p) && is_place(begin, p, end))
