@@ -40,8 +40,8 @@ ENGLISH("failed on flush_net()")
     /* clang-format on */
 };
 
-/* Servers cut at 64 bytes, MySQL within a character, MariaDB in front of it. What Georgian says of reading and of writing
- * is the same up to there: it is told as reading, which is what nearly all of them are. */
+/* Servers cut at 64 bytes, MySQL within a character, MariaDB in front of it. What Georgian says of reading and of
+ * writing is the same up to there: it is told as reading, which is what nearly all of them are. */
 enum { CUT_MIN = 60, CUT_MAX = 64 };
 
 struct span log_reason_english(struct span reason) {
