@@ -49,7 +49,7 @@ def mariadb(folder):
 @pytest.mark.parametrize("make", [mysql, mariadb])
 def test_ten_thousand_probes_and_five_hundred_polls(exporter, make, tmp_path, figure):
     with make(tmp_path) as server:
-        ways = [{"tls": {"mode": "disabled"}}, {"tls": {"mode": "preferred"}},
+        ways = [{"tls": {"mode": "disabled"}, "get_server_public_key": True}, {"tls": {"mode": "preferred"}},
                 {"tls": {"mode": "verify-ca", "ca": server.ca}}, {"address": f"unix:{server.socket}"}]
         targets = [target(server, f"db{i}", **way) for i, way in enumerate(ways * 2)]
         before, connections = server.harm(), server.status("Connections")

@@ -50,7 +50,7 @@ def told_and_counted(exporter, server, **settings):
     ("access_denied", {"password": SECRET}),
     ("access_denied", {"user": "nobody-here", "password": SECRET}),
     ("access_denied", {"user": "onlyx509", "password": SECRET}),
-    ("access_denied", {"user": "onlytls", "password": SECRET, "tls": {"mode": "disabled"}}),
+    ("access_denied", {"user": "onlytls", "password": SECRET, "tls": {"mode": "disabled"}, "get_server_public_key": True}),
     ("user_limit", {"user": "limited", "password": SECRET}),
     ("account_locked", {"user": "locked", "password": SECRET}),
     ("password_expired", {"user": "expired", "password": SECRET}),

@@ -24,7 +24,7 @@ def configuration(server, **settings):
     modules = {style: {"close": style} for style in STYLES}
     ways = {"plain": {"tls": {"mode": "disabled"}}, "tls": {"tls": {"mode": "required"}}}
     return {"modules": modules, "poll": {"interval": "1s", "timeout": "1s"},
-            "probe": {"interval": "300ms", "timeout": "300ms", "modules": list(STYLES)},
+            "probe": {"interval": "800ms", "timeout": "800ms", "modules": list(STYLES)},
             "targets": [target(server, way, **tls, **settings, probe={"allow_close": list(STYLES)})
                         for way, tls in ways.items()]}
 
