@@ -250,6 +250,7 @@ static const char *const of_no_interest[] = {
     "[Note] ",
     "[Warning] Aborted connection ",
     "Version: '10.11.19-MariaDB'  socket: '/run/mysqld/mysqld.sock'  port: 3306  Debian 12",
+    /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma) */
     "2026-11-21  1:51:56 34 [Warning] You have an error in your SQL syntax; check the manual that corresponds to your "
     "MariaDB server version for the right syntax to use near 'nonsense' at line 1",
     "2026-11-21  1:52:04 0 [Note] /usr/sbin/mariadbd (initiated by: root[root] @ localhost []): Normal shutdown",
