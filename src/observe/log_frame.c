@@ -188,6 +188,8 @@ void log_frame_init(void) {
         take_apart(frames[i].text + named, &table.shapes[i]);
         struct span literal = table.shapes[i].literals[0];
         uint8_t *set = named ? named_beginnings : plain_beginnings;
+        for (char digit = '0'; literal.len == 0 && digit <= '9'; digit++)
+            note_first_byte(set, digit);
         if (literal.len < 3)
             note_first_byte(set, literal.ptr[0]);
         else
