@@ -210,5 +210,5 @@ void close_check_event(struct close_check *check, const struct log_event *event)
     if (!p)
         return;
     p->logged = true;
-    p->cutter = cutter_by(event->reason);
+    p->cutter = cutter_by(log_event_reason(event));
 }

@@ -25,7 +25,7 @@ def configuration(server, **settings):
     ways = {"plain": {"tls": {"mode": "disabled"}}, "tls": {"tls": {"mode": "required"}}}
     return {"modules": modules, "poll": {"interval": "1s", "timeout": "1s"},
             "probe": {"interval": "800ms", "timeout": "800ms", "modules": list(STYLES)},
-            "targets": [target(server, way, **tls, **settings, probe={"allow_close": list(STYLES)})
+            "targets": [target(server, way, get_server_public_key=True, **tls, **settings, probe={"allow_close": list(STYLES)})
                         for way, tls in ways.items()]}
 
 
