@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/loop_watch.h"
 #include "base/startup_pages.h"
+#include "base/state_store.h"
 #include "explain/aborts.h"
 #include "expose/http.h"
 #include "observe/client.h"
@@ -34,6 +35,7 @@ struct daemon {
     uv_timer_t watchdog, settle;
     struct coroutines *coroutines;
     struct aborts *aborts;
+    struct state_store *store;
     struct fleet *fleet;
     struct http *http;
     struct exporter_state state;
@@ -171,10 +173,34 @@ static void say_listening(const struct daemon *daemon) {
     strbuf_release(&address);
 }
 
+static bool follows_logs(const struct config *config) {
+    for (size_t i = 0; i < config->target_count; i++)
+        if (config->targets[i]->error_log.source != LOG_NONE)
+            return true;
+    return false;
+}
+
+static int open_store(struct daemon *daemon, const struct config *config, struct strbuf *error) {
+    const char *path = daemon->options->storage_path;
+    daemon->store = state_store_open(&daemon->loop, path, error);
+    if (!daemon->store) {
+        log_error("cannot keep state (--storage.path)", LF_STR("error", strbuf_text(error)));
+        return -EIO;
+    }
+    daemon->state.store = state_store_facts(daemon->store);
+    if (!path && follows_logs(config))
+        log_info("no --storage.path: places in error logs and their counts are kept in memory only");
+    return 0;
+}
+
 /* On failure the caller tears down what there is. */
 static int start(struct daemon *daemon, struct config *config) {
     struct strbuf error;
     strbuf_init(&error, ERROR_MAX);
+    if (open_store(daemon, config, &error) < 0) {
+        strbuf_release(&error);
+        return -EIO;
+    }
     daemon->coroutines = coroutines_new(&daemon->loop);
     daemon->aborts = aborts_new(config->limits.users_per_target);
     if (!daemon->coroutines || !daemon->aborts)
@@ -183,6 +209,7 @@ static int start(struct daemon *daemon, struct config *config) {
     daemon->fleet = fleet_new(&daemon->loop, daemon->coroutines, &observer);
     if (!daemon->fleet)
         goto fail_memory;
+    fleet_set_store(daemon->fleet, daemon->store);
     daemon->http = http_start(&daemon->loop, daemon->options->listen_address, daemon->fleet, &daemon->state, &error);
     if (!daemon->http) {
         log_error("cannot serve HTTP", LF_STR("error", strbuf_text(&error)));
@@ -233,6 +260,7 @@ int daemon_run(const struct options *options, struct config *config) {
     }
     uv_run(&daemon.loop, UV_RUN_DEFAULT);
     uv_run(&daemon.loop, UV_RUN_NOWAIT); /* the last close call-backs */
+    state_store_close(daemon.store);
     fleet_free(daemon.fleet);
     aborts_free(daemon.aborts);
     uv_loop_close(&daemon.loop);

@@ -58,9 +58,19 @@ struct text_list {
 
 enum log_start { LOG_START_END, LOG_START_BEGINNING };
 
+/* Where the error log is read. */
+enum log_kind { LOG_NONE, LOG_AUTO, LOG_FILE, LOG_JOURNALD, LOG_TABLE };
+
+#define LOG_LINE_MAX (1024 * 1024) /* the most that max_line_bytes may be */
+
 struct error_log_config {
-    char *file;           /* NULL: the target has no error log that we can read */
-    enum log_start start; /* where to begin in a file that is already there when we start */
+    enum log_kind source;
+    char *file;              /* LOG_FILE: a path, or a pattern in whose last part * ? [ stand */
+    char *unit, *identifier; /* LOG_JOURNALD: one of them at least */
+    char *journal;           /* its folder; NULL: the system's */
+    enum log_start start;    /* where to begin in what is already there when we start for the first time */
+    uint64_t max_line_bytes;
+    int64_t poll_interval_ns; /* look so often; 0: when inotify tells, and each second where it does not work */
 };
 
 /* One kind of probe: what it does on its connection, and when. In a definition a duration that it leaves to the target
@@ -170,5 +180,6 @@ void config_reference(struct strbuf *out);
 
 const char *tls_mode_name(enum tls_mode mode);
 const char *close_style_name(enum close_style style);
+const char *log_kind_name(enum log_kind kind);
 
 #endif

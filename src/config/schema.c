@@ -64,6 +64,17 @@ static bool check_path(const char *text, struct strbuf *why) {
     return false;
 }
 
+/* A pattern may stand in the last part only. */
+static bool check_log_path(const char *text, struct strbuf *why) {
+    const char *slash = strrchr(text, '/');
+    if (!check_path(text, why))
+        return false;
+    if (strcspn(text, "*?[") >= (size_t)(slash - text))
+        return true;
+    strbuf_addstr(why, "may have * ? [ in its last part only");
+    return false;
+}
+
 static bool check_readable(const char *text, struct strbuf *why) {
     return check_path(text, why) && file_check(text, why);
 }
@@ -106,6 +117,7 @@ static const char *const reserved_labels[] = {
     "module",
     "operation",
     "outcome",
+    "path",
     "phase",
     "plugin",
     "reason",
@@ -153,6 +165,8 @@ static const char *const close_styles[] = {
     [CLOSE_QUIT_WAIT] = "quit_wait", [CLOSE_QUIT_NOW] = "quit_now", [CLOSE_MID_RESULT] = "mid_result",
     [CLOSE_NONE] = "none",           [CLOSE_RST] = "reset",         [CLOSE_STYLE_COUNT] = NULL};
 static const char *const answers[] = {[ANSWER_NO] = "false", [ANSWER_YES] = "true", NULL};
+static const char *const log_kinds[] = {[LOG_NONE] = "none",         [LOG_AUTO] = "auto",   [LOG_FILE] = "file",
+                                        [LOG_JOURNALD] = "journald", [LOG_TABLE] = "table", NULL};
 static const char *const log_starts[] = {[LOG_START_END] = "end", [LOG_START_BEGINNING] = "beginning", NULL};
 
 #define CONFIG(field) .offset = offsetof(struct config, field)
@@ -429,22 +443,72 @@ const struct schema_row schema[] = {
     {.path = "error_log",
      .type = VALUE_MAP,
      .scope = SCOPE_TARGET,
-     .meaning = "The server's error log, if it is here."},
+     .meaning = "The server's error log: who hung up, and why."},
+    {.path = "error_log.source",
+     .type = VALUE_CHOICE,
+     .scope = SCOPE_TARGET,
+     TARGET(error_log.source),
+     .initial = "none",
+     .choices = log_kinds,
+     .meaning =
+         "Where it is read: a `file` here, the `journald` here, MySQL's `table` performance_schema.error_log, or "
+         "`auto`: the server is asked. What the other keys name where not given; `auto` where they name nothing."},
     {.path = "error_log.file",
      .type = VALUE_TEXT,
      .scope = SCOPE_TARGET,
      TARGET(error_log.file),
-     .required = true,
+     PATH,
+     .check = check_log_path,
+     .meaning = "The file to follow, over rotations; it need not exist yet. With `*`, `?` or `[` in its last part a "
+                "pattern: the file that was written last of those that match."},
+    {.path = "error_log.unit",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_TARGET,
+     TARGET(error_log.unit),
+     .min = 1,
+     .max = 256,
+     .form = "name",
+     .meaning = "The journal's entries of this systemd unit, `mariadb.service` say."},
+    {.path = "error_log.identifier",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_TARGET,
+     TARGET(error_log.identifier),
+     .min = 1,
+     .max = 256,
+     .form = "name",
+     .meaning = "… of this syslog identifier."},
+    {.path = "error_log.journal",
+     .type = VALUE_TEXT,
+     .scope = SCOPE_TARGET,
+     TARGET(error_log.journal),
      PATH,
      .check = check_path,
-     .meaning = "The file to follow, over rotations; it need not exist yet."},
+     .meaning = "A folder of journal files in place of the system's."},
     {.path = "error_log.start",
      .type = VALUE_CHOICE,
      .scope = SCOPE_TARGET,
      TARGET(error_log.start),
      .initial = "end",
      .choices = log_starts,
-     .meaning = "Where to begin in a file that is there when we start."},
+     .meaning = "Where to begin in what is there when we start for the first time; later we go on where we were, if "
+                "there is a `--storage.path`."},
+    {.path = "error_log.max_line_bytes",
+     .type = VALUE_COUNT,
+     .scope = SCOPE_TARGET,
+     TARGET(error_log.max_line_bytes),
+     .initial = "65536",
+     .min = 1024,
+     .max = LOG_LINE_MAX,
+     .meaning = "A longer line is cut, and counted."},
+    {.path = "error_log.poll_interval",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_TARGET,
+     TARGET(error_log.poll_interval_ns),
+     .initial = "0s",
+     .min = 0,
+     .max = 3600 * NS_PER_S,
+     .meaning = "How often to look at the file. `0s`: when inotify tells, and each second where that does not work "
+                "(network file systems)."},
 };
 const size_t schema_rows = sizeof schema / sizeof schema[0];
 _Static_assert(sizeof schema / sizeof schema[0] <= SCHEMA_MAX_ROWS, "raise SCHEMA_MAX_ROWS");
@@ -455,6 +519,10 @@ const char *tls_mode_name(enum tls_mode mode) {
 
 const char *close_style_name(enum close_style style) {
     return close_styles[style];
+}
+
+const char *log_kind_name(enum log_kind kind) {
+    return log_kinds[kind];
 }
 
 /* --- look-ups --- */

@@ -48,7 +48,7 @@ struct schema_row {
     const char *meaning;
 };
 
-#define SCHEMA_MAX_ROWS 64
+#define SCHEMA_MAX_ROWS 72
 extern const struct schema_row schema[];
 extern const size_t schema_rows;
 

@@ -182,6 +182,26 @@ static bool settle_tls(struct loading *l, struct draft *draft) {
     return true;
 }
 
+/* --- the error log --- */
+
+/* What is given says which source is meant. */
+static bool settle_error_log(const struct loading *l, struct draft *draft) {
+    struct error_log_config *log = &draft->config->error_log;
+    if (!is_given(draft, "error_log"))
+        return true;
+    if (!is_given(draft, "error_log.source"))
+        log->source = log->file ? LOG_FILE : log->unit || log->identifier || log->journal ? LOG_JOURNALD : LOG_AUTO;
+    if (log->source == LOG_FILE && !log->file)
+        return fail_at(l, draft, "error_log.file", "is missing");
+    if (log->source != LOG_FILE && log->file)
+        return fail_at(l, draft, "error_log.file", "goes with source: file only");
+    if (log->source == LOG_JOURNALD && !log->unit && !log->identifier)
+        return fail_at(l, draft, "error_log.unit", "is missing, and so is error_log.identifier");
+    if (log->source != LOG_JOURNALD && (log->unit || log->identifier || log->journal))
+        return fail_at(l, draft, "error_log.source", "unit, identifier and journal go with source: journald only");
+    return true;
+}
+
 /* --- credentials --- */
 
 static void warn_exposed(const struct loading *l, const struct draft *draft, const char *key, bool exposed) {
@@ -255,7 +275,7 @@ static bool settle_target(struct loading *l, struct draft *draft) {
     bool ok = address_parse(t->address_text, &t->address, &why) || fail_at(l, draft, "address", strbuf_text(&why));
     strbuf_release(&why);
     return ok && settle_schedules(l, draft) && settle_modules(l, draft) && settle_tls(l, draft) &&
-           settle_credentials(l, draft);
+           settle_error_log(l, draft) && settle_credentials(l, draft);
 }
 
 /* For those who want to see the configuration. */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/records.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,56 @@ static void on_log_event(void *arg, struct target *target, const struct log_even
     keep_event(ta, event);
 }
 
+/* --- over restarts --- */
+
+static void on_log_save(void *arg, const struct target *target, struct strbuf *out) {
+    const struct target_aborts *ta = target->listener;
+    (void)arg;
+    for (size_t i = 0; ta && i < ta->count; i++) {
+        record_begin(out, "abort");
+        record_add(out, span_of(log_event_kind_name(ta->counts[i].kind)));
+        record_add(out, span_of(ta->counts[i].reason));
+        record_add(out, span_of(ta->counts[i].user));
+        record_add_u64(out, ta->counts[i].count);
+        record_end(out);
+    }
+    record_begin(out, "aborts");
+    record_add_u64(out, ta ? ta->folded : 0);
+    record_add_u64(out, ta ? ta->suspect : 0);
+    record_end(out);
+}
+
+static bool restore_count(const struct aborts *aborts, struct target_aborts *ta, const struct record *r) {
+    struct abort_count key = {.kind = LOG_EVENT_NONE};
+    uint64_t value;
+    if (r->count != 4 || !record_u64(r, 3, &value) || value > INT64_MAX)
+        return false;
+    for (int kind = LOG_EVENT_NONE + 1; kind < LOG_EVENT_KIND_COUNT; kind++)
+        if (span_is(r->field[0], log_event_kind_name((enum log_event_kind)kind)))
+            key.kind = (enum log_event_kind)kind;
+    key.reason = set_intern(&ta->reasons, cut(r->field[1], TEXT_MAX), REASONS_MAX);
+    key.user = set_intern(&ta->users, cut(r->field[2], TEXT_MAX), aborts->users_per_target);
+    key.reason = key.reason ? key.reason : other;
+    key.user = key.user ? key.user : other;
+    struct abort_count *count = key.kind == LOG_EVENT_NONE ? NULL : find_or_add_count(ta, &key);
+    if (count)
+        count->count += value;
+    return true;
+}
+
+static bool on_log_restore(void *arg, struct target *target, const struct record *record) {
+    struct target_aborts *ta = target->listener;
+    if (!ta)
+        target->listener = ta = calloc(1, sizeof *ta);
+    if (!ta)
+        return true;
+    if (span_is(record->name, "abort"))
+        return restore_count(arg, ta, record);
+    if (span_is(record->name, "aborts"))
+        return record_u64(record, 0, &ta->folded) && record_u64(record, 1, &ta->suspect);
+    return true;
+}
+
 static void on_target_removed(void *arg, struct target *target) {
     struct target_aborts *ta = target->listener;
     (void)arg;
@@ -252,7 +303,11 @@ void aborts_set_limit(struct aborts *aborts, uint64_t users_per_target) {
 }
 
 struct observer aborts_observer(struct aborts *aborts) {
-    return (struct observer){.arg = aborts, .target_removed = on_target_removed, .log_event = on_log_event};
+    return (struct observer){.arg = aborts,
+                             .target_removed = on_target_removed,
+                             .log_event = on_log_event,
+                             .log_save = on_log_save,
+                             .log_restore = on_log_restore};
 }
 
 /* --- the readers --- */

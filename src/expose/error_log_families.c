@@ -5,16 +5,18 @@
 #include "expose/families.h"
 #include "expose/sample.h"
 
+#include <math.h>
+
 #define CONFIGURED "an error log is configured"
 
-static const struct log_follower_state *log_state(const struct target *target) {
-    return target->error_log ? log_follower_state(target->error_log) : NULL;
+static const struct log_source_state *log_state(const struct target *target) {
+    return target->error_log ? log_source_state(target->error_log) : NULL;
 }
 
 /* A family that is one number of the follower's state. */
 #define STATE_FAMILY(function, sample, member)                                                                         \
     static void function(struct sample_writer *w, const struct target *target) {                                       \
-        const struct log_follower_state *state = log_state(target);                                                    \
+        const struct log_source_state *state = log_state(target);                                                      \
         if (state)                                                                                                     \
             sample(w, SAMPLE_NO_LABELS, state->member);                                                                \
     }
@@ -26,10 +28,39 @@ STATE_FAMILY(emit_behind, sample_count, behind_bytes)
 STATE_FAMILY(emit_cut_lines, sample_count, cut_lines)
 STATE_FAMILY(emit_rotations, sample_count, rotations)
 STATE_FAMILY(emit_truncations, sample_count, truncations)
+STATE_FAMILY(emit_gaps, sample_count, gaps)
+STATE_FAMILY(emit_missed, sample_count, missed)
 STATE_FAMILY(emit_last_read, sample_seconds, last_read_wall_ns)
 
 static void emit_configured(struct sample_writer *w, const struct target *target) {
     sample_count(w, SAMPLE_NO_LABELS, target->error_log != NULL);
+}
+
+static void emit_source(struct sample_writer *w, const struct target *target) {
+    const struct log_source_state *state = log_state(target);
+    if (state)
+        sample_count(w, SAMPLE_LABELS("source", log_kind_name(state->kind), "path", log_source_name(target->error_log)),
+                     1);
+}
+
+static void emit_blind(struct sample_writer *w, const struct target *target) {
+    const struct log_source_state *state = log_state(target);
+    if (state && !state->readable && state->error)
+        sample_count(w, SAMPLE_LABELS("reason", log_source_reason(state->error)), 1);
+}
+
+static double setting(const struct target *target, const char *name) {
+    int row = variable_find(VARIABLE_SETTING, span_of(name));
+    return row < 0 ? NAN : target->poll.value[row];
+}
+
+/* MySQL 5.7 has both settings, and obeys the newer one. */
+static void emit_level(struct sample_writer *w, const struct target *target) {
+    double verbosity = setting(target, "log_error_verbosity"), warnings = setting(target, "log_warnings");
+    if (!isnan(verbosity))
+        sample_count(w, SAMPLE_NO_LABELS, verbosity >= 3);
+    else if (!isnan(warnings))
+        sample_count(w, SAMPLE_NO_LABELS, warnings >= 2);
 }
 
 static void emit_events(struct sample_writer *w, const struct target *target) {
@@ -74,6 +105,22 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "1 when an error log is configured for the target; without one no abort has a reason or a user.",
         .of_target = emit_configured,
+    },
+    {
+        .name = "mysqlconn_error_log_source_info",
+        .type = METRIC_GAUGE,
+        .help = "Where the error log is read, as labels of a constant 1; source 'auto' while that is not known yet.",
+        .labels = "source, path",
+        .condition = CONFIGURED,
+        .of_target = emit_source,
+    },
+    {
+        .name = "mysqlconn_error_log_level_sufficient",
+        .type = METRIC_GAUGE,
+        .help = "1 when the server's settings let it write aborted connections to its log: log_error_verbosity 3, or "
+                "log_warnings 2 and more.",
+        .condition = "the last poll succeeded",
+        .of_target = emit_level,
     },
     {
         .name = "mysqlconn_error_log_events_total",
@@ -122,6 +169,30 @@ static const struct metric_family rows[] = {
         .help = "1 when the error log is open and could be read the last time, else 0.",
         .condition = CONFIGURED,
         .of_target = emit_readable,
+    },
+    {
+        .name = "mysqlconn_error_log_unreadable_info",
+        .type = METRIC_GAUGE,
+        .help = "Why the error log cannot be read, as the label of a constant 1: not_found, permission, not_a_file, "
+                "not_here, no_log, no_table, not_asked (the server was not reached yet) or io.",
+        .labels = "reason",
+        .condition = "it cannot",
+        .of_target = emit_blind,
+    },
+    {
+        .name = "mysqlconn_error_log_gaps_total",
+        .type = METRIC_COUNTER,
+        .help = "Times that lines may have been lost, how many is not known: the file was truncated without a copy, or "
+                "was gone when we came back.",
+        .condition = CONFIGURED,
+        .of_target = emit_gaps,
+    },
+    {
+        .name = "mysqlconn_error_log_missed_lines_total",
+        .type = METRIC_COUNTER,
+        .help = "Lines that the server's table dropped before they were read.",
+        .condition = CONFIGURED,
+        .of_target = emit_missed,
     },
     {
         .name = "mysqlconn_error_log_lines_total",

@@ -17,6 +17,32 @@ static void emit_reload_time(struct sample_writer *w, const struct exporter_fact
     sample_seconds(w, SAMPLE_NO_LABELS, facts->state->reload_success_wall_ns);
 }
 
+/* Those of the state that is kept on a disk. */
+static const struct state_store_facts *store_of(const struct exporter_facts *facts) {
+    const struct state_store_facts *store = facts->state->store;
+    return store && store->persistent ? store : NULL;
+}
+
+static void emit_state_writes(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (store_of(facts))
+        sample_count(w, SAMPLE_NO_LABELS, store_of(facts)->writes);
+}
+
+static void emit_state_failures(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (store_of(facts))
+        sample_count(w, SAMPLE_NO_LABELS, store_of(facts)->failures);
+}
+
+static void emit_state_waiting(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (store_of(facts))
+        sample_count(w, SAMPLE_NO_LABELS, store_of(facts)->waiting);
+}
+
+static void emit_state_time(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (store_of(facts))
+        sample_seconds(w, SAMPLE_NO_LABELS, store_of(facts)->last_write_wall_ns);
+}
+
 static void emit_targets(struct sample_writer *w, const struct exporter_facts *facts) {
     sample_count(w, SAMPLE_NO_LABELS, facts->target_count);
 }
@@ -92,6 +118,35 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "Targets that are watched.",
         .of_exporter = emit_targets,
+    },
+    {
+        .name = "mysqlconn_exporter_state_writes_total",
+        .type = METRIC_COUNTER,
+        .help = "State files that were written: places in error logs and their counts.",
+        .condition = "`--storage.path` is given",
+        .of_exporter = emit_state_writes,
+    },
+    {
+        .name = "mysqlconn_exporter_state_write_failures_total",
+        .type = METRIC_COUNTER,
+        .help = "State files that could not be written; they are tried again, and kept in memory until then.",
+        .condition = "`--storage.path` is given",
+        .of_exporter = emit_state_failures,
+    },
+    {
+        .name = "mysqlconn_exporter_state_waiting",
+        .type = METRIC_GAUGE,
+        .help = "State files that are not written yet.",
+        .condition = "`--storage.path` is given",
+        .of_exporter = emit_state_waiting,
+    },
+    {
+        .name = "mysqlconn_exporter_state_last_write_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when a state file was last safe on the disk, 0 before the first.",
+        .condition = "`--storage.path` is given",
+        .of_exporter = emit_state_time,
     },
     {
         .name = "mysqlconn_exporter_loop_step_seconds",

@@ -5,6 +5,7 @@
 #define EXPOSE_EXPORTER_STATE_H
 
 #include "base/histogram.h"
+#include "base/state_store.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@ struct exporter_state {
     int64_t start_wall_ns;
     bool reload_successful;
     int64_t reload_success_wall_ns;
+    const struct state_store_facts *store; /* NULL: there is none */
     struct histogram loop_step; /* how long each turn of the loop was busy */
     int64_t loop_step_max_ns;   /* the longest since the start */
 };

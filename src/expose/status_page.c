@@ -138,7 +138,7 @@ static void add_health(struct strbuf *out, enum target_health health, const stru
 }
 
 static void add_log_state(struct strbuf *out, const struct target *target) {
-    const struct log_follower_state *state = target->error_log ? log_follower_state(target->error_log) : NULL;
+    const struct log_source_state *state = target->error_log ? log_source_state(target->error_log) : NULL;
 
     if (!state) {
         strbuf_addstr(out, "<td class=number>–<td class=number>–<td class=\"text faint\">none configured");

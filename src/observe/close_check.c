@@ -90,7 +90,7 @@ static bool stood_still(const struct counters *before, const struct counters *af
 
 /* Whether an abort would be in the log by now, and read. */
 static bool log_would_tell(const struct target *target) {
-    const struct log_follower_state *state = target->error_log ? log_follower_state(target->error_log) : NULL;
+    const struct log_source_state *state = target->error_log ? log_source_state(target->error_log) : NULL;
     double warnings = setting(target, "log_warnings"), verbosity = setting(target, "log_error_verbosity");
     bool level = isnan(verbosity) ? warnings >= LOG_WARNINGS_MIN : verbosity >= LOG_ERROR_VERBOSITY_MIN;
     return state && state->readable && state->behind_bytes == 0 && level;

@@ -18,6 +18,7 @@ struct fleet {
     uv_loop_t *loop;
     struct coroutines *coroutines;
     struct observer observer;
+    struct state_store *store;
     struct target **targets;
     size_t count;
     uint64_t generation;     /* of the configuration that was applied last */
@@ -40,6 +41,10 @@ struct fleet *fleet_new(uv_loop_t *loop, struct coroutines *coroutines, const st
     uv_timer_init(loop, &fleet->deadline_timer);
     fleet->deadline_timer.data = fleet;
     return fleet;
+}
+
+void fleet_set_store(struct fleet *fleet, struct state_store *store) {
+    fleet->store = store;
 }
 
 static void timer_closed(uv_handle_t *handle) {
@@ -130,6 +135,7 @@ int fleet_apply(struct fleet *fleet, struct config *config) {
         targets[i] = target_new(fleet->loop, fleet->coroutines, &fleet->observer, config->targets[i]);
         if (!targets[i])
             goto out_new;
+        targets[i]->store = fleet->store;
         is_new[i] = true;
     }
     /* Nothing can fail from here on. */

@@ -14,6 +14,8 @@ struct fleet;
 
 /* NULL with errno set on failure. `observer` is copied. */
 struct fleet *fleet_new(uv_loop_t *loop, struct coroutines *coroutines, const struct observer *observer);
+/* Where targets keep what outlives us (borrowed); before the first fleet_apply(). */
+void fleet_set_store(struct fleet *fleet, struct state_store *store);
 /* Take over the targets of `config` (its slots become NULL). 0 or -ENOMEM; on failure the old targets go on. */
 int fleet_apply(struct fleet *fleet, struct config *config);
 /* Close every connection with COM_QUIT; `done(arg)` is called once, when all are closed or at the deadline, when the

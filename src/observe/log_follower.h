@@ -1,8 +1,7 @@
 /*
- * Follows one error log file over rotation (rename and create), truncation, deletion and late appearance, and hands
- * over each complete line exactly once while the program runs. libuv watches the file, and its folder while the name
- * leads nowhere; a slow timer is the safety net for links that are switched and file systems without inotify. Reads are
- * bounded a step, so a busy log does not hold the loop.
+ * Follows one error log file over rotation, truncation, deletion, late appearance, and our own restarts and crashes,
+ * and hands over each complete line exactly once. inotify tells when to look; a timer runs only where it cannot, or
+ * while something is pending. Reads are bounded a step, so a busy log does not hold the loop.
  *
  * The rules
  * - Order: the rest of the old file, then the new one. mysqld goes on writing to the renamed file until FLUSH LOGS, so
@@ -10,53 +9,39 @@
  * the rest of the old one is handed over even without a newline. It stays open until it was quiet for a minute; what
  * still comes into it is handed over late rather than lost.
  * - A file whose name is gone (renamed without a new one, deleted) is read on until another comes.
- * - Truncation, copytruncate: reading begins again at 0. What was written between our last read and the truncation is
- * lost, at most; and if the file grew past its old size again before we looked, which cannot be seen from its size, as
- * many bytes of the new text as the old had.
- * - A file that is there at the start and cannot be opened yet is taken up where it ends when it first can.
- * - Two rotations between two looks: the file in between is not under the name any more and is not found.
- * - A line is at most 64 KiB with its end; a longer one is handed over cut and counted, and its rest is skipped. NUL
- * bytes before a line (the hole that a writer leaves which goes on at its old place after a truncation) are no part of
- * it.
+ * - Several rotations between two looks, or while we were not running: the files in between are found in the folder by
+ * name (error.log.1, error.log-20261121, …, not compressed ones) and age, the file that we were in by its inode and the
+ * bytes before our place.
+ * - Truncation, also if the file grew past its old size before we looked (the bytes before our place are others then):
+ * reading begins again at 0. A copy that was made before (copytruncate) is found by those same bytes, and read to its
+ * end. Without one, what was written between our last read and the truncation is lost, and that much after a crash also
+ * what came since the place was last saved; `gaps` counts that this may be so. What a copying rotation itself loses,
+ * between its copy and its truncation, is nowhere to be found.
+ * - A file that was deleted or compressed while we were not running: what we had not read of it is lost; `gaps` counts.
+ * - A file of which nothing was read yet is known by its inode alone; one that is deleted and made anew with the same
+ * inode and the same bytes before our place would be taken for the old one.
+ * - A file that is there at the first start and cannot be opened yet is taken up where it ends when it first can.
+ * - A pattern means the file that was written last of those that match; another that comes is a rotation.
+ * - A line is at most `max_line_bytes` long with its end; a longer one is handed over cut and counted, and its rest is
+ * skipped. NUL bytes before a line (the hole that a writer leaves which goes on at its old place after a truncation)
+ * are no part of it. A line that has waited for its newline for five seconds is handed over as it is; if that told
+ * nothing, the whole line is handed over later in its stead.
  */
 #ifndef OBSERVE_LOG_FOLLOWER_H
 #define OBSERVE_LOG_FOLLOWER_H
 
-#include "base/strbuf.h"
-#include "config/config.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-#include <uv.h>
+#include "observe/log_backend.h"
 
 struct log_follower;
 
-/* Called for each line, without its line end. `line` is valid only during the call. May close the follower. */
-typedef void log_line_fn(void *arg, struct span line);
-/* Called when the state below changed from readable to not or back, its error changed, or a rotation or truncation was
- * seen; may be NULL. May close the follower. */
-typedef void log_state_fn(void *arg);
-
-struct log_follower_state {
-    bool readable;             /* the file is open and could be read the last time */
-    int error;                 /* negative errno of the last failure when not readable, 0 before the first try;
-                                * -EISDIR, -ESPIPE: a directory, a pipe or the like is in its place */
-    uint64_t lines;            /* handed over */
-    uint64_t bytes;            /* of lines handed over or skipped, and their ends */
-    uint64_t cut_lines;        /* longer than the limit: handed over cut */
-    uint64_t rotations;        /* another file came under the name */
-    uint64_t truncations;      /* the file became shorter */
-    uint64_t behind_bytes;     /* there and not read yet, when last looked */
-    int64_t last_read_wall_ns; /* when bytes last came; 0 never */
-};
-
-/* Start following `config->file` (borrowed until closed). NULL when memory is short. A file that is not there is waited
- * for and then read from its beginning. Where to begin in one that is there is fixed inside this call; lines come only
- * from the loop, never from inside it. */
-struct log_follower *log_follower_start(uv_loop_t *loop, const struct error_log_config *config, log_line_fn *on_line,
-                                        log_state_fn *on_state, void *arg);
-/* The present state; valid until closed. */
-const struct log_follower_state *log_follower_state(const struct log_follower *follower);
+/* Start following `path`, which may be a pattern (copied). A file that is not there is waited for and then read from
+ * its beginning. Where to begin in one that is there is fixed inside this call; lines come only from the loop, never
+ * from inside it. The other arguments as log_backend.h says. */
+struct log_follower *log_follower_start(uv_loop_t *loop, const struct error_log_config *config, const char *path,
+                                        const struct log_sink *sink, struct log_source_state *state,
+                                        const struct log_saved *saved);
+/* Add its places to `out` (the older file first) and put its counts in front of what the sink holds back. */
+void log_follower_save(const struct log_follower *follower, struct log_saved *out);
 /* Stop. No call-back comes after this; memory is freed when the loop has closed the handles. NULL is allowed. */
 void log_follower_close(struct log_follower *follower);
 

@@ -7,9 +7,9 @@
 #include "base/text.h"
 #include "observe/client.h"
 #include "observe/close_check.h"
-#include "observe/log_decoder.h"
 #include "observe/poll.h"
 #include "observe/probe.h"
+#include "observe/target_log.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -44,7 +44,7 @@ struct target_schedule {
     bool polling;
     struct probe_schedule *probes; /* as target->probes */
     struct client *kept;
-    struct log_decoder *log_decoder; /* NULL where no error log is followed */
+    struct target_log *log; /* NULL where no error log is followed */
     unsigned failures_in_row;
     enum target_health poll_said; /* what the log was last told */
 
@@ -105,7 +105,6 @@ static void target_free(struct target *target) {
     free(target->probes);
     close_check_free(target->close_check);
     strbuf_release(&target->labels);
-    log_decoder_free(target->schedule->log_decoder);
     free(target->schedule->probes);
     free(target->schedule);
     free(target);
@@ -274,6 +273,8 @@ static void poll_body(void *arg) {
     if (!s->stopping) {
         struct mono began = mono_now();
         poll_run(target, &s->kept);
+        if (s->log && s->kept && target->poll.health == TARGET_UP)
+            target_log_poll(s->log, s->kept); /* before it is judged what the log does not say */
         close_check_polled(target->close_check, began);
         close_check_settle(target->close_check);
         if (!s->stopping) /* a poll that was cut short by our own end says nothing of the server */
@@ -346,34 +347,6 @@ static void probe_timer_fired(uv_timer_t *timer) {
         begin(p->probe->target, probe_body, p, &p->probing, &p->running);
 }
 
-/* --- the error log --- */
-
-static void on_log_event(void *arg, const struct log_event *event) {
-    struct target *target = arg;
-    const struct observer *observer = target->schedule->observer;
-    target->log_events[event->kind] += !event->suspect; /* what a forged line claims has not happened */
-    if (!event->suspect)
-        close_check_event(target->close_check, event);
-    if (observer->log_event)
-        observer->log_event(observer->arg, target, event);
-}
-
-static void on_log_line(void *arg, struct span line) {
-    struct target *target = arg;
-    log_decoder_line(target->schedule->log_decoder, line);
-}
-
-static void on_log_state(void *arg) {
-    struct target *target = arg;
-    const struct log_follower_state *state = log_follower_state(target->error_log);
-    if (state->readable)
-        log_info("error log is readable", LF_STR("target", target->config->name),
-                 LF_STR("file", target->config->error_log.file), LF_NUM("rotations", state->rotations));
-    else
-        log_warn("error log cannot be read", LF_STR("target", target->config->name),
-                 LF_STR("file", target->config->error_log.file), LF_STR("error", strerror(-state->error)));
-}
-
 /* --- start and stop --- */
 
 /* `place` of `places` equal parts of an interval. */
@@ -398,14 +371,7 @@ void target_run(struct target *target, int64_t first_ns, size_t place, size_t pl
         schedule_probe(p);
     }
     s->open_timers = 1 + target->probe_count;
-    if (target->config->error_log.file) {
-        s->log_decoder = log_decoder_new(on_log_event, target);
-        if (s->log_decoder)
-            target->error_log =
-                log_follower_start(s->loop, &target->config->error_log, on_log_line, on_log_state, target);
-        if (!target->error_log)
-            log_error("no memory to follow the error log", LF_STR("target", target->config->name));
-    }
+    s->log = target_log_start(s->loop, s->observer, target);
     if (s->observer->target_added)
         s->observer->target_added(s->observer->arg, target);
 }
@@ -452,8 +418,8 @@ void target_stop(struct target *target, void (*stopped)(void *arg, struct target
         if (s->probes[i].running)
             coroutine_wake(s->probes[i].running); /* it may hold an idle connection */
     }
-    log_follower_close(target->error_log);
-    target->error_log = NULL;
+    target_log_stop(s->log);
+    s->log = NULL;
     if (!s->polling && s->kept)
         begin(target, poll_body, target, &s->polling, &s->poll);
     end_if_stopped(target);

@@ -11,7 +11,7 @@
 #include "base/native_histogram.h"
 #include "config/config.h"
 #include "observe/log_event.h"
-#include "observe/log_follower.h"
+#include "observe/log_source.h"
 #include "observe/phase.h"
 #include "observe/resolve.h"
 #include "observe/tcp_facts.h"
@@ -23,6 +23,8 @@
 
 struct target;
 struct client;
+struct record;
+struct state_store;
 
 /* Who is told of facts; given at start. Any function may be NULL. observe knows nothing else of who listens. */
 struct observer {
@@ -31,6 +33,10 @@ struct observer {
     void (*target_removed)(void *arg,
                            struct target *target); /* last call for this target: drop what was kept in ->listener */
     void (*log_event)(void *arg, struct target *target, const struct log_event *event);
+    /* What was made of the log's events, to outlive us: add records (base/records.h) to `out`; take one of them again,
+     * before the first event, or say false where it cannot be right. */
+    void (*log_save)(void *arg, const struct target *target, struct strbuf *out);
+    bool (*log_restore)(void *arg, struct target *target, const struct record *record);
 };
 
 enum target_health { TARGET_UNTRIED, TARGET_UP, TARGET_DOWN };
@@ -110,13 +116,14 @@ struct target {
     unsigned refs;                /* fleet's one, and one for each page that is being written */
     uint64_t generation;          /* of the configuration that named it last; the fleet's */
     void *listener;               /* the observer's, who also frees it */
+    struct state_store *store;    /* where what outlives us is kept; NULL nowhere; the fleet's */
     struct strbuf labels; /* target="db1",env="prod" escaped for Prometheus: written before each sample's own labels */
 
     struct poll_facts poll;
     struct probe *probes; /* as many as the configuration has modules */
     size_t probe_count;
     struct close_check *close_check; /* the server's half of their closes */
-    struct log_follower *error_log;  /* NULL where none is configured */
+    struct log_source *error_log;    /* NULL where none is configured */
     uint64_t log_events[LOG_EVENT_KIND_COUNT];
     uint64_t self_aborts[SELF_OPERATION_COUNT];
 

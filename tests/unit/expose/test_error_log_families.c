@@ -15,13 +15,12 @@
 
 #include <cmocka.h>
 
-enum { LINES = 3 };
-static unsigned lines_seen;
+static void on_event(void *arg, const struct log_event *event) {
+    (void)arg, (void)event;
+}
 
-static void on_line(void *arg, struct span line) {
-    (void)line;
-    if (++lines_seen == LINES)
-        uv_stop(arg);
+static void on_moved(void *arg) {
+    uv_stop(arg);
 }
 
 static void on_deadline(uv_timer_t *timer) {
@@ -47,7 +46,8 @@ static void assert_has(const char *page, const char *line) {
 static void the_followers_state_is_shown(void **state) {
     char folder[] = "/tmp/mysqlconn-test-XXXXXX", path[64];
     struct target *target = fake_target("t");
-    struct error_log_config config = {.file = path, .start = LOG_START_BEGINNING};
+    struct error_log_config config = {
+        .source = LOG_FILE, .file = path, .start = LOG_START_BEGINNING, .max_line_bytes = 65536};
     uv_loop_t loop;
     uv_timer_t deadline;
     (void)state;
@@ -60,7 +60,8 @@ static void the_followers_state_is_shown(void **state) {
     uv_loop_init(&loop);
     uv_timer_init(&loop, &deadline);
     uv_timer_start(&deadline, on_deadline, 10000, 0);
-    target->error_log = log_follower_start(&loop, &config, on_line, NULL, &loop);
+    struct log_source_listener listener = {&loop, on_event, NULL, on_moved};
+    target->error_log = log_source_start(&loop, &config, &listener, NULL);
     assert_non_null(target->error_log);
     char *page = page_of(target);
     assert_has(page, "\nmysqlconn_error_log_configured{target=\"t\"} 1\n");
@@ -68,10 +69,11 @@ static void the_followers_state_is_shown(void **state) {
     free(page);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_run(&loop, UV_RUN_NOWAIT);
-    assert_int_equal(lines_seen, LINES);
     target->log_events[LOG_EVENT_SERVER_STOP] = 4;
     page = page_of(target);
     assert_has(page, "\nmysqlconn_error_log_readable{target=\"t\"} 1\n");
+    assert_has(page, "\nmysqlconn_error_log_gaps_total{target=\"t\"} 0\n");
+    assert_has(page, "\nmysqlconn_error_log_missed_lines_total{target=\"t\"} 0\n");
     assert_has(page, "\nmysqlconn_error_log_lines_total{target=\"t\"} 3\n");
     assert_has(page, "\nmysqlconn_error_log_read_bytes_total{target=\"t\"} 14\n");
     assert_has(page, "\nmysqlconn_error_log_behind_bytes{target=\"t\"} 0\n");
@@ -88,7 +90,7 @@ static void the_followers_state_is_shown(void **state) {
     assert_in_range(strtoll(strchr(last, ' ') + 1, NULL, 10), now - 60, now + 1);
     free(page);
 
-    log_follower_close(target->error_log);
+    log_source_close(target->error_log);
     uv_close((uv_handle_t *)&deadline, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);

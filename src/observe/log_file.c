@@ -1,0 +1,260 @@
+/*
+ * Reading one log file; see log_file.h.
+ *
+ * The place is always the beginning of a line. The beginning of a line whose end has not come is read again with it, so
+ * nothing is carried in memory between steps, and one buffer serves all. Each read takes along the bytes before the
+ * place: that they are the same as last time is how we know that the file is.
+ */
+#include "observe/log_file.h"
+
+#include "base/clock.h"
+#include "base/records.h"
+#include "observe/log_folder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Where a read goes to; shared by all, nothing in it outlives a step's read. */
+static char buffer[LOG_TAIL + LOG_LINE_MAX];
+
+/* --- life --- */
+
+struct log_file *log_file_new(int fd, const struct stat *st) {
+    struct log_file *file = calloc(1, sizeof *file);
+    if (!file)
+        return NULL;
+    file->fd = fd;
+    file->watch = -1;
+    file->dev = st->st_dev;
+    file->ino = st->st_ino;
+    file->size = (uint64_t)st->st_size;
+    file->mtime_ns = log_folder_mtime_ns(st);
+    return file;
+}
+
+void log_file_free(struct log_file *file) {
+    close(file->fd);
+    free(file);
+}
+
+/* Up to LOG_TAIL bytes before `offset`. Their number. */
+static unsigned read_tail(int fd, uint64_t offset, char out[LOG_TAIL]) {
+    size_t len = offset < LOG_TAIL ? (size_t)offset : LOG_TAIL;
+    return len > 0 && pread(fd, out, len, (off_t)(offset - len)) == (ssize_t)len ? (unsigned)len : 0;
+}
+
+void log_file_go_to(struct log_file *file, uint64_t offset, bool skipping) {
+    file->offset = file->seen = offset;
+    file->tried = 0;
+    file->skipping = skipping;
+    file->tail_len = read_tail(file->fd, offset, file->tail);
+}
+
+int log_file_look(struct log_file *file) {
+    struct stat st;
+    if (fstat(file->fd, &st) < 0)
+        return -errno;
+    file->size = (uint64_t)st.st_size;
+    file->mtime_ns = log_folder_mtime_ns(&st);
+    file->unlinked = st.st_nlink == 0;
+    return file->size < file->seen ? -ESTALE : 0;
+}
+
+/* --- lines --- */
+
+static void note_start(struct log_reader *r, const struct log_file *file, uint64_t offset, uint64_t bytes) {
+    r->starts[r->next_start].file = file;
+    r->starts[r->next_start].offset = offset;
+    r->starts[r->next_start].bytes = bytes;
+    r->next_start = (r->next_start + 1) % LOG_HELD_MAX;
+    r->start_count += r->start_count < LOG_HELD_MAX;
+}
+
+static void hand_over(struct log_reader *r, const char *begin, const char *end) {
+    if (end > begin && end[-1] == '\r')
+        end--;
+    r->state->lines++;
+    r->sink->line(r->sink->arg, (struct span){begin, (size_t)(end - begin)}, true);
+}
+
+/* Hand over the lines in `data`, which is what the file has at its place, and with `rest` also what follows the last
+ * newline. Returns how many bytes are done with. The sink may close us. */
+static size_t hand_over_lines(struct log_file *file, struct log_reader *r, const char *data, size_t len, bool rest) {
+    size_t at = 0;
+    while (at < len && !r->closing) {
+        /* The hole that a writer leaves who goes on at his old place after a truncation. */
+        while (!file->skipping && at < len && data[at] == '\0')
+            at++;
+        const char *newline = memchr(data + at, '\n', len - at);
+        bool skipped = file->skipping;
+        if (newline) {
+            file->skipping = false;
+            if (!skipped) {
+                note_start(r, file, file->offset + at, (uint64_t)(newline + 1 - data) - at);
+                hand_over(r, data + at, newline);
+            }
+            at = (size_t)(newline + 1 - data);
+            continue;
+        }
+        bool too_long = len - at >= r->line_limit;
+        if (!skipped && at < len && (too_long || rest)) {
+            file->skipping = too_long;
+            r->state->cut_lines += too_long;
+            note_start(r, file, file->offset + at, len - at);
+            hand_over(r, data + at, data + len);
+        } else if (!skipped) {
+            break;
+        }
+        at = len;
+    }
+    return at;
+}
+
+/* `whole` holds the tail and what was read after it, of which `done` bytes are done with. */
+static void move_on(struct log_file *file, struct log_reader *r, const char *whole, size_t done) {
+    size_t end = file->tail_len + done, len = end < LOG_TAIL ? end : LOG_TAIL;
+    if (done == 0)
+        return;
+    memcpy(file->tail, whole + end - len, len);
+    file->tail_len = (unsigned)len;
+    file->offset += done;
+    file->tried = 0;
+    r->state->bytes += done;
+    r->moved = true;
+}
+
+/* Read at the place, with the tail before it. Bytes after the tail, or a negative errno. */
+static int read_at_place(struct log_file *file, size_t limit) {
+    ssize_t n = pread(file->fd, buffer, file->tail_len + limit, (off_t)(file->offset - file->tail_len));
+    if (n < 0)
+        return -errno;
+    if ((size_t)n < file->tail_len || memcmp(buffer, file->tail, file->tail_len) != 0)
+        return -ESTALE;
+    return (int)((size_t)n - file->tail_len);
+}
+
+/* A hole may be large: go where there is something. */
+static bool leap_over_hole(struct log_file *file, struct log_reader *r) {
+    off_t data = lseek(file->fd, (off_t)file->offset, SEEK_DATA);
+    if (data <= (off_t)file->offset)
+        return false;
+    r->state->bytes += (uint64_t)data - file->offset;
+    log_file_go_to(file, (uint64_t)data, false);
+    return true;
+}
+
+int log_file_read(struct log_file *file, struct log_reader *r) {
+    int n = read_at_place(file, r->line_limit);
+    if (n > 0 && !file->skipping && buffer[file->tail_len] == '\0' && leap_over_hole(file, r))
+        n = read_at_place(file, r->line_limit);
+    if (n < 0)
+        return n;
+    uint64_t end = file->offset + (uint64_t)n;
+    if (end <= file->seen)
+        return 0; /* it became shorter after we looked: the next look sees that */
+    file->seen = end;
+    r->state->last_read_wall_ns = wall_now_ns();
+    size_t done = hand_over_lines(file, r, buffer + file->tail_len, (size_t)n, false);
+    if (!r->closing)
+        move_on(file, r, buffer, done);
+    return n;
+}
+
+/* --- the rest --- */
+
+bool log_file_has_rest(const struct log_file *file) {
+    return file->offset < file->seen && !file->skipping && file->tried != file->seen;
+}
+
+/* Tell what is there of a line. What told something is done with; else the whole line is waited for, so that no line is
+ * lost because its writer paused. */
+static void try_rest(struct log_file *file, struct log_reader *r, size_t len) {
+    const char *text = buffer + file->tail_len;
+    bool told = r->sink->line(r->sink->arg, (struct span){text, len}, false);
+    if (r->closing)
+        return;
+    file->tried = file->seen;
+    if (!told)
+        return;
+    r->state->lines++;
+    move_on(file, r, buffer, len);
+    file->skipping = true;
+}
+
+void log_file_use_rest(struct log_file *file, struct log_reader *r, bool final) {
+    bool tried = file->tried == file->seen;
+    if (file->offset >= file->seen || file->skipping || r->closing || (tried && !final))
+        return;
+    int n = read_at_place(file, (size_t)(file->seen - file->offset));
+    if (n <= 0)
+        return;
+    if (!final) {
+        try_rest(file, r, (size_t)n);
+        return;
+    }
+    if (tried)
+        r->state->lines++;
+    else
+        hand_over_lines(file, r, buffer + file->tail_len, (size_t)n, true);
+    if (!r->closing)
+        move_on(file, r, buffer, (size_t)n);
+}
+
+/* --- the place --- */
+
+/* The index of the line that is `back` lines ago. */
+static unsigned start_index(const struct log_reader *r, unsigned back) {
+    return (r->next_start + LOG_HELD_MAX - back) % LOG_HELD_MAX;
+}
+
+static unsigned within(const struct log_reader *r, unsigned held) {
+    return held < r->start_count ? held : r->start_count;
+}
+
+uint64_t log_file_held_bytes(const struct log_reader *r, unsigned held) {
+    uint64_t bytes = 0;
+    for (unsigned back = 1; back <= within(r, held); back++)
+        bytes += r->starts[start_index(r, back)].bytes;
+    return bytes;
+}
+
+void log_file_forget_starts(struct log_reader *r, const struct log_file *file) {
+    for (unsigned i = 0; i < LOG_HELD_MAX; i++)
+        if (r->starts[i].file == file)
+            r->starts[i].file = NULL;
+}
+
+void log_file_place(const struct log_file *file, const struct log_reader *r, unsigned held,
+                    uint64_t out[LOG_PLACE_NUMBERS]) {
+    uint64_t offset = file->offset;
+    char tail[LOG_TAIL];
+    for (unsigned back = 1; back <= within(r, held); back++) {
+        unsigned i = start_index(r, back);
+        if (r->starts[i].file == file && r->starts[i].offset < offset)
+            offset = r->starts[i].offset;
+    }
+    bool here = offset == file->offset;
+    unsigned len = here ? file->tail_len : read_tail(file->fd, offset, tail);
+    memset(out, 0, LOG_PLACE_NUMBERS * sizeof *out);
+    out[FILE_DEV] = file->dev;
+    out[FILE_INO] = file->ino;
+    out[FILE_OFFSET] = offset;
+    out[FILE_FLAGS] = (here && file->skipping ? FILE_SKIPPING : 0) | (file->overtaken ? FILE_OVERTAKEN : 0);
+    out[FILE_TAIL_LEN] = len;
+    out[FILE_TAIL_HASH] = hash_bytes(here ? file->tail : tail, len);
+    out[FILE_MTIME] = (uint64_t)file->mtime_ns;
+}
+
+bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
+    bool same = st->st_dev == place[FILE_DEV] && st->st_ino == place[FILE_INO];
+    char tail[LOG_TAIL];
+    if (place[FILE_OFFSET] > (uint64_t)st->st_size || (!same && place[FILE_TAIL_LEN] < LOG_TAIL_SURE))
+        return false;
+    if (place[FILE_TAIL_LEN] == 0)
+        return true;
+    /* As many as there were then: a place is always saved with all that there are, up to LOG_TAIL. */
+    unsigned len = read_tail(fd, place[FILE_OFFSET], tail);
+    return len == place[FILE_TAIL_LEN] && hash_bytes(tail, len) == place[FILE_TAIL_HASH];
+}

@@ -1,0 +1,82 @@
+/*
+ * One open log file and our place in it: reading it line by line, noticing that it became another under our hands, and
+ * finding the place again in whatever file it is now.
+ */
+#ifndef OBSERVE_LOG_FILE_H
+#define OBSERVE_LOG_FILE_H
+
+#include "observe/log_backend.h"
+
+#include <sys/stat.h>
+
+enum {
+    LOG_TAIL = 256,     /* bytes before the place that tell whether the file is still the one that we read */
+    LOG_TAIL_SURE = 16, /* so many at least tell it of a file that is another by its inode */
+    LOG_HELD_MAX = 64,  /* lines back to which the place can go */
+};
+
+/* What a place in a file is made of: the numbers of struct log_place. Its text is the file's path. */
+enum { FILE_DEV, FILE_INO, FILE_OFFSET, FILE_FLAGS, FILE_TAIL_LEN, FILE_TAIL_HASH, FILE_MTIME, FILE_NUMBERS };
+enum { FILE_SKIPPING = 1, FILE_OVERTAKEN = 2, FILE_DONE = 4 };
+
+struct log_file {
+    struct log_file *next;
+    int fd;
+    int watch; /* descriptor of its watch, -1 none */
+    dev_t dev;
+    ino_t ino;
+    uint64_t offset; /* where the first line that was not handed over begins */
+    uint64_t seen;   /* how far bytes were read; between the two is the beginning of a line */
+    uint64_t tried;  /* that beginning was handed over up to here without having told anything; 0 none */
+    uint64_t size;   /* when last looked */
+    int64_t mtime_ns;
+    bool skipping;  /* at the offset is not a line's beginning: what comes up to its end is skipped */
+    bool overtaken; /* a later file has bytes, and this one was read to its end after that was seen */
+    bool unlinked;
+    uint64_t quiet_since_ms;
+    unsigned tail_len;
+    char tail[LOG_TAIL]; /* what is before the offset */
+};
+
+/* What the files of one log share while they are read. */
+struct log_reader {
+    const struct log_sink *sink;
+    struct log_source_state *state;
+    size_t line_limit;
+    bool closing; /* set from inside a call of the sink: stop at once */
+    bool moved;   /* something was read since this was cleared */
+    struct {
+        const struct log_file *file;
+        uint64_t offset, bytes;
+    } starts[LOG_HELD_MAX]; /* of the last lines, in a ring */
+    unsigned next_start, start_count;
+};
+
+/* Takes over `fd`, at its beginning. NULL when memory is short; `fd` is the caller's then. */
+struct log_file *log_file_new(int fd, const struct stat *st);
+void log_file_free(struct log_file *file);
+/* Go to `offset`, which is inside the file. */
+void log_file_go_to(struct log_file *file, uint64_t offset, bool skipping);
+/* See how long it is. 0, -ESTALE when it is shorter than what was read of it, or another negative errno. */
+int log_file_look(struct log_file *file);
+/* Read once from the place and hand over the lines that end there. Bytes read, 0 at the end, -ESTALE when what is
+ * before the place has changed, or another negative errno. */
+int log_file_read(struct log_file *file, struct log_reader *reader);
+/* The beginning of a line that has been there for long: hand it over if that was not done; `final`: nobody will
+ * complete it. */
+void log_file_use_rest(struct log_file *file, struct log_reader *reader, bool final);
+/* Whether log_file_use_rest(…, false) would hand over something. */
+bool log_file_has_rest(const struct log_file *file);
+
+/* The place in front of the last `held` lines. */
+void log_file_place(const struct log_file *file, const struct log_reader *reader, unsigned held,
+                    uint64_t out[LOG_PLACE_NUMBERS]);
+/* The bytes and lines of them, all files together. */
+uint64_t log_file_held_bytes(const struct log_reader *reader, unsigned held);
+/* No line of this file can be gone back to any more. */
+void log_file_forget_starts(struct log_reader *reader, const struct log_file *file);
+
+/* Whether the open file `fd` has before the place what the place's file had there. */
+bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * Rotated files by name and age; see log_folder.h.
+ */
+#include "observe/log_folder.h"
+
+#include "base/clock.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+bool log_folder_is_pattern(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return strpbrk(slash ? slash : path, "*?[") != NULL;
+}
+
+int64_t log_folder_mtime_ns(const struct stat *st) {
+    return (int64_t)st->st_mtim.tv_sec * NS_PER_S + st->st_mtim.tv_nsec;
+}
+
+/* --- names --- */
+
+static bool is_separator(char c) {
+    return c == '.' || c == '-' || c == '_';
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static bool is_compressed(const char *name) {
+    static const char *const endings[] = {".gz", ".xz", ".bz2", ".zst", ".lz4", ".Z", ".lzma", ".zip"};
+    size_t len = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        size_t ending = strlen(endings[i]);
+        if (len > ending && strcmp(name + len - ending, endings[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* error.log: error.log.1, error.log-20261121, error.log.old; and error.1.log, error-20261121.log. */
+static bool is_rotated(const char *base, const char *name) {
+    size_t len = strlen(base), name_len = strlen(name);
+    if (strncmp(name, base, len) == 0 && (name[len] == '\0' || is_separator(name[len])))
+        return true;
+    const char *dot = strrchr(base, '.');
+    if (!dot || dot == base)
+        return false;
+    size_t stem = (size_t)(dot - base), ending = len - stem;
+    return name_len > len + 1 && strncmp(name, base, stem) == 0 && is_separator(name[stem]) &&
+           is_digit(name[stem + 1]) && strcmp(name + name_len - ending, dot) == 0;
+}
+
+static bool is_of(const char *base, bool pattern, const char *name) {
+    char longer[NAME_MAX + 16];
+    if (is_compressed(name))
+        return false;
+    if (!pattern)
+        return is_rotated(base, name);
+    snprintf(longer, sizeof longer, "%s[-._]*", base);
+    return fnmatch(base, name, FNM_PERIOD) == 0 || fnmatch(longer, name, FNM_PERIOD) == 0;
+}
+
+/* --- the folder --- */
+
+void log_folder_scan(const char *path, log_folder_fn *fn, void *arg) {
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    char folder[PATH_MAX] = ".", found[PATH_MAX];
+    bool pattern = log_folder_is_pattern(path);
+    struct stat st;
+    if (slash)
+        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return;
+    for (const struct dirent *e; (e = readdir(dir));) {
+        if (!is_of(base, pattern, e->d_name) || fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISREG(st.st_mode))
+            continue;
+        int len = snprintf(found, sizeof found, "%s/%s", folder[1] ? folder : "", e->d_name);
+        if (len > 0 && (size_t)len < sizeof found)
+            fn(arg, found, &st);
+    }
+    closedir(dir);
+}
+
+struct newest {
+    const char *pattern; /* the last part */
+    char *path;
+    struct stat st;
+    bool any;
+};
+
+static void take_newer(void *arg, const char *path, const struct stat *st) {
+    struct newest *n = arg;
+    if (fnmatch(n->pattern, strrchr(path, '/') + 1, FNM_PERIOD) != 0)
+        return;
+    if (n->any && log_folder_compare(n->path, &n->st, path, st) >= 0)
+        return;
+    snprintf(n->path, PATH_MAX, "%s", path);
+    n->st = *st;
+    n->any = true;
+}
+
+int log_folder_newest(const char *pattern, char out[PATH_MAX]) {
+    const char *slash = strrchr(pattern, '/');
+    struct newest n = {.pattern = slash ? slash + 1 : pattern, .path = out};
+    log_folder_scan(pattern, take_newer, &n);
+    return n.any ? 0 : -ENOENT;
+}
+
+/* --- age --- */
+
+/* The digits at which two names differ. */
+static int compare_names(const char *a, const char *b) {
+    size_t same = 0;
+    while (a[same] && a[same] == b[same])
+        same++;
+    while (same > 0 && is_digit(a[same - 1]))
+        same--;
+    size_t a_digits = strspn(a + same, "0123456789"), b_digits = strspn(b + same, "0123456789");
+    bool counted = a_digits > 0 && b_digits > 0 && a_digits <= 4 && b_digits <= 4; /* longer ones are dates */
+    int order = a_digits != b_digits ? (a_digits < b_digits ? -1 : 1) : strcmp(a + same, b + same);
+    return counted ? -order : order;
+}
+
+int log_folder_compare(const char *a, const struct stat *a_st, const char *b, const struct stat *b_st) {
+    int64_t at = log_folder_mtime_ns(a_st), bt = log_folder_mtime_ns(b_st);
+    if (at != bt)
+        return at < bt ? -1 : 1;
+    return compare_names(a, b);
+}

@@ -1,0 +1,334 @@
+/*
+ * The error log as entries of the systemd journal, by unit or identifier; see log_backend.h. The only user of
+ * <systemd/sd-journal.h>.
+ *
+ * The journal's descriptor tells when there is more; a timer runs only while the journal cannot be read, or where
+ * libsystemd asks for one. The place is a cursor: of the last entry that was handed over, or of the first that is held
+ * back. Where the entry of a cursor is gone, so that lines may be lost, that is counted as a gap.
+ */
+#include "base/clock.h"
+#include "observe/log_backend.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+enum {
+    STEP_ENTRIES = 500,
+    STEP_BYTES = 256 * 1024,
+    ODD_MS = 10 * 1000, /* between looks while the journal cannot be read */
+};
+
+/* The number of the place. */
+enum { CURSOR_UNREAD }; /* the cursor's entry is still to be handed over */
+
+struct log_journald {
+    const struct error_log_config *config;
+    const struct log_sink *sink;
+    struct log_source_state *state;
+    uv_loop_t *loop;
+    char *unit;
+    sd_journal *journal;
+    uv_poll_t poll;
+    uv_idle_t wake;
+    uv_timer_t timer;
+    unsigned open_handles;
+    bool polling, closing;
+    bool at_entry;          /* there is a last entry: the journal's pointer is on it */
+    bool unread;            /* … and it was not handed over yet */
+    struct log_saved saved; /* until the journal could be opened */
+    bool begin_at_end;
+};
+
+static void on_wake(uv_idle_t *handle);
+
+static void wake(struct log_journald *j) {
+    uv_idle_start(&j->wake, on_wake);
+}
+
+/* --- whether there is anything that we may read --- */
+
+struct census {
+    unsigned readable, unreadable;
+};
+
+static bool ends_in(const char *text, const char *ending) {
+    size_t len = strlen(text), ending_len = strlen(ending);
+    return len > ending_len && strcmp(text + len - ending_len, ending) == 0;
+}
+
+/* Journal files of a folder and (depth 1) of those in it, which are named after machines. */
+static void count_files(const char *folder, int depth, struct census *census) {
+    DIR *dir = opendir(folder);
+    char path[PATH_MAX];
+    census->unreadable += !dir && errno == EACCES;
+    if (!dir)
+        return;
+    for (const struct dirent *e; (e = readdir(dir));) {
+        int len = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (e->d_name[0] == '.' || len < 0 || (size_t)len >= sizeof path)
+            continue;
+        if (ends_in(e->d_name, ".journal")) {
+            bool readable = access(path, R_OK) == 0;
+            census->readable += readable;
+            census->unreadable += !readable;
+        } else if (depth > 0 && e->d_type == DT_DIR) {
+            count_files(path, depth - 1, census);
+        }
+    }
+    closedir(dir);
+}
+
+/* libsystemd leaves out silently what it may not read. */
+static int check_access(const struct log_journald *j) {
+    struct census census = {0};
+    if (j->config->journal) {
+        count_files(j->config->journal, 1, &census);
+    } else {
+        count_files("/var/log/journal", 1, &census);
+        count_files("/run/log/journal", 1, &census);
+    }
+    return census.readable > 0 ? 0 : census.unreadable > 0 ? -EACCES : -ENOENT;
+}
+
+/* --- opening --- */
+
+static int add_match(struct log_journald *j, const char *field, const char *value) {
+    char match[512];
+    snprintf(match, sizeof match, "%s=%s", field, value);
+    return sd_journal_add_match(j->journal, match, 0);
+}
+
+/* A unit's name may be given without its kind. */
+static int add_matches(struct log_journald *j) {
+    char unit[300];
+    snprintf(unit, sizeof unit, "%s%s", j->unit ? j->unit : "", j->unit && !strchr(j->unit, '.') ? ".service" : "");
+    int rc = j->unit ? add_match(j, "_SYSTEMD_UNIT", unit) : 0;
+    if (rc >= 0 && j->config->identifier)
+        rc = add_match(j, "SYSLOG_IDENTIFIER", j->config->identifier);
+    return rc < 0 ? rc : 0;
+}
+
+/* What comes after the newest entry that is there now. */
+static int go_to_end(struct log_journald *j) {
+    int rc = sd_journal_seek_tail(j->journal);
+    if (rc >= 0)
+        rc = sd_journal_previous(j->journal);
+    j->at_entry = rc > 0;
+    return rc == 0 ? sd_journal_seek_head(j->journal) : rc < 0 ? rc : 0;
+}
+
+static int go_to_cursor(struct log_journald *j, const struct log_place *place) {
+    int rc = sd_journal_seek_cursor(j->journal, place->text);
+    if (rc >= 0)
+        rc = sd_journal_next(j->journal);
+    if (rc == -EINVAL) { /* no cursor */
+        j->state->gaps++;
+        return go_to_end(j);
+    }
+    if (rc < 0)
+        return rc;
+    bool there = rc > 0 && sd_journal_test_cursor(j->journal, place->text) > 0;
+    j->at_entry = rc > 0;
+    j->unread = rc > 0 && (!there || place->number[CURSOR_UNREAD]);
+    j->state->gaps += !there; /* it was vacuumed, and perhaps others after it */
+    return rc > 0 ? 0 : sd_journal_seek_head(j->journal);
+}
+
+static int go_to_place(struct log_journald *j) {
+    const struct log_place *place = &j->saved.places[0];
+    int rc = j->saved.count > 0 && place->text ? go_to_cursor(j, place)
+             : j->begin_at_end                 ? go_to_end(j)
+                                               : sd_journal_seek_head(j->journal);
+    log_saved_release(&j->saved);
+    j->begin_at_end = false;
+    return rc;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events) {
+    struct log_journald *j = poll->data;
+    (void)status, (void)events;
+    sd_journal_process(j->journal);
+    wake(j);
+}
+
+static void close_journal(struct log_journald *j) {
+    sd_journal_close(j->journal);
+    j->journal = NULL;
+}
+
+static int open_journal(struct log_journald *j) {
+    int rc = check_access(j);
+    if (rc < 0)
+        return rc;
+    rc = j->config->journal ? sd_journal_open_directory(&j->journal, j->config->journal, 0)
+                            : sd_journal_open(&j->journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+    if (rc < 0)
+        return rc;
+    sd_journal_set_data_threshold(j->journal, j->config->max_line_bytes + sizeof "MESSAGE=");
+    int fd = sd_journal_get_fd(j->journal); /* from here on it tells what comes */
+    rc = fd < 0 ? fd : add_matches(j);
+    if (rc >= 0)
+        rc = go_to_place(j);
+    if (rc >= 0)
+        rc = uv_poll_init(j->loop, &j->poll, fd);
+    if (rc < 0) {
+        close_journal(j);
+        return rc;
+    }
+    j->poll.data = j;
+    j->polling = true;
+    return uv_poll_start(&j->poll, UV_READABLE, on_readable);
+}
+
+/* --- reading --- */
+
+static void hand_over(struct log_journald *j, size_t *budget) {
+    const void *data;
+    size_t len, max = j->config->max_line_bytes;
+    uint64_t realtime_us = 0;
+    sd_journal_get_realtime_usec(j->journal, &realtime_us);
+    j->state->last_read_wall_ns = wall_now_ns();
+    if (sd_journal_get_data(j->journal, "MESSAGE", &data, &len) < 0 || len < strlen("MESSAGE="))
+        return;
+    struct span message = {(const char *)data + strlen("MESSAGE="), len - strlen("MESSAGE=")};
+    j->state->cut_lines += message.len > max;
+    message.len = message.len > max ? max : message.len;
+    j->state->lines++;
+    j->state->bytes += message.len;
+    *budget -= message.len < *budget ? message.len : *budget;
+    j->sink->entry(j->sink->arg, message, (int64_t)realtime_us * NS_PER_US);
+}
+
+/* 0 at the end, 1 where there may be more than one step may read, or a negative errno. */
+static int read_entries(struct log_journald *j, bool *moved) {
+    size_t budget = STEP_BYTES;
+    for (unsigned i = 0; i < STEP_ENTRIES && budget > 0 && !j->closing; i++) {
+        int rc = j->unread ? 1 : sd_journal_next(j->journal);
+        if (rc <= 0)
+            return rc;
+        j->at_entry = true;
+        j->unread = false;
+        *moved = true;
+        hand_over(j, &budget);
+    }
+    return 1;
+}
+
+static void on_timer(uv_timer_t *timer) {
+    struct log_journald *j = timer->data;
+    if (j->journal)
+        sd_journal_process(j->journal);
+    wake(j);
+}
+
+static void arrange_next_look(struct log_journald *j) {
+    uint64_t until_us = UINT64_MAX;
+    if (j->state->error)
+        uv_timer_start(&j->timer, on_timer, ODD_MS, 0);
+    else if (sd_journal_get_timeout(j->journal, &until_us) >= 0 && until_us != UINT64_MAX)
+        uv_timer_start(&j->timer, on_timer, 1000, 0);
+    else
+        uv_timer_stop(&j->timer);
+}
+
+static void on_wake(uv_idle_t *handle) {
+    struct log_journald *j = handle->data;
+    bool moved = false;
+    uv_idle_stop(handle);
+    int rc = j->journal ? 0 : open_journal(j);
+    if (rc >= 0)
+        rc = read_entries(j, &moved);
+    if (j->closing)
+        return;
+    if (rc > 0)
+        wake(j);
+    j->state->error = rc < 0 ? rc : 0;
+    j->state->readable = rc >= 0;
+    arrange_next_look(j);
+    j->sink->stepped(j->sink->arg, moved);
+}
+
+/* --- begin and end --- */
+
+void *log_journald_begin(uv_loop_t *loop, const struct error_log_config *config, const char *unit,
+                         const struct log_sink *sink, struct log_source_state *state, const struct log_saved *saved) {
+    struct log_journald *j = calloc(1, sizeof *j);
+    bool by_unit = config->unit || !config->identifier;
+    if (!j || (by_unit && !(j->unit = strdup(unit)))) {
+        free(j);
+        return NULL;
+    }
+    j->loop = loop;
+    j->config = config;
+    j->sink = sink;
+    j->state = state;
+    j->begin_at_end = config->start == LOG_START_END;
+    if (saved && saved->count > 0)
+        log_saved_add(&j->saved, saved->places[0].number, saved->places[0].text);
+    uv_idle_init(loop, &j->wake);
+    uv_timer_init(loop, &j->timer);
+    j->wake.data = j->timer.data = j;
+    j->open_handles = 2;
+    int rc = open_journal(j); /* where to begin is fixed now */
+    state->error = rc < 0 ? rc : 0;
+    j->begin_at_end &= rc != -ENOENT; /* what comes is new */
+    wake(j);
+    return j;
+}
+
+static void journald_save(const void *self, struct log_saved *out) {
+    const struct log_journald *j = self;
+    unsigned held = j->sink->held(j->sink->arg);
+    uint64_t place[LOG_PLACE_NUMBERS] = {0};
+    char *cursor = NULL;
+    if (!j->journal) {
+        if (j->saved.count > 0)
+            log_saved_add(out, j->saved.places[0].number, j->saved.places[0].text);
+        return;
+    }
+    if (!j->at_entry)
+        return;
+    place[CURSOR_UNREAD] = held > 0 || j->unread;
+    int back = held > 1 ? sd_journal_previous_skip(j->journal, held - 1) : 0;
+    if (sd_journal_get_cursor(j->journal, &cursor) >= 0)
+        log_saved_add(out, place, cursor);
+    free(cursor);
+    if (back > 0)
+        sd_journal_next_skip(j->journal, (uint64_t)back);
+    out->state.lines -= held < out->state.lines ? held : out->state.lines;
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+    struct log_journald *j = handle->data;
+    if (--j->open_handles > 0)
+        return;
+    log_saved_release(&j->saved);
+    free(j->unit);
+    free(j);
+}
+
+static void on_poll_closed(uv_handle_t *handle) {
+    struct log_journald *j = handle->data;
+    sd_journal_close(j->journal);
+    on_handle_closed(handle);
+}
+
+static void journald_close(void *self) {
+    struct log_journald *j = self;
+    j->closing = true;
+    uv_close((uv_handle_t *)&j->wake, on_handle_closed);
+    uv_close((uv_handle_t *)&j->timer, on_handle_closed);
+    if (!j->polling) {
+        sd_journal_close(j->journal);
+        return;
+    }
+    j->open_handles++;
+    uv_close((uv_handle_t *)&j->poll, on_poll_closed);
+}
+
+const struct log_backend log_journald_backend = {.save = journald_save, .close = journald_close};

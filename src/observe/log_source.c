@@ -1,0 +1,320 @@
+/*
+ * One error log, wherever it is read; see log_source.h. This file puts a kind of source in front of the decoder, and
+ * tells what the decoder holds back when nothing more has come for a while.
+ */
+#include "observe/log_source.h"
+
+#include "observe/client.h"
+#include "observe/log_backend.h"
+#include "observe/log_decoder.h"
+#include "observe/log_finder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HELD_MS = 1000 }; /* what is held back is told after so long a silence */
+
+struct log_source {
+    uv_loop_t *loop;
+    const struct error_log_config *config;
+    struct log_source_listener listener;
+    struct log_decoder *decoder;
+    struct log_sink sink;
+    struct log_source_state state, told;
+    uint64_t events; /* that the decoder has told */
+    uv_timer_t held_timer;
+
+    const struct log_backend *backend; /* NULL: what to read is not known yet */
+    void *self;
+    char *name;
+    uint64_t asked; /* the connection over which the server was asked, 0 none */
+    bool closing;
+    unsigned holders; /* the timer's handle, and a poll that runs: the last one frees it */
+};
+
+/* In the order of enum log_kind. */
+static const struct kind {
+    const struct log_backend *backend;
+    void *(*begin)(uv_loop_t *loop, const struct error_log_config *config, const char *name,
+                   const struct log_sink *sink, struct log_source_state *state, const struct log_saved *saved);
+} kinds[] = {
+    [LOG_FILE] = {&log_follower_backend, log_follower_begin},
+    [LOG_JOURNALD] = {&log_journald_backend, log_journald_begin},
+    [LOG_TABLE] = {&log_table_backend, log_table_begin},
+};
+
+const char *log_source_reason(int error) {
+    static const struct {
+        int error;
+        const char *word;
+    } words[] = {
+        {0, ""},
+        {-ENOENT, "not_found"},
+        {-ENOTDIR, "not_found"},
+        {-EACCES, "permission"},
+        {-EPERM, "permission"},
+        {-EISDIR, "not_a_file"},
+        {-ESPIPE, "not_a_file"},
+        {-EREMOTE, "not_here"},    /* the server is not on this machine, and has no table */
+        {-ENODATA, "no_log"},      /* the server writes none that we could find */
+        {-EOPNOTSUPP, "no_table"}, /* the server has no such table */
+        {-ENOTCONN, "not_asked"},  /* the server was not reached yet */
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (words[i].error == error)
+            return words[i].word;
+    return "io";
+}
+
+/* --- places --- */
+
+void log_saved_release(struct log_saved *saved) {
+    for (unsigned i = 0; i < saved->count; i++)
+        free(saved->places[i].text);
+    free(saved->name);
+    *saved = (struct log_saved){0};
+}
+
+bool log_saved_add(struct log_saved *saved, const uint64_t numbers[LOG_PLACE_NUMBERS], const char *text) {
+    char *copy = text ? strdup(text) : NULL;
+    if (saved->count == LOG_PLACES_MAX || (text && !copy)) {
+        free(copy);
+        return false;
+    }
+    struct log_place *place = &saved->places[saved->count++];
+    memcpy(place->number, numbers, sizeof place->number);
+    place->text = copy;
+    return true;
+}
+
+/* --- from the source to the decoder --- */
+
+static void on_event(void *arg, const struct log_event *event) {
+    struct log_source *source = arg;
+    source->events++;
+    source->listener.event(source->listener.arg, event);
+}
+
+static bool on_line(void *arg, struct span line, bool whole) {
+    struct log_source *source = arg;
+    uint64_t before = source->events;
+    if (source->closing)
+        return false;
+    log_decoder_line(source->decoder, line);
+    if (!whole)
+        log_decoder_flush(source->decoder);
+    return source->events > before;
+}
+
+static void on_entry(void *arg, struct span message, int64_t wall_ns) {
+    struct log_source *source = arg;
+    if (!source->closing)
+        log_decoder_entry(source->decoder, message, wall_ns);
+}
+
+static unsigned on_held(void *arg) {
+    const struct log_source *source = arg;
+    return log_decoder_held(source->decoder);
+}
+
+static void on_silence(uv_timer_t *timer) {
+    log_source_flush(timer->data);
+}
+
+static bool state_differs(const struct log_source_state *a, const struct log_source_state *b) {
+    return a->kind != b->kind || a->readable != b->readable || a->error != b->error || a->rotations != b->rotations ||
+           a->truncations != b->truncations || a->gaps != b->gaps;
+}
+
+static void on_step(void *arg, bool moved) {
+    struct log_source *source = arg;
+    bool changed = state_differs(&source->state, &source->told);
+    if (source->closing)
+        return;
+    source->told = source->state;
+    if (log_decoder_held(source->decoder) > 0)
+        uv_timer_start(&source->held_timer, on_silence, HELD_MS, 0);
+    if (moved && source->listener.moved)
+        source->listener.moved(source->listener.arg);
+    if (changed && source->listener.changed)
+        source->listener.changed(source->listener.arg);
+}
+
+void log_source_flush(struct log_source *source) {
+    uint64_t before = source->events;
+    log_decoder_flush(source->decoder);
+    if (source->events > before && source->listener.moved)
+        source->listener.moved(source->listener.arg);
+}
+
+/* --- which one --- */
+
+static bool same_text(const char *a, const char *b) {
+    return a && b && strcmp(a, b) == 0;
+}
+
+/* Read `name` from now on. */
+static int begin(struct log_source *source, enum log_kind kind, const char *name, const struct log_saved *saved) {
+    char *copy = strdup(name);
+    const struct kind *k = &kinds[kind];
+    bool go_on = saved && saved->kind == kind && same_text(saved->name, name);
+    if (!copy)
+        return -ENOMEM;
+    source->state.kind = kind;
+    source->state.readable = false;
+    source->state.error = 0;
+    source->self = k->begin(source->loop, source->config, name, &source->sink, &source->state, go_on ? saved : NULL);
+    if (!source->self) {
+        free(copy);
+        return -ENOMEM;
+    }
+    source->backend = k->backend;
+    free(source->name);
+    source->name = copy;
+    return 0;
+}
+
+static void stop_reading(struct log_source *source) {
+    if (source->backend)
+        source->backend->close(source->self);
+    source->backend = NULL;
+}
+
+static void free_source(struct log_source *source) {
+    stop_reading(source);
+    log_decoder_free(source->decoder);
+    free(source->name);
+    free(source);
+}
+
+static void let_go(struct log_source *source) {
+    if (--source->holders == 0)
+        free_source(source);
+}
+
+/* What the configuration names; NULL where the server is to be asked. */
+static const char *configured_name(const struct error_log_config *config) {
+    return config->source == LOG_FILE       ? config->file
+           : config->source == LOG_JOURNALD ? (config->unit ? config->unit : config->identifier)
+           : config->source == LOG_TABLE    ? "performance_schema.error_log"
+                                            : NULL;
+}
+
+/* What `auto` found: the same as before, or another. */
+static void take_finding(struct log_source *source, const struct log_finding *finding) {
+    if (finding->kind == LOG_NONE) {
+        if (!source->backend) {
+            source->state.error = finding->error;
+            on_step(source, false);
+        }
+        return;
+    }
+    if (source->backend && source->state.kind == finding->kind && same_text(source->name, finding->name))
+        return;
+    stop_reading(source);
+    log_decoder_flush(source->decoder);
+    if (begin(source, finding->kind, finding->name, NULL) == 0)
+        on_step(source, true);
+}
+
+bool log_source_wants_poll(const struct log_source *source) {
+    return source->config->source == LOG_AUTO || (source->backend && source->backend->poll);
+}
+
+/* Once for each connection: a server does not move its log while it runs. */
+static void ask_server(struct log_source *source, struct client *client, bool local) {
+    struct log_finding finding = {0};
+    uint64_t connection = client_connection_id(client);
+    if (source->asked == connection)
+        return;
+    if (log_finder_ask(client, local, &finding) && !source->closing) {
+        source->asked = connection;
+        take_finding(source, &finding);
+    }
+    log_finding_release(&finding);
+}
+
+void log_source_poll(struct log_source *source, struct client *client, bool local) {
+    source->holders++;
+    if (source->config->source == LOG_AUTO)
+        ask_server(source, client, local);
+    if (!source->closing && source->backend && source->backend->poll)
+        source->backend->poll(source->self, client);
+    let_go(source);
+}
+
+/* --- begin and end --- */
+
+static void restore_counts(struct log_source_state *state, const struct log_saved *saved) {
+    if (!saved)
+        return;
+    state->lines = saved->state.lines;
+    state->bytes = saved->state.bytes;
+    state->cut_lines = saved->state.cut_lines;
+    state->rotations = saved->state.rotations;
+    state->truncations = saved->state.truncations;
+    state->gaps = saved->state.gaps;
+    state->missed = saved->state.missed;
+    state->last_read_wall_ns = saved->state.last_read_wall_ns;
+}
+
+struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_config *config,
+                                    const struct log_source_listener *listener, const struct log_saved *saved) {
+    struct log_source *source = calloc(1, sizeof *source);
+    if (!source)
+        return NULL;
+    source->loop = loop;
+    source->config = config;
+    source->listener = *listener;
+    source->sink = (struct log_sink){source, on_line, on_entry, on_held, on_step};
+    source->decoder = log_decoder_new(on_event, source);
+    source->state.kind = config->source;
+    restore_counts(&source->state, saved);
+    /* What `auto` found the last time is taken up at once: the server may be away, and its log tells why. */
+    const char *name = configured_name(config);
+    enum log_kind kind = name ? config->source : saved && saved->name && saved->count > 0 ? saved->kind : LOG_NONE;
+    if (!name && kind != LOG_NONE)
+        name = saved->name;
+    if (!name)
+        source->state.error = -ENOTCONN;
+    if (!source->decoder || (name && begin(source, kind, name, saved) < 0)) {
+        free_source(source);
+        return NULL;
+    }
+    uv_timer_init(loop, &source->held_timer);
+    source->held_timer.data = source;
+    source->told = source->state;
+    source->holders = 1;
+    return source;
+}
+
+const struct log_source_state *log_source_state(const struct log_source *source) {
+    return &source->state;
+}
+
+const char *log_source_name(const struct log_source *source) {
+    return source->name ? source->name : "";
+}
+
+void log_source_save(const struct log_source *source, struct log_saved *out) {
+    *out = (struct log_saved){.state = source->state};
+    if (!source->backend)
+        return;
+    out->kind = source->state.kind;
+    out->name = strdup(source->name);
+    source->backend->save(source->self, out);
+}
+
+static void on_closed(uv_handle_t *handle) {
+    let_go(handle->data);
+}
+
+void log_source_close(struct log_source *source) {
+    if (!source || source->closing)
+        return;
+    source->closing = true;
+    if (source->holders == 1) /* a poll that runs still needs what it reads */
+        stop_reading(source);
+    uv_close((uv_handle_t *)&source->held_timer, on_closed);
+}

@@ -1,0 +1,95 @@
+/*
+ * One error log, wherever it is read: a file, the journal, a table of the server's, or whatever `auto` finds. It hands
+ * over events and keeps a place: how far the log was read, so that another run goes on there.
+ *
+ * What a source promises: each line is handed over once, in order, over everything that it can see; where it cannot
+ * know (a file was truncated and what was in it is nowhere, the journal was vacuumed, the ring of the table went over
+ * us) it counts a gap or the missed lines. Nothing is read from inside these calls; events come from the loop.
+ */
+#ifndef OBSERVE_LOG_SOURCE_H
+#define OBSERVE_LOG_SOURCE_H
+
+#include "config/config.h"
+#include "observe/log_event.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct client;
+struct log_source;
+
+struct log_source_state {
+    enum log_kind kind; /* what is read; LOG_AUTO while it is not known yet */
+    bool readable;      /* it could be read the last time */
+    int error;          /* why not, a negative errno; 0 before the first try. log_source_reason() has the words */
+    /* Over all runs that kept their state: */
+    uint64_t lines;       /* handed over; of the journal and the table: entries */
+    uint64_t bytes;       /* of them, with their ends, and of what was skipped */
+    uint64_t cut_lines;   /* longer than the limit: handed over cut */
+    uint64_t rotations;   /* another file came under the name */
+    uint64_t truncations; /* the file became shorter, or was written anew */
+    uint64_t gaps;        /* times that lines may have been lost: how many is not known */
+    uint64_t missed;      /* lines that are known to have been dropped before they were read */
+    /* Of now: */
+    uint64_t behind_bytes;     /* there and not read yet, when last looked */
+    int64_t last_read_wall_ns; /* when bytes or entries last came; 0 never */
+};
+
+/* A short word for why it cannot be read, for a label: "" where error is 0. */
+const char *log_source_reason(int error);
+
+/* --- the place --- */
+
+enum { LOG_PLACES_MAX = 24, LOG_PLACE_NUMBERS = 8 };
+
+/* A place in a file, the journal or the table; what the numbers mean is that source's. */
+struct log_place {
+    uint64_t number[LOG_PLACE_NUMBERS];
+    char *text; /* path or cursor; NULL none */
+};
+
+/* All that a run leaves to the next. */
+struct log_saved {
+    enum log_kind kind; /* LOG_NONE: nothing was saved */
+    char *name;         /* of what: a path, a unit … */
+    struct log_place places[LOG_PLACES_MAX];
+    unsigned count;
+    struct log_source_state state;
+};
+
+void log_saved_release(struct log_saved *saved);
+/* Add a place; `text` is copied, NULL is allowed. False when there is no room or memory. */
+bool log_saved_add(struct log_saved *saved, const uint64_t numbers[LOG_PLACE_NUMBERS], const char *text);
+
+/* --- the source --- */
+
+struct log_source_listener {
+    void *arg;
+    void (*event)(void *arg, const struct log_event *event);
+    /* Its readable, error, kind, rotations, truncations or gaps changed. */
+    void (*changed)(void *arg);
+    /* Something was read: the place is another. */
+    void (*moved)(void *arg);
+};
+
+/* `config` is borrowed until closed; its source is not LOG_NONE. `saved` (may be NULL) is used only inside the call; a
+ * place that is not of this source, and what does not fit, is ignored. NULL when memory is short. */
+struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_config *config,
+                                    const struct log_source_listener *listener, const struct log_saved *saved);
+const struct log_source_state *log_source_state(const struct log_source *source);
+/* What is read: a path, or the like; "" while it is not known. */
+const char *log_source_name(const struct log_source *source);
+/* A poll has succeeded and `client` is idle: for what can only be asked from the server. Runs in its coroutine. */
+void log_source_poll(struct log_source *source, struct client *client, bool local);
+/* Whether log_source_poll() has something to do. */
+bool log_source_wants_poll(const struct log_source *source);
+/* Tell what the decoder holds back: before the last log_source_save(). */
+void log_source_flush(struct log_source *source);
+/* Where it is now; `out` is overwritten. The place is in front of what the decoder holds back, and so are the counts.
+ */
+void log_source_save(const struct log_source *source, struct log_saved *out);
+/* No call-back comes after this. NULL is allowed. */
+void log_source_close(struct log_source *source);
+
+#endif

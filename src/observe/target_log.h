@@ -1,0 +1,20 @@
+/*
+ * The error log of one target: its source, what is counted of its events, and the keeping of both over restarts; used
+ * by target.c only.
+ */
+#ifndef OBSERVE_TARGET_LOG_H
+#define OBSERVE_TARGET_LOG_H
+
+#include "observe/target.h"
+
+struct target_log;
+
+/* Read target->config->error_log from now on, where the state that was kept says. NULL where none is configured or
+ * memory is short (which is logged). Sets target->error_log and the counts. */
+struct target_log *target_log_start(uv_loop_t *loop, const struct observer *observer, struct target *target);
+/* After a poll that has succeeded, in its coroutine: what has to be asked from the server. */
+void target_log_poll(struct target_log *log, struct client *client);
+/* Keep the state and end; target->error_log is NULL then. NULL is allowed. */
+void target_log_stop(struct target_log *log);
+
+#endif
