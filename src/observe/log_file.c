@@ -12,6 +12,7 @@
 #include "observe/log_folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,13 @@
 static char buffer[LOG_TAIL + LOG_LINE_MAX];
 
 /* --- life --- */
+
+static uint64_t birth_of(int fd) {
+    struct statx stx;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &stx) < 0 || !(stx.stx_mask & STATX_BTIME))
+        return 0;
+    return (uint64_t)stx.stx_btime.tv_sec * NS_PER_S + stx.stx_btime.tv_nsec;
+}
 
 struct log_file *log_file_new(int fd, const struct stat *st) {
     struct log_file *file = calloc(1, sizeof *file);
@@ -31,6 +39,7 @@ struct log_file *log_file_new(int fd, const struct stat *st) {
     file->ino = st->st_ino;
     file->size = (uint64_t)st->st_size;
     file->mtime_ns = log_folder_mtime_ns(st);
+    file->birth_ns = birth_of(fd);
     return file;
 }
 
@@ -228,27 +237,33 @@ void log_file_forget_starts(struct log_reader *r, const struct log_file *file) {
 
 void log_file_place(const struct log_file *file, const struct log_reader *r, unsigned held,
                     uint64_t out[LOG_PLACE_NUMBERS]) {
-    uint64_t offset = file->offset;
-    char tail[LOG_TAIL];
+    uint64_t first = file->offset;
     for (unsigned back = 1; back <= within(r, held); back++) {
         unsigned i = start_index(r, back);
-        if (r->starts[i].file == file && r->starts[i].offset < offset)
-            offset = r->starts[i].offset;
+        if (r->starts[i].file == file && r->starts[i].offset < first)
+            first = r->starts[i].offset;
     }
-    bool here = offset == file->offset;
-    unsigned len = here ? file->tail_len : read_tail(file->fd, offset, tail);
     memset(out, 0, LOG_PLACE_NUMBERS * sizeof *out);
     out[FILE_DEV] = file->dev;
     out[FILE_INO] = file->ino;
-    out[FILE_OFFSET] = offset;
-    out[FILE_FLAGS] = (here && file->skipping ? FILE_SKIPPING : 0) | (file->overtaken ? FILE_OVERTAKEN : 0);
-    out[FILE_TAIL_LEN] = len;
-    out[FILE_TAIL_HASH] = hash_bytes(here ? file->tail : tail, len);
+    out[FILE_OFFSET] = file->offset;
+    out[FILE_FLAGS] = (file->skipping ? FILE_SKIPPING : 0) | (file->overtaken ? FILE_OVERTAKEN : 0);
+    out[FILE_TAIL_LEN] = file->tail_len;
+    out[FILE_TAIL_HASH] = hash_bytes(file->tail, file->tail_len);
     out[FILE_MTIME] = (uint64_t)file->mtime_ns;
+    out[FILE_BIRTH] = file->birth_ns;
+    out[FILE_BACK] = file->offset - first;
+}
+
+bool log_file_is(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
+    if (st->st_dev != place[FILE_DEV] || st->st_ino != place[FILE_INO])
+        return false;
+    uint64_t birth = place[FILE_BIRTH] ? birth_of(fd) : 0;
+    return birth == 0 || birth == place[FILE_BIRTH];
 }
 
 bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
-    bool same = st->st_dev == place[FILE_DEV] && st->st_ino == place[FILE_INO];
+    bool same = log_file_is(fd, st, place);
     char tail[LOG_TAIL];
     if (place[FILE_OFFSET] > (uint64_t)st->st_size || (!same && place[FILE_TAIL_LEN] < LOG_TAIL_SURE))
         return false;

@@ -10,13 +10,14 @@
 #include <sys/stat.h>
 
 enum {
-    LOG_TAIL = 256,     /* bytes before the place that tell whether the file is still the one that we read */
-    LOG_TAIL_SURE = 16, /* so many at least tell it of a file that is another by its inode */
-    LOG_HELD_MAX = 64,  /* lines back to which the place can go */
+    LOG_TAIL = 256,    /* bytes before the place that tell whether the file is still the one that we read */
+    LOG_TAIL_SURE = 8, /* so many at least tell it of a file that is another by its inode */
+    LOG_HELD_MAX = 64, /* lines back to which the place can go */
 };
 
-/* What a place in a file is made of: the numbers of struct log_place. Its text is the file's path. */
-enum { FILE_DEV, FILE_INO, FILE_OFFSET, FILE_FLAGS, FILE_TAIL_LEN, FILE_TAIL_HASH, FILE_MTIME, FILE_NUMBERS };
+/* What a place in a file is made of: the numbers of struct log_place. Its text is the file's path. Reading goes on
+ * FILE_BACK bytes in front of the offset, whose tail it is that tells the file. */
+enum { FILE_DEV, FILE_INO, FILE_OFFSET, FILE_FLAGS, FILE_TAIL_LEN, FILE_TAIL_HASH, FILE_MTIME, FILE_BIRTH, FILE_BACK };
 enum { FILE_SKIPPING = 1, FILE_OVERTAKEN = 2, FILE_DONE = 4 };
 
 struct log_file {
@@ -30,8 +31,9 @@ struct log_file {
     uint64_t tried;  /* that beginning was handed over up to here without having told anything; 0 none */
     uint64_t size;   /* when last looked */
     int64_t mtime_ns;
-    bool skipping;  /* at the offset is not a line's beginning: what comes up to its end is skipped */
-    bool overtaken; /* a later file has bytes, and this one was read to its end after that was seen */
+    uint64_t birth_ns; /* when the inode was made; 0 not known */
+    bool skipping;     /* at the offset is not a line's beginning: what comes up to its end is skipped */
+    bool overtaken;    /* a later file has bytes, and this one was read to its end after that was seen */
     bool unlinked;
     uint64_t quiet_since_ms;
     unsigned tail_len;
@@ -76,6 +78,9 @@ uint64_t log_file_held_bytes(const struct log_reader *reader, unsigned held);
 /* No line of this file can be gone back to any more. */
 void log_file_forget_starts(struct log_reader *reader, const struct log_file *file);
 
+/* Whether it is the place's very file: by its inode, and by when that was made where the file system knows, for inodes
+ * are used again. */
+bool log_file_is(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]);
 /* Whether the open file `fd` has before the place what the place's file had there. */
 bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]);
 

@@ -31,8 +31,10 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-static bool is_compressed(const char *name) {
-    static const char *const endings[] = {".gz", ".xz", ".bz2", ".zst", ".lz4", ".Z", ".lzma", ".zip"};
+/* Compressed, or not there yet. */
+static bool is_no_text(const char *name) {
+    static const char *const endings[] = {".gz",   ".xz",  ".bz2", ".zst", ".lz4", ".Z",
+                                          ".lzma", ".zip", ".new", ".tmp", ".part"};
     size_t len = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         size_t ending = strlen(endings[i]);
@@ -57,7 +59,7 @@ static bool is_rotated(const char *base, const char *name) {
 
 static bool is_of(const char *base, bool pattern, const char *name) {
     char longer[NAME_MAX + 16];
-    if (is_compressed(name))
+    if (is_no_text(name))
         return false;
     if (!pattern)
         return is_rotated(base, name);

@@ -17,7 +17,7 @@ int log_folder_newest(const char *pattern, char out[PATH_MAX]);
 
 /* Hand over the regular files in the folder of `path` whose names say that they are what `path` was rotated to
  * (error.log.1, error.log-20261121, error-1.log, error.log.old), also a file of that very name, or (a pattern) that
- * match; not those that are compressed. */
+ * match; not those that are compressed, or just being made (.new, .tmp, .part). */
 typedef void log_folder_fn(void *arg, const char *path, const struct stat *st);
 void log_folder_scan(const char *path, log_folder_fn *fn, void *arg);
 

@@ -14,12 +14,13 @@
  * bytes before our place.
  * - Truncation, also if the file grew past its old size before we looked (the bytes before our place are others then):
  * reading begins again at 0. A copy that was made before (copytruncate) is found by those same bytes, and read to its
- * end. Without one, what was written between our last read and the truncation is lost, and that much after a crash also
- * what came since the place was last saved; `gaps` counts that this may be so. What a copying rotation itself loses,
- * between its copy and its truncation, is nowhere to be found.
+ * end (unless nothing at all was read of the file yet, while we run). Without one, what was written between our last
+ * read and the truncation is lost, and that much after a crash also what came since the place was last saved; `gaps`
+ * counts that this may be so. What a copying rotation itself loses, between its copy and its truncation, is nowhere to
+ * be found.
  * - A file that was deleted or compressed while we were not running: what we had not read of it is lost; `gaps` counts.
- * - A file of which nothing was read yet is known by its inode alone; one that is deleted and made anew with the same
- * inode and the same bytes before our place would be taken for the old one.
+ * - A file of which nothing was read yet is known by its inode and the time when that was made; where the file system
+ * does not keep that time, one that is deleted and made anew with the same inode would be taken for the old one.
  * - A file that is there at the first start and cannot be opened yet is taken up where it ends when it first can.
  * - A pattern means the file that was written last of those that match; another that comes is a rotation.
  * - A line is at most `max_line_bytes` long with its end; a longer one is handed over cut and counted, and its rest is

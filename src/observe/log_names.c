@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BEFORE_US_NS INT64_C(10000000000) /* what was written so long before the first start cannot be taken for new   \
-                                           */
+#define BEFORE_US_NS                                                                                                   \
+    INT64_C(10000000000) /* what was written so long before the first start cannot be taken for new                    \
+                          */
 
 /* --- the list --- */
 
@@ -263,14 +264,13 @@ struct match {
 static void try_match(void *arg, const char *path, const struct stat *hint) {
     struct match *m = arg;
     struct stat st;
-    bool same = hint->st_dev == m->place[FILE_DEV] && hint->st_ino == m->place[FILE_INO];
-    if ((m->fd >= 0 && (m->same || !same)) || (uint64_t)hint->st_size < m->place[FILE_OFFSET] ||
-        (m->not &&is_file(m->not, hint)))
+    if (m->same || (uint64_t)hint->st_size < m->place[FILE_OFFSET] || (m->not &&is_file(m->not, hint)))
         return;
     int fd = open_file(path, &st);
     if (fd < 0)
         return;
-    if (!log_file_fits(fd, &st, m->place) || find_file(m->f, &st)) {
+    bool same = log_file_is(fd, &st, m->place);
+    if ((m->fd >= 0 && !same) || !log_file_fits(fd, &st, m->place) || find_file(m->f, &st)) {
         close(fd);
         return;
     }
@@ -295,8 +295,9 @@ static struct log_file *find_by_place(struct log_follower *f, const uint64_t pla
     if (!m.same && path)
         log_folder_scan(path, try_match, &m);
     struct log_file *file = m.fd >= 0 ? adopt(f, m.fd, &m.st) : NULL;
+    uint64_t back = place[FILE_BACK] < place[FILE_OFFSET] ? place[FILE_BACK] : place[FILE_OFFSET];
     if (file)
-        log_file_go_to(file, place[FILE_OFFSET], place[FILE_FLAGS] & FILE_SKIPPING);
+        log_file_go_to(file, place[FILE_OFFSET] - back, back == 0 && place[FILE_FLAGS] & FILE_SKIPPING);
     return file;
 }
 
@@ -338,9 +339,17 @@ void log_names_restore(struct log_follower *f, const struct log_saved *saved) {
     for (unsigned i = 0; i < saved->count; i++)
         if (saved->places[i].number[FILE_FLAGS] & FILE_DONE)
             remember(f, saved->places[i].number);
+    int64_t mtime_ns = 0;
     for (unsigned i = 0; i < saved->count; i++)
-        if (!(saved->places[i].number[FILE_FLAGS] & FILE_DONE))
+        if (!(saved->places[i].number[FILE_FLAGS] & FILE_DONE)) {
             restore_one(f, &saved->places[i]);
+            mtime_ns = (int64_t)saved->places[i].number[FILE_MTIME];
+        }
+    /* The file is the same, but it may have been copied and truncated before anything of it was read. */
+    const struct log_file *file = newest(f);
+    struct stat st;
+    if (file && !f->lost && stat(f->path, &st) == 0 && is_file(file, &st))
+        take_between(f, mtime_ns, &st, file);
 }
 
 /* --- the name --- */
