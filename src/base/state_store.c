@@ -24,7 +24,7 @@
 enum {
     NAME_KEPT = 180,             /* bytes of an escaped name that a file's name shows */
     TEXT_MAX = 16 * 1024 * 1024, /* a longer file is not ours */
-    RETRY_MS = 10 * 1000,
+    RETRY_MS = 5 * 1000,
 };
 
 static const char suffix[] = ".state", temporary_suffix[] = ".tmp";
@@ -172,32 +172,31 @@ static void say_outcome(struct state_store *store, int rc) {
     store->failing = rc < 0;
 }
 
-/* A text that could not be written waits on, at the end of the list, unless a newer one has come. */
-static void put_back(struct state_store *store, struct job *job) {
-    if (!find(store, job->name) && !store->closing)
-        state_store_put(store, job->name, &job->text);
-}
-
+/* The job has ended. A text that could not be written waits on, unless a newer one has come: until the pause is over. */
 static void after_pool(uv_work_t *work, int status) {
     struct job *job = work->data;
     struct state_store *store = (struct state_store *)((char *)job - offsetof(struct state_store, job));
     int rc = status < 0 ? status : job->rc;
+    char *name = job->name;
+    struct strbuf text = job->text;
+    job->name = NULL;
+    job->text = (struct strbuf){0};
     store->working = false;
     store->facts.waiting--;
     say_outcome(store, rc);
     if (rc < 0) {
         store->facts.failures++;
-        put_back(store, job);
+        if (!store->closing)
+            uv_timer_start(&store->retry, on_retry, RETRY_MS, 0);
+        if (!store->closing && !find(store, name))
+            state_store_put(store, name, &text);
     } else {
         store->facts.writes++;
         store->facts.last_write_wall_ns = wall_now_ns();
     }
-    strbuf_release(&job->text);
-    free(job->name);
-    job->name = NULL;
-    if (rc < 0 && !store->closing)
-        uv_timer_start(&store->retry, on_retry, RETRY_MS, 0);
-    else
+    strbuf_release(&text);
+    free(name);
+    if (rc == 0 || store->closing)
         write_next(store);
 }
 
@@ -218,7 +217,6 @@ static void write_next(struct state_store *store) {
     drop(store, t);
     store->facts.waiting++; /* until the job has ended */
     store->working = true;
-    uv_timer_stop(&store->retry);
     if (uv_queue_work(store->loop, &job->work, in_pool, after_pool) < 0)
         after_pool(&job->work, UV_ENOMEM);
 }

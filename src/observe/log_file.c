@@ -229,10 +229,10 @@ uint64_t log_file_held_bytes(const struct log_reader *r, unsigned held) {
     return bytes;
 }
 
-void log_file_forget_starts(struct log_reader *r, const struct log_file *file) {
+void log_file_move_starts(struct log_reader *r, const struct log_file *file, const struct log_file *copy) {
     for (unsigned i = 0; i < LOG_HELD_MAX; i++)
         if (r->starts[i].file == file)
-            r->starts[i].file = NULL;
+            r->starts[i].file = copy;
 }
 
 void log_file_place(const struct log_file *file, const struct log_reader *r, unsigned held,

@@ -35,6 +35,8 @@ struct log_file {
     bool skipping;     /* at the offset is not a line's beginning: what comes up to its end is skipped */
     bool overtaken;    /* a later file has bytes, and this one was read to its end after that was seen */
     bool unlinked;
+    bool fresh;       /* empty when we came to it, or begun again, and nothing was read since … */
+    int64_t since_ns; /* … which was then, or before */
     uint64_t quiet_since_ms;
     unsigned tail_len;
     char tail[LOG_TAIL]; /* what is before the offset */
@@ -75,8 +77,8 @@ void log_file_place(const struct log_file *file, const struct log_reader *reader
                     uint64_t out[LOG_PLACE_NUMBERS]);
 /* The bytes and lines of them, all files together. */
 uint64_t log_file_held_bytes(const struct log_reader *reader, unsigned held);
-/* No line of this file can be gone back to any more. */
-void log_file_forget_starts(struct log_reader *reader, const struct log_file *file);
+/* The lines of this file that could be gone back to are those of `copy` now; NULL: nobody's. */
+void log_file_move_starts(struct log_reader *reader, const struct log_file *file, const struct log_file *copy);
 
 /* Whether it is the place's very file: by its inode, and by when that was made where the file system knows, for inodes
  * are used again. */

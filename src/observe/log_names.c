@@ -82,7 +82,7 @@ void log_names_drop(struct log_follower *f, struct log_file *file) {
     if (!file->unlinked && place[FILE_TAIL_LEN] > 0)
         remember(f, place);
     unlink_file(f, file);
-    log_file_forget_starts(&f->reader, file);
+    log_file_move_starts(&f->reader, file, NULL);
     if (f->watch)
         log_watch_drop_file(f->watch, file->watch);
     log_file_free(file);
@@ -156,8 +156,8 @@ struct found {
 
 struct search {
     struct log_follower *f;
-    int64_t since_ns;
-    struct stat except; /* the file under the name */
+    int64_t since_ns, before_ns; /* when it was written last */
+    struct stat except;          /* the file under the name */
     struct found found[LOG_FILES_MAX];
     unsigned count;
 };
@@ -165,7 +165,8 @@ struct search {
 static void take_unknown(void *arg, const char *path, const struct stat *st) {
     struct search *s = arg;
     struct stat opened;
-    if (log_folder_mtime_ns(st) < s->since_ns || s->count == LOG_FILES_MAX || st->st_size == 0 ||
+    int64_t mtime_ns = log_folder_mtime_ns(st);
+    if (mtime_ns < s->since_ns || mtime_ns >= s->before_ns || s->count == LOG_FILES_MAX || st->st_size == 0 ||
         (st->st_dev == s->except.st_dev && st->st_ino == s->except.st_ino))
         return;
     for (unsigned i = 0; i < s->count; i++)
@@ -202,11 +203,11 @@ static void scan_folders(const struct log_follower *f, log_folder_fn *fn, void *
         log_folder_scan(real, fn, arg);
 }
 
-/* Files that came after `since_ns` and went from under the name without being seen there: open them in front of
- * `before`, or at the end. */
-static void take_between(struct log_follower *f, int64_t since_ns, const struct stat *except,
+/* Files that were written between the two times and went from under the name without being seen there: open them in
+ * front of `before`, or at the end. */
+static void take_between(struct log_follower *f, int64_t since_ns, int64_t before_ns, const struct stat *except,
                          const struct log_file *before) {
-    struct search s = {.f = f, .since_ns = since_ns, .except = *except};
+    struct search s = {.f = f, .since_ns = since_ns, .before_ns = before_ns, .except = *except};
     scan_folders(f, take_unknown, &s);
     qsort(s.found, s.count, sizeof s.found[0], compare_found);
     for (unsigned i = 0; i < s.count; i++) {
@@ -230,7 +231,7 @@ void log_names_note_present(struct log_follower *f) {
     struct stat self = {0};
     if (!file || fstat(file->fd, &self) < 0)
         return;
-    struct search s = {.f = f, .since_ns = file->mtime_ns - BEFORE_US_NS, .except = self};
+    struct search s = {.f = f, .since_ns = file->mtime_ns - BEFORE_US_NS, .before_ns = INT64_MAX, .except = self};
     scan_folders(f, take_unknown, &s);
     for (unsigned i = 0; i < s.count; i++) {
         struct stat st;
@@ -307,7 +308,7 @@ void log_names_restart(struct log_follower *f, struct log_file *file) {
     bool had = file->seen > 0;
     log_file_place(file, &f->reader, 0, place);
     struct log_file *copy = had && make_room(f) ? find_by_place(f, place, NULL, file) : NULL;
-    log_file_forget_starts(&f->reader, file);
+    log_file_move_starts(&f->reader, file, copy);
     log_file_go_to(file, 0, false);
     f->reader.state->truncations++;
     f->reader.state->gaps += had && !copy;
@@ -316,7 +317,7 @@ void log_names_restart(struct log_follower *f, struct log_file *file) {
         return;
     link_file(f, copy, file);
     if (fstat(file->fd, &self) == 0)
-        take_between(f, copy->mtime_ns, &self, file);
+        take_between(f, copy->mtime_ns, INT64_MAX, &self, file);
 }
 
 static void restore_one(struct log_follower *f, const struct log_place *saved) {
@@ -347,9 +348,11 @@ void log_names_restore(struct log_follower *f, const struct log_saved *saved) {
         }
     /* The file is the same, but it may have been copied and truncated before anything of it was read. */
     const struct log_file *file = newest(f);
-    struct stat st;
-    if (file && !f->lost && stat(f->path, &st) == 0 && is_file(file, &st))
-        take_between(f, mtime_ns, &st, file);
+    struct stat st = {0};
+    if (!file || f->lost)
+        return;
+    bool under_name = stat(f->path, &st) == 0 && is_file(file, &st);
+    take_between(f, mtime_ns, under_name ? INT64_MAX : file->mtime_ns, &st, file);
 }
 
 /* --- the name --- */
@@ -377,7 +380,7 @@ int log_names_look(struct log_follower *f) {
     if (file)
         log_file_look(file);
     if (before && !find_file(f, &st))
-        take_between(f, f->lost || !file ? f->lost_mtime_ns : file->mtime_ns, &st, NULL);
+        take_between(f, f->lost || !file ? f->lost_mtime_ns : file->mtime_ns, INT64_MAX, &st, NULL);
     if (f->reader.closing || !make_room(f)) {
         close(fd);
         return -EBUSY;

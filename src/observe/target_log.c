@@ -48,10 +48,14 @@ static void on_save_timer(uv_timer_t *timer) {
     save(timer->data);
 }
 
+/* Without a disk it is kept when the target ends, for the one that follows it after a reload. */
+static bool is_persistent(const struct target_log *log) {
+    return log->target->store && state_store_facts(log->target->store)->persistent;
+}
+
 static void on_moved(void *arg) {
     struct target_log *log = arg;
-    if (log->target->store && state_store_facts(log->target->store)->persistent &&
-        !uv_is_active((uv_handle_t *)&log->save_timer))
+    if (is_persistent(log) && !uv_is_active((uv_handle_t *)&log->save_timer))
         uv_timer_start(&log->save_timer, on_save_timer, SAVE_MS, 0);
 }
 
@@ -126,7 +130,7 @@ static void on_changed(void *arg) {
         log_warn("error log cannot be read", name, kind, what, LF_STR("reason", log_source_reason(state->error)),
                  LF_STR("error", strerror(-state->error)));
     /* What was just left may be gone the next time: a good moment to know where we are. */
-    if (uv_is_active((uv_handle_t *)&log->save_timer))
+    if (is_persistent(log))
         save(log);
 }
 
@@ -169,13 +173,14 @@ void target_log_poll(struct target_log *log, struct client *client) {
 struct target_log *target_log_start(uv_loop_t *loop, const struct observer *observer, struct target *target) {
     struct target_log *log;
     struct log_state state = {0};
+    bool loaded = false;
     if (target->config->error_log.source == LOG_NONE)
         return NULL;
     log = calloc(1, sizeof *log);
     if (log) {
         *log = (struct target_log){.target = target, .observer = observer};
         struct log_source_listener listener = {log, on_event, on_changed, on_moved};
-        bool loaded = target->store && load(log, &state);
+        loaded = target->store && load(log, &state);
         if (loaded)
             memcpy(target->log_events, state.events, sizeof state.events);
         log->source = log_source_start(loop, &target->config->error_log, &listener, loaded ? &state.saved : NULL);
@@ -189,6 +194,8 @@ struct target_log *target_log_start(uv_loop_t *loop, const struct observer *obse
     uv_timer_init(loop, &log->save_timer);
     log->save_timer.data = log;
     target->error_log = log->source;
+    if (is_persistent(log) && !loaded) /* from now on no line is lost */
+        save(log);
     return log;
 }
 

@@ -41,9 +41,10 @@ def server():
 
 @pytest.fixture
 def exporter(program):
-    """Starts exporters: exporter(config, args, env). At the end each is stopped and must have ended well."""
+    """Starts exporters: exporter(config, args, env); `program` may be another that becomes ours. At the end each is stopped
+    and must have ended well."""
     with contextlib.ExitStack() as stack:
-        def start(config, args=(), env=None):
+        def start(config, args=(), env=None, program=program):
             return stack.enter_context(Exporter(program, config, args, env))
         yield start
 
