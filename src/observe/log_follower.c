@@ -43,6 +43,8 @@ static int read_file(struct log_follower *f, struct log_file *file, size_t *budg
             return 0;
         if (*budget == 0)
             return 1;
+        if (rc == 0 && file->fresh && log_names_check_fresh(f, file))
+            return 1;
         if (rc == 0)
             rc = log_file_read(file, &f->reader);
         if (rc == -ESTALE) {

@@ -14,7 +14,7 @@
  * bytes before our place.
  * - Truncation, also if the file grew past its old size before we looked (the bytes before our place are others then):
  * reading begins again at 0. A copy that was made before (copytruncate) is found by those same bytes, and read to its
- * end (unless nothing at all was read of the file yet, while we run). Without one, what was written between our last
+ * end. Without one, what was written between our last
  * read and the truncation is lost, and that much after a crash also what came since the place was last saved; `gaps`
  * counts that this may be so. What a copying rotation itself loses, between its copy and its truncation, is nowhere to
  * be found.

@@ -2,6 +2,7 @@
  * Which files a follower reads: the one under the name, those that were under it before, and the ones in between that
  * nobody saw there; see log_follower.h for the rules.
  */
+#include "base/clock.h"
 #include "observe/log_folder.h"
 #include "observe/log_follower_internal.h"
 
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CLOCK_TICK_NS INT64_C(20000000) /* the times of files lag behind the clock by this at most */
 #define BEFORE_US_NS                                                                                                   \
     INT64_C(10000000000) /* what was written so long before the first start cannot be taken for new                    \
                           */
@@ -64,6 +66,8 @@ static void make_newest(struct log_follower *f, struct log_file *file) {
     f->reader.state->rotations += !anew && (f->files || f->lost);
     f->lost = false;
     file->overtaken = false;
+    file->fresh = file->seen == 0;
+    file->since_ns = wall_now_ns() - CLOCK_TICK_NS;
     link_file(f, file, NULL);
 }
 
@@ -157,10 +161,18 @@ struct found {
 struct search {
     struct log_follower *f;
     int64_t since_ns, before_ns; /* when it was written last */
-    struct stat except;          /* the file under the name */
+    struct stat except;          /* the file under the name … */
+    int except_fd;               /* … and files that begin as it does are copies of it; -1: does not matter */
     struct found found[LOG_FILES_MAX];
     unsigned count;
 };
+
+static bool begin_alike(int a_fd, int b_fd) {
+    char a[LOG_TAIL], b[LOG_TAIL];
+    ssize_t a_len = a_fd < 0 ? 0 : pread(a_fd, a, sizeof a, 0), b_len = pread(b_fd, b, sizeof b, 0);
+    ssize_t len = a_len < b_len ? a_len : b_len;
+    return len > 0 && memcmp(a, b, (size_t)len) == 0;
+}
 
 static void take_unknown(void *arg, const char *path, const struct stat *st) {
     struct search *s = arg;
@@ -175,7 +187,7 @@ static void take_unknown(void *arg, const char *path, const struct stat *st) {
     int fd = open_file(path, &opened);
     if (fd < 0)
         return;
-    if (!is_known(s->f, fd, &opened) && (s->found[s->count].path = strdup(path)))
+    if (!is_known(s->f, fd, &opened) && !begin_alike(s->except_fd, fd) && (s->found[s->count].path = strdup(path)))
         s->found[s->count++].st = opened;
     close(fd);
 }
@@ -203,18 +215,15 @@ static void scan_folders(const struct log_follower *f, log_folder_fn *fn, void *
         log_folder_scan(real, fn, arg);
 }
 
-/* Files that were written between the two times and went from under the name without being seen there: open them in
- * front of `before`, or at the end. */
-static void take_between(struct log_follower *f, int64_t since_ns, int64_t before_ns, const struct stat *except,
-                         const struct log_file *before) {
-    struct search s = {.f = f, .since_ns = since_ns, .before_ns = before_ns, .except = *except};
-    scan_folders(f, take_unknown, &s);
-    qsort(s.found, s.count, sizeof s.found[0], compare_found);
-    for (unsigned i = 0; i < s.count; i++) {
+/* Search, and open what is found in front of `before`, or at the end. */
+static void take_found(struct log_follower *f, struct search *s, const struct log_file *before) {
+    scan_folders(f, take_unknown, s);
+    qsort(s->found, s->count, sizeof s->found[0], compare_found);
+    for (unsigned i = 0; i < s->count; i++) {
         struct stat st;
-        int fd = f->reader.closing || !make_room(f) ? -ENFILE : open_file(s.found[i].path, &st);
+        int fd = f->reader.closing || !make_room(f) ? -ENFILE : open_file(s->found[i].path, &st);
         struct log_file *file = NULL;
-        if (fd >= 0 && st.st_ino == s.found[i].st.st_ino && !find_file(f, &st))
+        if (fd >= 0 && st.st_ino == s->found[i].st.st_ino && !find_file(f, &st))
             file = adopt(f, fd, &st);
         else if (fd >= 0)
             close(fd);
@@ -222,8 +231,25 @@ static void take_between(struct log_follower *f, int64_t since_ns, int64_t befor
             link_file(f, file, before);
         f->reader.state->gaps += !file;
         f->reader.state->rotations += file != NULL;
-        free(s.found[i].path);
+        free(s->found[i].path);
     }
+}
+
+/* Files that were written between the two times and went from under the name without being seen there: open them in
+ * front of `before`, or at the end. */
+static void take_between(struct log_follower *f, int64_t since_ns, int64_t before_ns, const struct stat *except,
+                         const struct log_file *before) {
+    struct search s = {.f = f, .since_ns = since_ns, .before_ns = before_ns, .except = *except, .except_fd = -1};
+    take_found(f, &s, before);
+}
+
+bool log_names_check_fresh(struct log_follower *f, struct log_file *file) {
+    struct search s = {.f = f, .since_ns = file->since_ns, .before_ns = INT64_MAX, .except_fd = file->fd};
+    unsigned before = f->file_count;
+    file->fresh = false;
+    if (fstat(file->fd, &s.except) == 0)
+        take_found(f, &s, file);
+    return f->file_count > before;
 }
 
 void log_names_note_present(struct log_follower *f) {
@@ -231,7 +257,8 @@ void log_names_note_present(struct log_follower *f) {
     struct stat self = {0};
     if (!file || fstat(file->fd, &self) < 0)
         return;
-    struct search s = {.f = f, .since_ns = file->mtime_ns - BEFORE_US_NS, .before_ns = INT64_MAX, .except = self};
+    struct search s = {
+        .f = f, .since_ns = file->mtime_ns - BEFORE_US_NS, .before_ns = INT64_MAX, .except = self, .except_fd = -1};
     scan_folders(f, take_unknown, &s);
     for (unsigned i = 0; i < s.count; i++) {
         struct stat st;
@@ -310,6 +337,8 @@ void log_names_restart(struct log_follower *f, struct log_file *file) {
     struct log_file *copy = had && make_room(f) ? find_by_place(f, place, NULL, file) : NULL;
     log_file_move_starts(&f->reader, file, copy);
     log_file_go_to(file, 0, false);
+    file->fresh = true;
+    file->since_ns = wall_now_ns() - CLOCK_TICK_NS;
     f->reader.state->truncations++;
     f->reader.state->gaps += had && !copy;
     f->reader.moved = true;
