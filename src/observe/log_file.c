@@ -129,6 +129,7 @@ static void move_on(struct log_file *file, struct log_reader *r, const char *who
     memcpy(file->tail, whole + end - len, len);
     file->tail_len = (unsigned)len;
     file->offset += done;
+    file->fresh = false;
     file->tried = 0;
     r->state->bytes += done;
     r->moved = true;

@@ -35,7 +35,7 @@ struct log_file {
     bool skipping;     /* at the offset is not a line's beginning: what comes up to its end is skipped */
     bool overtaken;    /* a later file has bytes, and this one was read to its end after that was seen */
     bool unlinked;
-    bool fresh;       /* empty when we came to it, or begun again, and nothing was read since … */
+    bool fresh;       /* empty when we came to it, or begun again, and no line was read since … */
     int64_t since_ns; /* … which was then, or before */
     uint64_t quiet_since_ms;
     unsigned tail_len;

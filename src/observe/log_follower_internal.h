@@ -56,7 +56,7 @@ void log_names_note_present(struct log_follower *f);
 /* `file` is not any more what was read of it: take the rest from a copy, where there is one, and begin it again. */
 void log_names_restart(struct log_follower *f, struct log_file *file);
 /* `file` is fresh and has bytes now: there may be a copy of what was in it between then and now. Put it in front of the
- * file, which is not fresh any more. Whether there was one. */
+ * file. Whether there was one. */
 bool log_names_check_fresh(struct log_follower *f, struct log_file *file);
 /* Take `file` out of the list, remember it and free it. Its rest is handed over before. */
 void log_names_drop(struct log_follower *f, struct log_file *file);

@@ -246,7 +246,6 @@ static void take_between(struct log_follower *f, int64_t since_ns, int64_t befor
 bool log_names_check_fresh(struct log_follower *f, struct log_file *file) {
     struct search s = {.f = f, .since_ns = file->since_ns, .before_ns = INT64_MAX, .except_fd = file->fd};
     unsigned before = f->file_count;
-    file->fresh = false;
     if (fstat(file->fd, &s.except) == 0)
         take_found(f, &s, file);
     return f->file_count > before;
@@ -337,8 +336,9 @@ void log_names_restart(struct log_follower *f, struct log_file *file) {
     struct log_file *copy = had && make_room(f) ? find_by_place(f, place, NULL, file) : NULL;
     log_file_move_starts(&f->reader, file, copy);
     log_file_go_to(file, 0, false);
+    if (!file->fresh)
+        file->since_ns = wall_now_ns() - CLOCK_TICK_NS;
     file->fresh = true;
-    file->since_ns = wall_now_ns() - CLOCK_TICK_NS;
     f->reader.state->truncations++;
     f->reader.state->gaps += had && !copy;
     f->reader.moved = true;
@@ -355,6 +355,8 @@ static void restore_one(struct log_follower *f, const struct log_place *saved) {
     if (file) {
         file->overtaken = place[FILE_FLAGS] & FILE_OVERTAKEN;
         f->lost = false;
+        file->fresh = file->offset == 0;
+        file->since_ns = (int64_t)place[FILE_MTIME];
         link_file(f, file, NULL);
         return;
     }

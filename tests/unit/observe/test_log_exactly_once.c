@@ -231,14 +231,6 @@ static void lose(struct world *w, bool open) {
     }
 }
 
-/* We do not know a file again of which we have read nothing. */
-static void lose_unseen(struct world *w) {
-    for (unsigned i = 0; i < w->lines; i++)
-        if (w->file_of[i] == w->file && w->got[i])
-            return;
-    lose(w, false);
-}
-
 static void copy_file(const char *from, const char *to) {
     char data[4096];
     ssize_t n;
@@ -306,8 +298,6 @@ static void rotate(struct world *w) {
     case COPYTRUNCATE:
         rotated_name(w, old);
         copy_file(w->path, old);
-        if (w->follower)
-            lose_unseen(w);
         for (unsigned i = 0, copy = w->files++; i < w->lines; i++)
             if (w->file_of[i] == w->file)
                 w->file_of[i] = copy;

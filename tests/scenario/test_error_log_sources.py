@@ -1,0 +1,139 @@
+"""The other ways to an error log: the journal, and what the server itself says (`auto`)."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from lib import clients
+from lib.exporter import target
+from lib.mariadb import MariaDB
+
+SLOW = {"poll": {"interval": "1h", "timeout": "1s"}, "probe": {"interval": "1h", "timeout": "1s"}}
+ABORTS = "mysqlconn_error_log_aborts_total"
+NOBODY = "127.0.0.1:1"
+REMOTE = "/lib/systemd/systemd-journal-remote"
+
+
+class Journal:
+    """A journal file of our own, written as journald would, in pieces of the export format."""
+
+    def __init__(self, folder):
+        if not os.access(REMOTE, os.X_OK):
+            pytest.skip("systemd-journal-remote is not installed")
+        self.folder = folder
+        folder.mkdir()
+        self.seconds = int(time.time())
+        self.count = 0
+
+    def entry(self, message, unit="mariadb.service", identifier="mariadbd"):
+        self.count += 1
+        stamp = self.seconds * 1000000 + self.count
+        raw = message.encode()
+        body = (b"MESSAGE\n" + len(raw).to_bytes(8, "little") + raw) if b"\n" in raw else b"MESSAGE=" + raw
+        return (f"__CURSOR=s=00000000000000000000000000000001;i={self.count:x}\n__REALTIME_TIMESTAMP={stamp}\n"
+                f"__MONOTONIC_TIMESTAMP={self.count}\n_BOOT_ID=00000000000000000000000000000002\n"
+                f"_SYSTEMD_UNIT={unit}\nSYSLOG_IDENTIFIER={identifier}\nPRIORITY=4\n").encode() + body + b"\n\n"
+
+    def write(self, *entries):
+        done = subprocess.run([REMOTE, "-o", self.folder / "test.journal", "-"], input=b"".join(entries), check=False,
+                              capture_output=True, timeout=20)
+        assert done.returncode == 0, done.stderr
+
+
+def abort(number, user="app"):
+    return (f"2026-11-21  1:51:{number % 60:02} {number} [Warning] Aborted connection {number} to db: 'shop' user: '{user}' "
+            f"host: '127.0.0.1' (Got an error reading communication packets)")
+
+
+def journald(journal, **more):
+    return {**SLOW, "targets": [target(NOBODY, error_log={"journal": str(journal.folder), **more})]}
+
+
+def test_journal_is_read_by_unit_and_its_cursor_kept(exporter, tmp_path):
+    journal = Journal(tmp_path / "journal")
+    journal.write(journal.entry(abort(1)))
+    watching = exporter(journald(journal, unit="mariadb"), [f"--storage.path={tmp_path / 'state'}"])
+    watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 10)
+    journal.write(journal.entry(abort(2)), journal.entry(abort(3), unit="other.service"), journal.entry("no abort\nin two lines"))
+    watching.wait_for(lambda m: m.value("mysqlconn_error_log_lines_total") == 2, 20)
+    watching.stop()
+    journal.write(journal.entry(abort(4)), journal.entry(abort(5)))
+    watching.start()
+    watching.wait_for(lambda m: m.sum(ABORTS) == 3, 20)
+    watching.process.kill()
+    journal.write(journal.entry(abort(6)))
+    watching.start()
+    metrics = watching.wait_for(lambda m: m.sum(ABORTS) == 4, 20)
+    assert metrics.value("mysqlconn_error_log_gaps_total") == 0
+    assert metrics.value("mysqlconn_error_log_source_info", source="journald", path="mariadb") == 1
+
+
+def test_journal_from_the_beginning_by_identifier_and_a_cursor_that_is_gone(exporter, tmp_path):
+    journal = Journal(tmp_path / "journal")
+    journal.write(journal.entry(abort(1)), journal.entry(abort(2), identifier="sshd"))
+    watching = exporter(journald(journal, identifier="mariadbd", start="beginning"), [f"--storage.path={tmp_path / 'state'}"])
+    watching.wait_for(lambda m: m.sum(ABORTS) == 1, 20)
+    watching.stop()
+    os.unlink(journal.folder / "test.journal")  # vacuumed
+    journal.write(journal.entry(abort(3)))
+    watching.start()
+    metrics = watching.wait_for(lambda m: m.sum(ABORTS) == 2, 20)
+    assert metrics.value("mysqlconn_error_log_gaps_total") == 1
+
+
+def test_journal_that_may_not_be_read_is_said(exporter, program, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root: to become nobody")
+    journal = Journal(tmp_path / "journal")
+    journal.write(journal.entry(abort(1)))
+    os.chmod(journal.folder / "test.journal", 0o600)
+    for folder in [tmp_path, *tmp_path.parents][:3]:
+        os.chmod(folder, 0o755)
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f"#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups {shutil.copy(program, tmp_path)} \"$@\"\n")
+    wrapper.chmod(0o755)
+    watching = exporter(journald(journal, unit="mariadb"), program=str(wrapper), readable=True)
+    said = watching.wait_for_log(10, msg="error log cannot be read", target="db1")
+    assert said["reason"] == "permission"
+    metrics = watching.scrape()
+    assert metrics.value("mysqlconn_error_log_readable") == 0
+    assert metrics.value("mysqlconn_error_log_unreadable_info", reason="permission") == 1
+
+
+def test_auto_finds_the_file_of_a_server_here(exporter, tmp_path):
+    fast = {"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "1h", "timeout": "1s"}}
+    with MariaDB() as server:
+        watching = exporter({**fast, "targets": [target(server, error_log={"source": "auto"})]},
+                            [f"--storage.path={tmp_path / 'state'}"])
+        watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 10)
+        metrics = watching.scrape()
+        assert metrics.value("mysqlconn_error_log_source_info", source="file", path=str(server.error_log)) == 1
+        assert metrics.value("mysqlconn_error_log_level_sufficient") == 1
+        clients.leave_without_quit(server, count=2)
+        watching.wait_for(lambda m: m.sum(ABORTS) == 2, 10)
+        server.execute("SET GLOBAL log_warnings = 1")
+        watching.wait_for(lambda m: m.value("mysqlconn_error_log_level_sufficient") == 0, 10)
+        # The file is known from the last time, so it is read also while the server is away.
+        watching.stop()
+        clients.wrong_password(server, count=1)
+    watching.start()
+    metrics = watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 10)
+    assert metrics.sum(ABORTS) == 2
+
+
+def test_auto_says_that_a_server_is_not_here(exporter, server):
+    """The server calls itself by another name than this machine: its paths are not ours."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a host name of its own")
+    assert socket.gethostname() != "elsewhere"
+    fast = {"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "1h", "timeout": "1s"}}
+    with MariaDB(prefix=["unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh"]) as remote:
+        watching = exporter({**fast, "targets": [target(remote, error_log={"source": "auto"})]})
+        metrics = watching.wait_for(
+            lambda m: m.value("mysqlconn_error_log_unreadable_info", reason="not_here") == 1, 10)
+        assert metrics.value("mysqlconn_error_log_readable") == 0
+        assert metrics.value("mysqlconn_error_log_source_info", source="auto") == 1
