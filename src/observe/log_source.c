@@ -285,6 +285,7 @@ struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_conf
     uv_timer_init(loop, &source->held_timer);
     source->held_timer.data = source;
     source->told = source->state;
+    source->told.error = name ? 0 : source->state.error; /* that nobody was asked yet is not worth telling */
     source->holders = 1;
     return source;
 }

@@ -22,10 +22,8 @@ class MariaDB(Server):
     name = "MariaDB"
     init_sql = "DELETE FROM mysql.global_priv WHERE User='' OR (User='root' AND Host<>'localhost');\nFLUSH PRIVILEGES;\n"
 
-    def __init__(self, options=(), folder=None, port=None, prefix=()):
-        """`prefix`: a command that becomes the server's."""
+    def __init__(self, options=(), folder=None, port=None):
         super().__init__(options, folder, port)
-        self.prefix = list(prefix)
         self.user = unprivileged_user()
 
     def _installer(self):
@@ -34,7 +32,7 @@ class MariaDB(Server):
                 "--auth-root-authentication-method=normal", *_SMALL], {**os.environ, "TMPDIR": self.folder}
 
     def _program(self):
-        return [*self.prefix, _find("mariadbd"), "--no-defaults", *_SMALL]
+        return [_find("mariadbd"), "--no-defaults", *_SMALL]
 
 
 __all__ = ["APP", "MONITOR", "MariaDB", "close"]

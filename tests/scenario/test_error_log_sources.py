@@ -1,5 +1,6 @@
 """The other ways to an error log: the journal, and what the server itself says (`auto`)."""
 
+import json
 import os
 import shutil
 import socket
@@ -93,10 +94,12 @@ def test_journal_that_may_not_be_read_is_said(exporter, program, tmp_path):
     os.chmod(journal.folder / "test.journal", 0o600)
     for folder in [tmp_path, *tmp_path.parents][:3]:
         os.chmod(folder, 0o755)
-    wrapper = tmp_path / "wrapper"
-    wrapper.write_text(f"#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups {shutil.copy(program, tmp_path)} \"$@\"\n")
+    config, wrapper = tmp_path / "config.yml", tmp_path / "wrapper"
+    config.write_text(json.dumps(journald(journal, unit="mariadb")))
+    wrapper.write_text(f"#!/bin/sh\nshift\nexec setpriv --reuid=65534 --regid=65534 --clear-groups "
+                       f"{shutil.copy(program, tmp_path)} --config.file={config} \"$@\"\n")
     wrapper.chmod(0o755)
-    watching = exporter(journald(journal, unit="mariadb"), program=str(wrapper), readable=True)
+    watching = exporter(journald(journal, unit="mariadb"), program=str(wrapper))
     said = watching.wait_for_log(10, msg="error log cannot be read", target="db1")
     assert said["reason"] == "permission"
     metrics = watching.scrape()
@@ -119,21 +122,23 @@ def test_auto_finds_the_file_of_a_server_here(exporter, tmp_path):
         watching.wait_for(lambda m: m.value("mysqlconn_error_log_level_sufficient") == 0, 10)
         # The file is known from the last time, so it is read also while the server is away.
         watching.stop()
-        clients.wrong_password(server, count=1)
-    watching.start()
-    metrics = watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 10)
-    assert metrics.sum(ABORTS) == 2
+        clients.leave_without_quit(server, count=1)
+        server.stop()
+        watching.start()
+        metrics = watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 10)
+        assert metrics.sum(ABORTS) >= 2
 
 
-def test_auto_says_that_a_server_is_not_here(exporter, server):
-    """The server calls itself by another name than this machine: its paths are not ours."""
+def test_auto_says_that_a_server_is_not_here(exporter, program, server, tmp_path):
+    """The server calls its machine by another name than we: its paths are not ours."""
     if os.geteuid() != 0:
         pytest.skip("needs root: a host name of its own")
     assert socket.gethostname() != "elsewhere"
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f"#!/bin/sh\nexec unshare --uts sh -c 'hostname elsewhere && exec \"$@\"' sh {program} \"$@\"\n")
+    wrapper.chmod(0o755)
     fast = {"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "1h", "timeout": "1s"}}
-    with MariaDB(prefix=["unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh"]) as remote:
-        watching = exporter({**fast, "targets": [target(remote, error_log={"source": "auto"})]})
-        metrics = watching.wait_for(
-            lambda m: m.value("mysqlconn_error_log_unreadable_info", reason="not_here") == 1, 10)
-        assert metrics.value("mysqlconn_error_log_readable") == 0
-        assert metrics.value("mysqlconn_error_log_source_info", source="auto") == 1
+    watching = exporter({**fast, "targets": [target(server, error_log={"source": "auto"})]}, program=str(wrapper))
+    metrics = watching.wait_for(lambda m: m.value("mysqlconn_error_log_unreadable_info", reason="not_here") == 1, 10)
+    assert metrics.value("mysqlconn_error_log_readable") == 0
+    assert metrics.value("mysqlconn_error_log_source_info", source="auto") == 1
