@@ -2,6 +2,7 @@
  * The follower against everything that happens to log files: each line once, in order, whatever is done to the file,
  * and no step that holds the loop. Waits are for events, within WAIT_S.
  */
+#include "observe/log_file.h"
 #include "observe/log_follower.h"
 
 #include <dirent.h>
@@ -656,6 +657,199 @@ static void writer_goes_on_behind_a_hole(void **state) {
     close(fd);
 }
 
+/* --- over restarts --- */
+
+/* What the next one begins with. */
+static void stop_and_save(struct fixture *fx, struct log_saved *saved) {
+    *saved = (struct log_saved){.state = fx->state};
+    log_follower_save(fx->follower, saved);
+    stop(fx);
+    fx->saved = saved;
+}
+
+static void begin_again(struct fixture *fx) {
+    struct log_saved *saved = (struct log_saved *)(uintptr_t)fx->saved;
+    uint64_t gaps = fx->state.gaps;
+    begin(fx, LOG_START_END);
+    fx->saved = NULL;
+    log_saved_release(saved);
+    fx->state.gaps += gaps;
+}
+
+static void goes_on_where_it_was(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    append(fx->path, "0\n");
+    begin(fx, LOG_START_END);
+    append(fx->path, "1\nbeginning of");
+    expect(fx, "1\n");
+    stop_and_save(fx, &saved);
+    append(fx->path, " 2\n3\n");
+    begin_again(fx);
+    expect(fx, "beginning of 2\n3\n");
+    assert_int_equal(now(fx)->gaps, 0);
+}
+
+static void regrown_past_the_place_while_stopped(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    append(fx->path, "a line that was there\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "a line that was there\n");
+    stop_and_save(fx, &saved);
+    assert_int_equal(truncate(fx->path, 0), 0);
+    append(fx->path, "another that is there now\nand one more\n");
+    begin_again(fx);
+    expect(fx, "another that is there now\nand one more\n");
+    assert_int_equal(now(fx)->gaps, 1);
+    assert_int_equal(now(fx)->truncations, 1);
+}
+
+static void regrown_past_the_place_between_two_looks(void **state) {
+    struct fixture *fx = *state;
+    append(fx->path, "a line that was there\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "a line that was there\n");
+    assert_int_equal(truncate(fx->path, 0), 0);
+    append(fx->path, "another that is there now\nand one more\n");
+    expect(fx, "another that is there now\nand one more\n");
+    assert_int_equal(now(fx)->truncations, 1);
+    assert_int_equal(now(fx)->gaps, 1);
+}
+
+static void inode_that_is_used_again(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    struct stat st;
+    append(fx->path, "the first file has this\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "the first file has this\n");
+    stop_and_save(fx, &saved);
+    assert_int_equal(unlink(fx->path), 0);
+    append(fx->path, "a new one has that\nlonger than what was there before\n");
+    /* Whether the file system gives the number again is its own choice: say that it did. */
+    assert_int_equal(stat(fx->path, &st), 0);
+    for (unsigned i = 0; i < saved.count; i++) {
+        saved.places[i].number[FILE_INO] = st.st_ino;
+        saved.places[i].number[FILE_BIRTH] = 0;
+    }
+    begin_again(fx);
+    expect(fx, "a new one has that\nlonger than what was there before\n");
+    assert_int_equal(now(fx)->gaps, 1);
+}
+
+static void rotations_that_nobody_saw(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    char gz[128], two[128];
+    snprintf(gz, sizeof gz, "%s.3.gz", fx->path);
+    snprintf(two, sizeof two, "%s.2", fx->path);
+    append(fx->old, "older than all\n");
+    append(fx->path, "1 line\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "1 line\n");
+    stop_and_save(fx, &saved);
+    append(fx->path, "2 lines\n");
+    append(gz, "not to be read\n");
+    move(fx->path, two);
+    append(fx->path, "3 lines\n");
+    move(fx->path, fx->old); /* over the oldest */
+    append(fx->path, "4 lines\n");
+    begin_again(fx);
+    expect(fx, "2 lines\n3 lines\n4 lines\n");
+    assert_int_equal(now(fx)->gaps, 0);
+    append(fx->path, "5 lines\n");
+    expect(fx, "5 lines\n");
+}
+
+static void copy_and_truncation_that_nobody_saw(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    append(fx->path, "1 line\n2 lines\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "1 line\n2 lines\n");
+    stop_and_save(fx, &saved);
+    append(fx->old, "1 line\n2 lines\n3 lines\n"); /* the copy */
+    assert_int_equal(truncate(fx->path, 0), 0);
+    append(fx->path, "4 lines\n");
+    begin_again(fx);
+    expect(fx, "3 lines\n4 lines\n");
+    assert_int_equal(now(fx)->gaps, 0);
+}
+
+static void place_is_in_front_of_what_is_held_back(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    append(fx->path, "1\n2\n3\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "1\n2\n3\n");
+    fx->held = 2;
+    stop_and_save(fx, &saved);
+    assert_int_equal(saved.state.lines, 1);
+    assert_int_equal(saved.state.bytes, 2);
+    fx->held = 0;
+    begin_again(fx);
+    expect(fx, "2\n3\n");
+}
+
+static void line_without_an_end_is_used_after_a_while(void **state) {
+    struct fixture *fx = *state;
+    timers = true;
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    write_text(fd, "no end");
+    WAIT_FOR(fx, fx->rests == 1); /* tells nothing */
+    settle(fx);
+    assert_int_equal(now(fx)->lines, 0);
+    write_text(fd, " yet\n");
+    expect(fx, "no end yet\n");
+    fx->rest_tells = true;
+    write_text(fd, "all told");
+    expect(fx, "all told\n");
+    write_text(fd, ", the rest is not wanted\nnext\n");
+    expect(fx, "next\n");
+    assert_int_equal(now(fx)->lines, 3);
+    assert_int_equal(fx->rests, 2);
+    close(fd);
+}
+
+static void hostile_places_do_no_harm(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved = {0};
+    struct stat st;
+    append(fx->path, "1\n2\n");
+    assert_int_equal(stat(fx->path, &st), 0);
+    const uint64_t values[] = {0, 1, 4, UINT64_MAX, INT64_MAX, st.st_dev, st.st_ino};
+    for (unsigned i = 0; i < LOG_PLACES_MAX; i++) {
+        uint64_t place[LOG_PLACE_NUMBERS];
+        for (unsigned n = 0; n < LOG_PLACE_NUMBERS; n++)
+            place[n] = values[(i * 7 + n * (i + 3)) % (sizeof values / sizeof values[0])];
+        place[FILE_DEV] = st.st_dev;
+        place[FILE_INO] = st.st_ino;
+        assert_true(log_saved_add(&saved, place, i % 3 ? "/" : NULL));
+    }
+    fx->saved = &saved;
+    begin_again(fx);
+    append(fx->path, "last\n");
+    WAIT_FOR(fx, strstr(strbuf_text(&fx->text), "last\n"));
+}
+
+static void pattern_means_the_newest(void **state) {
+    struct fixture *fx = *state;
+    char pattern[128], first[128], second[128];
+    snprintf(pattern, sizeof pattern, "%s/host-*.err", fx->folder);
+    snprintf(first, sizeof first, "%s/host-1.err", fx->folder);
+    snprintf(second, sizeof second, "%s/host-2.err", fx->folder);
+    fx->config.file = pattern;
+    start(fx, LOG_START_END);
+    WAIT_FOR(fx, now(fx)->error == -ENOENT);
+    append(first, "1\n");
+    expect(fx, "1\n");
+    append(second, "2\n");
+    expect(fx, "2\n");
+    assert_int_equal(now(fx)->rotations, 1);
+}
+
 /* --- what is no file that we can read --- */
 
 static void directory_or_pipe_in_its_place(void **state) {
@@ -907,6 +1101,16 @@ int main(void) {
         TEST(descriptors_are_bounded),
         TEST(truncation_begins_again),
         TEST(writer_goes_on_behind_a_hole),
+        TEST(goes_on_where_it_was),
+        TEST(regrown_past_the_place_while_stopped),
+        TEST(regrown_past_the_place_between_two_looks),
+        TEST(inode_that_is_used_again),
+        TEST(rotations_that_nobody_saw),
+        TEST(copy_and_truncation_that_nobody_saw),
+        TEST(place_is_in_front_of_what_is_held_back),
+        TEST(line_without_an_end_is_used_after_a_while),
+        TEST(hostile_places_do_no_harm),
+        TEST(pattern_means_the_newest),
         TEST(directory_or_pipe_in_its_place),
         TEST(permission_lost_and_given_back),
         TEST(without_inotify_the_timer_looks),
