@@ -12,6 +12,9 @@ CREATE USER 'mysqlconn'@'%' IDENTIFIED BY RANDOM PASSWORD
 -- Nothing more is needed today: whoever can log in may ping and SHOW GLOBAL STATUS and SHOW GLOBAL VARIABLES. (A new account
 -- has USAGE, which is the privilege to log in.)
 
+-- To read the error log as a table (error_log: {source: table}, or auto where the server is on another machine):
+-- GRANT SELECT ON performance_schema.error_log TO 'mysqlconn'@'%';
+
 -- For later versions, which will look at sessions and at the server's own summary of errors. Not needed now:
 -- GRANT PROCESS ON *.* TO 'mysqlconn'@'%';
 -- GRANT SELECT ON performance_schema.* TO 'mysqlconn'@'%';
