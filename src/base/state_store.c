@@ -39,6 +39,7 @@ struct text {
 /* What the pool works on: nothing of it is touched by the loop meanwhile. */
 struct job {
     uv_work_t work;
+    struct state_store *store;
     int folder_fd;
     struct strbuf text;
     char file[NAME_MAX + 1], temporary[NAME_MAX + 1];
@@ -172,10 +173,11 @@ static void say_outcome(struct state_store *store, int rc) {
     store->failing = rc < 0;
 }
 
-/* The job has ended. A text that could not be written waits on, unless a newer one has come: until the pause is over. */
+/* The job has ended. A text that could not be written waits on, unless a newer one has come: until the pause is over.
+ */
 static void after_pool(uv_work_t *work, int status) {
     struct job *job = work->data;
-    struct state_store *store = (struct state_store *)((char *)job - offsetof(struct state_store, job));
+    struct state_store *store = job->store;
     int rc = status < 0 ? status : job->rc;
     char *name = job->name;
     struct strbuf text = job->text;
@@ -212,6 +214,7 @@ static void write_next(struct state_store *store) {
     job->text = t->text;
     job->name = t->name;
     job->work.data = job;
+    job->store = store;
     t->text = (struct strbuf){0};
     t->name = NULL;
     drop(store, t);

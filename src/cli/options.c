@@ -40,7 +40,7 @@ static const struct flag daemon_flags[] = {
     COMMAND("print-config", COMMAND_PRINT_CONFIG, "print it with all defaults, without secrets"),
     FLAG("web.listen-address", FLAG_TEXT, listen_address, "HOST:PORT", "where to serve (default :9704)"),
     FLAG("web.telemetry-path", FLAG_TEXT, telemetry_path, "PATH", "path of the metrics (default /metrics)"),
-    FLAG("storage.path", FLAG_TEXT, storage_path, "FOLDER", "where places in logs and their counts outlive us"),
+    FLAG("storage.path", FLAG_TEXT, storage_path, "FOLDER", "where places in logs and counts outlive us"),
     FLAG("log.level", FLAG_LOG_LEVEL, log_level, "LEVEL", "debug, info (default), warn or error"),
     FLAG("log.format", FLAG_LOG_FORMAT, log_format, "FORMAT", "logfmt (default) or json"),
     FLAG("mysqld.address", FLAG_TEXT, mysqld_address, "HOST:PORT", "one target without a configuration file …"),

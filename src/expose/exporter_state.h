@@ -18,8 +18,8 @@ struct exporter_state {
     bool reload_successful;
     int64_t reload_success_wall_ns;
     const struct state_store_facts *store; /* NULL: there is none */
-    struct histogram loop_step; /* how long each turn of the loop was busy */
-    int64_t loop_step_max_ns;   /* the longest since the start */
+    struct histogram loop_step;            /* how long each turn of the loop was busy */
+    int64_t loop_step_max_ns;              /* the longest since the start */
 };
 
 #endif

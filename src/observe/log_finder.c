@@ -146,14 +146,13 @@ bool log_finder_ask(struct client *client, bool local, struct log_finding *out) 
     }
     bool here = local && is_our_host(a->hostname), file = here && log_path(a, path);
     char *unit = here && !file ? unit_of(a) : NULL;
-    if (file && access(path, R_OK) == 0)
+    bool table = mysql_version(a->version) >= TABLE_SINCE;
+    if (file && (!table || access(path, R_OK) == 0))
         found(out, LOG_FILE, strdup(path));
     else if (unit)
         found(out, LOG_JOURNALD, unit);
-    else if (mysql_version(a->version) >= TABLE_SINCE)
+    else if (table)
         found(out, LOG_TABLE, strdup("performance_schema.error_log"));
-    else if (file)
-        found(out, LOG_FILE, strdup(path));
     else
         *out = (struct log_finding){.kind = LOG_NONE, .error = here ? -ENODATA : -EREMOTE};
     free(a);

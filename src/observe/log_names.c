@@ -282,7 +282,7 @@ void log_names_note_present(struct log_follower *f) {
 struct match {
     const struct log_follower *f;
     const uint64_t *place;
-    const struct log_file * not ;
+    const struct log_file *besides;
     int fd; /* -1 none */
     struct stat st;
     bool same; /* its inode, too */
@@ -291,7 +291,7 @@ struct match {
 static void try_match(void *arg, const char *path, const struct stat *hint) {
     struct match *m = arg;
     struct stat st;
-    if (m->same || (uint64_t)hint->st_size < m->place[FILE_OFFSET] || (m->not &&is_file(m->not, hint)))
+    if (m->same || (uint64_t)hint->st_size < m->place[FILE_OFFSET] || (m->besides && is_file(m->besides, hint)))
         return;
     int fd = open_file(path, &st);
     if (fd < 0)
@@ -310,8 +310,8 @@ static void try_match(void *arg, const char *path, const struct stat *hint) {
 
 /* The file that goes on where `place` is, opened there; NULL where there is none. */
 static struct log_file *find_by_place(struct log_follower *f, const uint64_t place[LOG_PLACE_NUMBERS], const char *path,
-                                      const struct log_file * not ) {
-    struct match m = {.f = f, .place = place, .not = not, .fd = -1};
+                                      const struct log_file *besides) {
+    struct match m = {.f = f, .place = place, .besides = besides, .fd = -1};
     struct stat st;
     if (path && stat(path, &st) == 0)
         try_match(&m, path, &st);
@@ -344,7 +344,7 @@ void log_names_restart(struct log_follower *f, struct log_file *file) {
     f->reader.moved = true;
     if (!copy)
         return;
-    link_file(f, copy, file);
+    link_file(f, copy, file); // NOLINT(readability-suspicious-call-argument)
     if (fstat(file->fd, &self) == 0)
         take_between(f, copy->mtime_ns, INT64_MAX, &self, file);
 }
@@ -390,13 +390,12 @@ void log_names_restore(struct log_follower *f, const struct log_saved *saved) {
 
 int log_names_look(struct log_follower *f) {
     char matching[PATH_MAX];
-    const char *path = f->path;
     struct stat st;
     struct log_file *file = newest(f);
     int rc = f->pattern ? log_folder_newest(f->path, matching) : 0;
     if (rc < 0)
         return rc;
-    path = f->pattern ? matching : f->path;
+    const char *path = f->pattern ? matching : f->path;
     if (stat(path, &st) < 0)
         return -errno;
     if (file && is_file(file, &st))

@@ -31,6 +31,7 @@ def test_each_bad_client_is_counted_by_reason_and_user(exporter, watched):
     clients.wrong_password(watched, count=4)
     idle = clients.idle_past_wait_timeout(watched, database="shop")
     killed = clients.killed(watched)
+    watched.wait_status("Aborted_clients", before["Aborted_clients"] + 5)
     after = watched.status("Aborted_clients", "Aborted_connects")
     assert after["Aborted_clients"] - before["Aborted_clients"] == 5
     assert after["Aborted_connects"] - before["Aborted_connects"] == 6
