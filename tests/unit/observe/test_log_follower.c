@@ -798,6 +798,8 @@ static void line_without_an_end_is_used_after_a_while(void **state) {
     int fd = open_log(fx->path);
     begin(fx, LOG_START_END);
     write_text(fd, "no end");
+    settle(fx);
+    clock_ahead_ms = 6000;
     WAIT_FOR(fx, fx->rests == 1); /* tells nothing */
     settle(fx);
     assert_int_equal(now(fx)->lines, 0);
@@ -805,6 +807,8 @@ static void line_without_an_end_is_used_after_a_while(void **state) {
     expect(fx, "no end yet\n");
     fx->rest_tells = true;
     write_text(fd, "all told");
+    settle(fx);
+    clock_ahead_ms *= 2;
     expect(fx, "all told\n");
     write_text(fd, ", the rest is not wanted\nnext\n");
     expect(fx, "next\n");
