@@ -139,9 +139,10 @@ fuzz-run: $(FUZZERS)
 # The same schedules of rotations, stops and kills as in the unit test, many more: as many of each of the 48 kinds as
 # SCHEDULES says, from SEED on.
 .PHONY: test-exactly-once
-SCHEDULES ?= 100
+SCHEDULES ?= 25
 SEED ?= $(shell date +%s)
 test-exactly-once:
+	@tests/lib/install-packages build test
 	@$(MAKE) --no-print-directory VARIANT=debug units
 	@EXACTLY_ONCE_SCHEDULES=$(SCHEDULES) EXACTLY_ONCE_SEED=$(SEED) build/debug/tests/unit/observe/test_log_exactly_once
 
@@ -192,7 +193,7 @@ help:
 	@echo 'make demo        a private MariaDB, clients that behave badly, and what we see of it (DEMO_SECONDS=20 ends by itself)'
 	@echo 'make test        install what the tests need and run all of them under ASan and UBSan'
 	@echo 'make test-mysql  the same against a real MySQL 9, fetched once into a cache (XDG_CACHE_HOME); 10,000 probes'
-	@echo 'make test-exactly-once  every line of a log exactly once, over SCHEDULES=100 of each kind from SEED=… on'
+	@echo 'make test-exactly-once  every line of a log exactly once, over SCHEDULES=25 of each kind from SEED=… on'
 	@echo 'make check       the tests alone; TESTS="…" for some, VARIANT=… for other builds'
 	@echo 'make fuzz        libFuzzer on what reads hostile bytes, FUZZ_SECONDS=60 for each target'
 	@echo 'make lint        both compilers with -Werror, clang-format, clang-tidy, cppcheck, shellcheck, include directions'

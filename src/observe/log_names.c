@@ -163,6 +163,7 @@ struct search {
     int64_t since_ns, before_ns; /* when it was written last */
     struct stat except;          /* the file under the name … */
     int except_fd;               /* … and files that begin as it does are copies of it; -1: does not matter */
+    const char *older_than;      /* where the file is that those sought are older than; NULL: does not matter */
     struct found found[LOG_FILES_MAX];
     unsigned count;
 };
@@ -179,7 +180,8 @@ static void take_unknown(void *arg, const char *path, const struct stat *st) {
     struct stat opened;
     int64_t mtime_ns = log_folder_mtime_ns(st);
     if (mtime_ns < s->since_ns || mtime_ns >= s->before_ns || s->count == LOG_FILES_MAX || st->st_size == 0 ||
-        (st->st_dev == s->except.st_dev && st->st_ino == s->except.st_ino))
+        (st->st_dev == s->except.st_dev && st->st_ino == s->except.st_ino) ||
+        (s->older_than && log_folder_compare(path, st, s->older_than, &s->except) > 0))
         return;
     for (unsigned i = 0; i < s->count; i++)
         if (s->found[i].st.st_dev == st->st_dev && s->found[i].st.st_ino == st->st_ino)
@@ -246,6 +248,12 @@ static void take_between(struct log_follower *f, int64_t since_ns, int64_t befor
 bool log_names_check_fresh(struct log_follower *f, struct log_file *file) {
     struct search s = {.f = f, .since_ns = file->since_ns, .before_ns = INT64_MAX, .except_fd = file->fd};
     unsigned before = f->file_count;
+    char path[PATH_MAX];
+    struct stat st;
+    /* It was renamed before we read it: those that came under the name after it are no copies of what it held before.
+     */
+    if (path_of(file, path) && (stat(f->path, &st) < 0 || !is_file(file, &st)))
+        s.older_than = path;
     if (fstat(file->fd, &s.except) == 0)
         take_found(f, &s, file);
     return f->file_count > before;

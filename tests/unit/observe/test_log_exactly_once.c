@@ -449,11 +449,21 @@ static uint64_t setting(const char *name, uint64_t otherwise) {
     return text && number_parse_u64(span_of(text), UINT64_MAX, &value) == 0 ? value : otherwise;
 }
 
+/* Schedules that lost a line once. */
+static const struct {
+    enum rotation rotation;
+    uint64_t seed;
+} found_once[] = {
+    {RENAME, 1795249187}, /* renamed twice between two looks, the first one before anything of it was read */
+};
+
 static void every_line_exactly_once(void **state) {
     const enum fate fate = (enum fate)((uintptr_t)*state & 3);
     const bool polling = (uintptr_t)*state & 4;
     uint64_t schedules = setting("EXACTLY_ONCE_SCHEDULES", 3), first = setting("EXACTLY_ONCE_SEED", 1), lines = 0;
     unsigned failed = 0;
+    for (size_t i = 0; i < sizeof found_once / sizeof found_once[0]; i++)
+        failed += !run(found_once[i].rotation, fate, polling, found_once[i].seed, &lines);
     for (unsigned rotation = 0; rotation < ROTATION_COUNT; rotation++)
         for (uint64_t seed = first; seed < first + schedules; seed++)
             failed += !run((enum rotation)rotation, fate, polling, seed, &lines);
