@@ -368,7 +368,8 @@ static bool take_program(struct span *s) {
 bool log_frame_may_fit_behind_name(const char *p, const char *end) {
     enum { NAME_MAX = 64, BEHIND = 5 }; /* ": " and three bytes */
     const char *colon = memchr(p, ':', end - p < NAME_MAX ? (size_t)(end - p) : NAME_MAX);
-    bool is_name = colon && end - colon >= BEHIND && colon[1] == ' ' && !memchr(p, ' ', (size_t)(colon - p));
+    bool is_name = colon && end - colon >= BEHIND && colon[1] == ' ' && !memchr(p, ' ', (size_t)(colon - p)) &&
+                   !memchr(p, '\n', (size_t)(colon - p)); /* the colon is the next line's */
     return !is_name || is_noted(plain_beginnings, p) || is_noted(named_beginnings, colon + 2);
 }
 
