@@ -59,6 +59,15 @@ void log_file_go_to(struct log_file *file, uint64_t offset, bool skipping) {
     file->tried = 0;
     file->skipping = skipping;
     file->tail_len = read_tail(file->fd, offset, file->tail);
+    file->head_len = 0;
+}
+
+/* Once more as long as it is short. */
+static void note_head(struct log_file *file) {
+    if (file->head_len < LOG_TAIL && file->head_len < file->seen) {
+        ssize_t n = pread(file->fd, file->head, LOG_TAIL, 0);
+        file->head_len = n > 0 ? (unsigned)n : 0;
+    }
 }
 
 int log_file_look(struct log_file *file) {
@@ -165,6 +174,7 @@ int log_file_read(struct log_file *file, struct log_reader *r) {
     if (end <= file->seen)
         return 0; /* it became shorter after we looked: the next look sees that */
     file->seen = end;
+    note_head(file);
     r->state->last_read_wall_ns = wall_now_ns();
     size_t done = hand_over_lines(file, r, buffer + file->tail_len, (size_t)n, false);
     if (!r->closing)
@@ -261,6 +271,13 @@ bool log_file_is(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_N
         return false;
     uint64_t birth = place[FILE_BIRTH] ? birth_of(fd) : 0;
     return birth == 0 || birth == place[FILE_BIRTH];
+}
+
+bool log_file_had(const struct log_file *file, int fd, const struct stat *st) {
+    char head[LOG_TAIL];
+    size_t len = file->head_len < (uint64_t)st->st_size ? file->head_len : (size_t)st->st_size;
+    return len >= LOG_TAIL_SURE && (uint64_t)st->st_size <= file->seen && pread(fd, head, len, 0) == (ssize_t)len &&
+           memcmp(head, file->head, len) == 0;
 }
 
 bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {

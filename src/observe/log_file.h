@@ -18,7 +18,12 @@ enum {
 /* What a place in a file is made of: the numbers of struct log_place. Its text is the file's path. Reading goes on
  * FILE_BACK bytes in front of the offset, whose tail it is that tells the file. */
 enum { FILE_DEV, FILE_INO, FILE_OFFSET, FILE_FLAGS, FILE_TAIL_LEN, FILE_TAIL_HASH, FILE_MTIME, FILE_BIRTH, FILE_BACK };
-enum { FILE_SKIPPING = 1, FILE_OVERTAKEN = 2, FILE_DONE = 4 };
+enum {
+    FILE_SKIPPING = 1,
+    FILE_OVERTAKEN = 2,
+    FILE_DONE = 4,    /* read to its end, and closed */
+    FILE_NOTHING = 8, /* there is none: what was written after FILE_MTIME is new */
+};
 
 struct log_file {
     struct log_file *next;
@@ -40,6 +45,8 @@ struct log_file {
     uint64_t quiet_since_ms;
     unsigned tail_len;
     char tail[LOG_TAIL]; /* what is before the offset */
+    unsigned head_len;
+    char head[LOG_TAIL]; /* how it begins */
 };
 
 /* What the files of one log share while they are read. */
@@ -83,6 +90,9 @@ void log_file_move_starts(struct log_reader *reader, const struct log_file *file
 /* Whether it is the place's very file: by its inode, and by when that was made where the file system knows, for inodes
  * are used again. */
 bool log_file_is(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]);
+/* Whether the open file `fd` is a copy of `file` from when that was no longer than what was read of it. `file` itself may
+ * be truncated meanwhile. */
+bool log_file_had(const struct log_file *file, int fd, const struct stat *st);
 /* Whether the open file `fd` has before the place what the place's file had there. */
 bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]);
 

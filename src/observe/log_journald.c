@@ -24,7 +24,7 @@ enum {
 };
 
 /* The number of the place. */
-enum { CURSOR_UNREAD }; /* the cursor's entry is still to be handed over */
+enum { CURSOR_UNREAD }; /* the cursor's entry is still to be handed over; without a cursor: there was none yet */
 
 struct log_journald {
     const struct error_log_config *config;
@@ -270,8 +270,10 @@ void *log_journald_begin(uv_loop_t *loop, const struct error_log_config *config,
     j->sink = sink;
     j->state = state;
     j->begin_at_end = config->start == LOG_START_END;
-    if (saved && saved->count > 0)
+    if (saved && saved->count > 0) {
         log_saved_add(&j->saved, saved->places[0].number, saved->places[0].text);
+        j->begin_at_end = false;
+    }
     uv_idle_init(loop, &j->wake);
     uv_timer_init(loop, &j->timer);
     j->wake.data = j->timer.data = j;
@@ -288,11 +290,10 @@ static void journald_save(const void *self, struct log_saved *out) {
     unsigned held = j->sink->held(j->sink->arg);
     uint64_t place[LOG_PLACE_NUMBERS] = {0};
     char *cursor = NULL;
-    if (!j->journal) {
-        if (j->saved.count > 0)
-            log_saved_add(out, j->saved.places[0].number, j->saved.places[0].text);
-        return;
-    }
+    if (j->saved.count > 0)
+        log_saved_add(out, j->saved.places[0].number, j->saved.places[0].text);
+    else if (!j->at_entry && !j->begin_at_end)
+        log_saved_add(out, place, NULL);
     if (!j->at_entry)
         return;
     place[CURSOR_UNREAD] = held > 0 || j->unread;

@@ -63,7 +63,7 @@ static void make_newest(struct log_follower *f, struct log_file *file) {
     for (struct log_file *other = f->files; other; other = other->next)
         other->quiet_since_ms = uv_now(f->loop);
     f->reader.state->truncations += anew;
-    f->reader.state->rotations += !anew && (f->files || f->lost);
+    f->reader.state->rotations += !anew && (f->files || (f->lost && f->lost_ino));
     f->lost = false;
     file->overtaken = false;
     file->fresh = file->seen == 0;
@@ -259,6 +259,21 @@ bool log_names_check_fresh(struct log_follower *f, struct log_file *file) {
     return f->file_count > before;
 }
 
+/* What is in the open file, which is closed, was read or is not wanted. */
+static void remember_whole(struct log_follower *f, int fd, const struct stat *st) {
+    uint64_t place[LOG_PLACE_NUMBERS];
+    struct log_file *file = log_file_new(fd, st);
+    if (!file) {
+        close(fd);
+        return;
+    }
+    log_file_go_to(file, (uint64_t)st->st_size, false);
+    log_file_place(file, &f->reader, 0, place);
+    if (place[FILE_TAIL_LEN] > 0)
+        remember(f, place);
+    log_file_free(file);
+}
+
 void log_names_note_present(struct log_follower *f) {
     const struct log_file *file = newest(f);
     struct stat self = {0};
@@ -270,17 +285,8 @@ void log_names_note_present(struct log_follower *f) {
     for (unsigned i = 0; i < s.count; i++) {
         struct stat st;
         int fd = i < LOG_DONE_MAX ? open_file(s.found[i].path, &st) : -1;
-        struct log_file *present = fd >= 0 ? log_file_new(fd, &st) : NULL;
-        uint64_t place[LOG_PLACE_NUMBERS];
-        if (present) {
-            log_file_go_to(present, (uint64_t)st.st_size, false);
-            log_file_place(present, &f->reader, 0, place);
-            if (place[FILE_TAIL_LEN] > 0)
-                remember(f, place);
-            log_file_free(present);
-        } else if (fd >= 0) {
-            close(fd);
-        }
+        if (fd >= 0)
+            remember_whole(f, fd, &st);
         free(s.found[i].path);
     }
 }
@@ -336,12 +342,29 @@ static struct log_file *find_by_place(struct log_follower *f, const uint64_t pla
     return file;
 }
 
+struct had {
+    struct log_follower *f;
+    const struct log_file *file;
+};
+
+static void remember_had(void *arg, const char *path, const struct stat *hint) {
+    struct had *had = arg;
+    struct stat st;
+    int fd = find_file(had->f, hint) ? -1 : open_file(path, &st);
+    if (fd >= 0 && log_file_had(had->file, fd, &st))
+        remember_whole(had->f, fd, &st);
+    else if (fd >= 0)
+        close(fd);
+}
+
 void log_names_restart(struct log_follower *f, struct log_file *file) {
     uint64_t place[LOG_PLACE_NUMBERS];
     struct stat self;
     bool had = file->seen > 0;
     log_file_place(file, &f->reader, 0, place);
     struct log_file *copy = had && make_room(f) ? find_by_place(f, place, NULL, file) : NULL;
+    if (had && !copy) /* what was copied before we read so far is not new */
+        scan_folders(f, remember_had, &(struct had){f, file});
     log_file_move_starts(&f->reader, file, copy);
     log_file_go_to(file, 0, false);
     if (!file->fresh)
@@ -359,7 +382,8 @@ void log_names_restart(struct log_follower *f, struct log_file *file) {
 
 static void restore_one(struct log_follower *f, const struct log_place *saved) {
     const uint64_t *place = saved->number;
-    struct log_file *file = f->file_count < LOG_FILES_MAX ? find_by_place(f, place, saved->text, NULL) : NULL;
+    bool nothing = place[FILE_FLAGS] & FILE_NOTHING;
+    struct log_file *file = f->file_count < LOG_FILES_MAX && !nothing ? find_by_place(f, place, saved->text, NULL) : NULL;
     if (file) {
         file->overtaken = place[FILE_FLAGS] & FILE_OVERTAKEN;
         f->lost = false;
@@ -368,7 +392,7 @@ static void restore_one(struct log_follower *f, const struct log_place *saved) {
         link_file(f, file, NULL);
         return;
     }
-    f->reader.state->gaps += !(place[FILE_FLAGS] & FILE_OVERTAKEN);
+    f->reader.state->gaps += !nothing && !(place[FILE_FLAGS] & FILE_OVERTAKEN);
     f->lost = true;
     f->lost_mtime_ns = (int64_t)place[FILE_MTIME];
     f->lost_dev = (dev_t)place[FILE_DEV];
@@ -457,6 +481,14 @@ void log_follower_save(const struct log_follower *f, struct log_saved *out) {
     for (const struct log_file *file = f->files; file; file = file->next) {
         log_file_place(file, &f->reader, held, place);
         log_saved_add(out, place, path_of(file, path) ? path : NULL);
+    }
+    if (!f->files && !f->begin_at_end) {
+        memset(place, 0, sizeof place);
+        place[FILE_DEV] = f->lost ? f->lost_dev : 0;
+        place[FILE_INO] = f->lost ? f->lost_ino : 0;
+        place[FILE_FLAGS] = FILE_NOTHING;
+        place[FILE_MTIME] = (uint64_t)(f->lost ? f->lost_mtime_ns : wall_now_ns());
+        log_saved_add(out, place, NULL);
     }
     held = held < f->reader.start_count ? held : f->reader.start_count;
     out->state.lines -= held;

@@ -777,6 +777,57 @@ static void copy_and_truncation_that_nobody_saw(void **state) {
     assert_int_equal(now(fx)->gaps, 0);
 }
 
+/* As logrotate's copytruncate under a busy writer, of which we read faster than it truncates. */
+static void copy_that_is_shorter_than_what_was_read_is_not_read_again(void **state) {
+    struct fixture *fx = *state;
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    write_text(fd, "1 line\n2 lines\n");
+    expect(fx, "1 line\n2 lines\n");
+    append(fx->old, "1 line\n2 lines\n"); /* the copy */
+    write_text(fd, "3 lines\n");
+    expect(fx, "3 lines\n");
+    assert_int_equal(ftruncate(fd, 0), 0);
+    write_text(fd, "4 lines, of which the follower knows nothing yet\n");
+    expect(fx, "4 lines, of which the follower knows nothing yet\n");
+    assert_int_equal(now(fx)->truncations, 1);
+    assert_int_equal(now(fx)->gaps, 1); /* it cannot know that there was nothing behind the third line */
+    close(fd);
+}
+
+static void file_that_came_while_we_were_away_is_new(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    append(fx->old, "0, older than all\n");
+    assert_int_equal(utimensat(AT_FDCWD, fx->old, (struct timespec[2]){{.tv_sec = 1000}, {.tv_sec = 1000}}, 0), 0);
+    start(fx, LOG_START_END);
+    WAIT_FOR(fx, now(fx)->error == -ENOENT);
+    stop_and_save(fx, &saved);
+    append(fx->path, "1 line\n");
+    begin_again(fx);
+    expect(fx, "1 line\n");
+    assert_int_equal(now(fx)->rotations, 0);
+    assert_int_equal(now(fx)->gaps, 0);
+}
+
+static void file_that_came_after_the_lost_one_while_we_were_away_is_new(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    append(fx->path, "1 line\n");
+    begin(fx, LOG_START_END);
+    stop_and_save(fx, &saved);
+    assert_int_equal(unlink(fx->path), 0);
+    start(fx, LOG_START_END);
+    log_saved_release(&saved);
+    WAIT_FOR(fx, now(fx)->error == -ENOENT);
+    assert_int_equal(now(fx)->gaps, 1);
+    stop_and_save(fx, &saved);
+    append(fx->path, "2 lines\n");
+    begin_again(fx);
+    expect(fx, "2 lines\n");
+    assert_int_equal(now(fx)->gaps, 1);
+}
+
 static void place_is_in_front_of_what_is_held_back(void **state) {
     struct fixture *fx = *state;
     struct log_saved saved;
@@ -1111,6 +1162,9 @@ int main(void) {
         TEST(inode_that_is_used_again),
         TEST(rotations_that_nobody_saw),
         TEST(copy_and_truncation_that_nobody_saw),
+        TEST(copy_that_is_shorter_than_what_was_read_is_not_read_again),
+        TEST(file_that_came_while_we_were_away_is_new),
+        TEST(file_that_came_after_the_lost_one_while_we_were_away_is_new),
         TEST(place_is_in_front_of_what_is_held_back),
         TEST(line_without_an_end_is_used_after_a_while),
         TEST(hostile_places_do_no_harm),
