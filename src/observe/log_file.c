@@ -261,7 +261,10 @@ void log_file_place(const struct log_file *file, const struct log_reader *r, uns
     out[FILE_FLAGS] = (file->skipping ? FILE_SKIPPING : 0) | (file->overtaken ? FILE_OVERTAKEN : 0);
     out[FILE_TAIL_LEN] = file->tail_len;
     out[FILE_TAIL_HASH] = hash_bytes(file->tail, file->tail_len);
-    out[FILE_MTIME] = (uint64_t)file->mtime_ns;
+    /* What was copied out of a fresh file before it was truncated is older than the truncation, and nothing of it is
+     * read. */
+    bool unread = file->fresh && file->since_ns < file->mtime_ns;
+    out[FILE_MTIME] = (uint64_t)(unread ? file->since_ns : file->mtime_ns);
     out[FILE_BIRTH] = file->birth_ns;
     out[FILE_BACK] = file->offset - first;
 }

@@ -168,11 +168,11 @@ struct search {
     unsigned count;
 };
 
-static bool begin_alike(int a_fd, int b_fd) {
+/* Whether `b` is what `a` was when it was shorter, or is. The beginnings of two lines are soon alike. */
+static bool is_copy(int b_fd, int a_fd) {
     char a[LOG_TAIL], b[LOG_TAIL];
     ssize_t a_len = a_fd < 0 ? 0 : pread(a_fd, a, sizeof a, 0), b_len = pread(b_fd, b, sizeof b, 0);
-    ssize_t len = a_len < b_len ? a_len : b_len;
-    return len > 0 && memcmp(a, b, (size_t)len) == 0;
+    return b_len > 0 && b_len <= a_len && memcmp(a, b, (size_t)b_len) == 0;
 }
 
 static void take_unknown(void *arg, const char *path, const struct stat *st) {
@@ -189,7 +189,7 @@ static void take_unknown(void *arg, const char *path, const struct stat *st) {
     int fd = open_file(path, &opened);
     if (fd < 0)
         return;
-    if (!is_known(s->f, fd, &opened) && !begin_alike(s->except_fd, fd) && (s->found[s->count].path = strdup(path)))
+    if (!is_known(s->f, fd, &opened) && !is_copy(fd, s->except_fd) && (s->found[s->count].path = strdup(path)))
         s->found[s->count++].st = opened;
     close(fd);
 }
@@ -383,7 +383,8 @@ void log_names_restart(struct log_follower *f, struct log_file *file) {
 static void restore_one(struct log_follower *f, const struct log_place *saved) {
     const uint64_t *place = saved->number;
     bool nothing = place[FILE_FLAGS] & FILE_NOTHING;
-    struct log_file *file = f->file_count < LOG_FILES_MAX && !nothing ? find_by_place(f, place, saved->text, NULL) : NULL;
+    struct log_file *file =
+        f->file_count < LOG_FILES_MAX && !nothing ? find_by_place(f, place, saved->text, NULL) : NULL;
     if (file) {
         file->overtaken = place[FILE_FLAGS] & FILE_OVERTAKEN;
         f->lost = false;
