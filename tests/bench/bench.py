@@ -184,11 +184,9 @@ def memory(build, server, many=1001):
         settings = {"interval": "2s", "timeout": "2s"}
         config = {"poll": settings, "probe": settings, "targets": [target(server, name=f"db{i}") for i in range(count)]}
         with Exporter(f"{build}/mysqlconn_exporter", config) as exporter:
-            time.sleep(9)  # each is polled and probed some times: what grows has grown
-            for _ in range(2):
-                metrics = exporter.scrape()
-            if metrics.sum("mysql_up") != count or metrics.sum("mysqlconn_probes_total") < 2 * count:
-                raise RuntimeError("not all targets are up")
+            # each is polled and probed some times: what grows has grown
+            exporter.wait_for(lambda m: m.sum("mysql_up") == count and m.sum("mysqlconn_probes_total") >= 4 * count, 120,
+                              "all targets are up")
             return rss_kb(exporter.pid), rss_kb(exporter.pid, "RssAnon")
     one, anon = measure(1)
     all_kb, _ = measure(many)

@@ -144,10 +144,19 @@ static void look(struct world *w) {
     w->looked_at = w->file;
 }
 
+/* What is held was held all the time. A line that we had let go of is not held again, when its file is gone. */
+static unsigned can_be_held(const struct world *w, unsigned held) {
+    bool goes_away = w->rotation == REPLACE || w->rotation == TRUNCATE || w->rotation == DELETE || w->rotation == MIXED;
+    unsigned can = 0;
+    while (can < held && can < w->last_count && (!goes_away || w->file_of[w->last[can]] == w->file_of[w->last[0]]))
+        can++;
+    return can;
+}
+
 static void keep(struct world *w, unsigned held) {
     if (!w->follower)
         return;
-    w->held = held < w->last_count ? held : w->last_count;
+    w->held = can_be_held(w, held);
     log_saved_release(&w->saved);
     w->saved = (struct log_saved){.state = w->state};
     log_follower_save(w->follower, &w->saved);
