@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/records.h"
+#include "base/time_zone.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -197,12 +198,19 @@ static void write_to_log(const struct target *target, const struct log_event *e)
                            host = LF_SPAN("host", cut(e->host, HOST_MAX));
     const struct log_field db = LF_SPAN("db", cut(e->db, TEXT_MAX)),
                            reason = LF_SPAN("reason", cut(e->reason, TEXT_MAX));
+    struct strbuf at; /* "" where it is not known */
+    strbuf_init(&at, 64);
+    if (e->time == LOG_TIME_UTC)
+        time_add_rfc3339(&at, e->wall_ns);
+    strbuf_addstr(&at, at.len ? "Z" : "");
+    const struct log_field time = LF_STR("time", strbuf_text(&at));
     if (e->suspect)
         log_warn("error log: a client forged a line", name, LF_STR("claims", log_event_kind_name(e->kind)), user, host);
     else if (log_event_is_abort(e->kind))
-        log_info("connection aborted", name, id, user, host, db, reason);
+        log_info("connection aborted", name, id, user, host, db, reason, time);
     else
-        log_info("access denied", name, user, host);
+        log_info("access denied", name, user, host, time);
+    strbuf_release(&at);
 }
 
 static void on_log_event(void *arg, struct target *target, const struct log_event *event) {

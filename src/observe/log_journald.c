@@ -61,8 +61,8 @@ static bool ends_in(const char *text, const char *ending) {
     return len > ending_len && strcmp(text + len - ending_len, ending) == 0;
 }
 
-/* Journal files of a folder and (depth 1) of those in it, which are named after machines. */
-static void count_files(const char *folder, int depth, struct census *census) {
+/* Journal files of a folder whose names begin like this, and (depth 1) of those in it, which are named after machines. */
+static void count_files(const char *folder, const char *beginning, int depth, struct census *census) {
     DIR *dir = opendir(folder);
     char path[PATH_MAX];
     census->unreadable += !dir && errno == EACCES;
@@ -74,25 +74,25 @@ static void count_files(const char *folder, int depth, struct census *census) {
         int len = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         if (e->d_name[0] == '.' || len < 0 || (size_t)len >= sizeof path)
             continue;
-        if (ends_in(e->d_name, ".journal")) {
+        if (ends_in(e->d_name, ".journal") && strncmp(e->d_name, beginning, strlen(beginning)) == 0) {
             bool readable = access(path, R_OK) == 0;
             census->readable += readable;
             census->unreadable += !readable;
         } else if (depth > 0 && e->d_type == DT_DIR) {
-            count_files(path, depth - 1, census);
+            count_files(path, beginning, depth - 1, census);
         }
     }
     closedir(dir);
 }
 
-/* libsystemd leaves out silently what it may not read. */
+/* libsystemd leaves out silently what it may not read. A user may read his own journal, where no unit's entries are. */
 static int check_access(const struct log_journald *j) {
     struct census census = {0};
     if (j->config->journal) {
-        count_files(j->config->journal, 1, &census);
+        count_files(j->config->journal, "", 1, &census);
     } else {
-        count_files("/var/log/journal", 1, &census);
-        count_files("/run/log/journal", 1, &census);
+        count_files("/var/log/journal", "system", 1, &census);
+        count_files("/run/log/journal", "system", 1, &census);
     }
     return census.readable > 0 ? 0 : census.unreadable > 0 ? -EACCES : -ENOENT;
 }

@@ -3,11 +3,14 @@
  */
 #include "observe/target_log.h"
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/state_store.h"
 #include "observe/client.h"
 #include "observe/close_check.h"
 #include "observe/log_state.h"
+#include "observe/log_text.h"
 
 #include <ifaddrs.h>
 #include <netdb.h>
@@ -18,12 +21,17 @@ enum {
     SAVE_MS = 5000, /* the state is kept so long after the first line that it lacks, at most */
     STATE_MAX = 8 * 1024 * 1024,
 };
+#define CLOCK_GOOD_NS (600 * NS_PER_S) /* the server is asked again after so long: summer time may have begun */
 
 struct target_log {
     struct target *target;
     const struct observer *observer;
     struct log_source *source;
     uv_timer_t save_timer;
+    bool clock_wanted;         /* a line came that names no zone */
+    uint64_t clock_connection; /* over which the server was asked for its clock, 0: it was not yet … */
+    struct mono clock_asked;   /* … and when */
+    int64_t ahead_ns;          /* of UTC is that clock, which its log shows */
 };
 
 /* --- keeping --- */
@@ -106,9 +114,22 @@ static bool load(struct target_log *log, struct log_state *state) {
 
 /* --- what the source tells --- */
 
-static void on_event(void *arg, const struct log_event *event) {
+/* The time of a line that names no zone is the server's system time, whatever its time_zone is set to. */
+static void make_utc(struct target_log *log, struct log_event *event) {
+    if (event->time != LOG_TIME_LOCAL)
+        return;
+    log->clock_wanted = true;
+    if (log->clock_connection == 0)
+        return;
+    event->time = LOG_TIME_UTC;
+    event->wall_ns -= log->ahead_ns;
+}
+
+static void on_event(void *arg, const struct log_event *read) {
     struct target_log *log = arg;
     struct target *target = log->target;
+    struct log_event utc = *read, *event = &utc;
+    make_utc(log, event);
     target->log_events[event->kind] += !event->suspect; /* what a forged line claims has not happened */
     if (!event->suspect)
         close_check_event(target->close_check, event);
@@ -158,14 +179,54 @@ static bool is_local(const struct target *target, const struct client *client) {
            (address[0] && is_own_address(address));
 }
 
+struct clock_answer {
+    bool there;
+    int64_t ahead_s;
+};
+
+static void clock_row(void *arg, const struct span *fields, unsigned count) {
+    struct clock_answer *answer = arg;
+    struct span text = count > 0 && fields[0].ptr ? fields[0] : (struct span){"", 0};
+    bool behind = span_take(&text, SPAN_LITERAL("-"));
+    uint64_t seconds;
+    answer->there = number_parse_u64(text, 24 * 3600, &seconds) == 0;
+    if (answer->there)
+        answer->ahead_s = behind ? -(int64_t)seconds : (int64_t)seconds;
+}
+
+static bool wants_clock(const struct target_log *log, const struct client *client) {
+    return log->clock_wanted && (log->clock_connection != client_connection_id(client) ||
+                                 mono_between(log->clock_asked, mono_now()) >= CLOCK_GOOD_NS);
+}
+
+/* The variable system_time_zone is an abbreviation that may mean anything: let the server reckon. Where the target is
+ * stopped meanwhile the log is gone when this returns. */
+static void ask_clock(struct target_log *log, struct client *client) {
+    static const char sql[] =
+        "SELECT TIMESTAMPDIFF(SECOND,UTC_TIMESTAMP(),CONVERT_TZ(UTC_TIMESTAMP(),'+00:00','SYSTEM'))";
+    const struct target *target = log->target;
+    struct clock_answer answer = {false, 0};
+    struct failure failure;
+    if (client_query(client, sql, clock_row, &answer, &failure) < 0 || !answer.there || target_stopping(target))
+        return;
+    log->ahead_ns = answer.ahead_s * NS_PER_S;
+    log->clock_connection = client_connection_id(client);
+    log->clock_asked = mono_now();
+}
+
 void target_log_poll(struct target_log *log, struct client *client) {
-    const struct target_config *config = log->target->config;
-    if (!log_source_wants_poll(log->source) || !client_connected(client))
+    const struct target *target = log->target;
+    const struct target_config *config = target->config;
+    bool clock = wants_clock(log, client);
+    if ((!clock && !log_source_wants_poll(log->source)) || !client_connected(client))
         return;
     struct mono report = mono_add(mono_now(), config->poll.timeout_ns);
     client_set_deadline(client,
                         &(struct client_deadline){report, mono_add(report, config->probe_grace_ns), NULL, NULL});
-    log_source_poll(log->source, client, is_local(log->target, client));
+    if (clock)
+        ask_clock(log, client);
+    if (!target_stopping(target) && client_connected(client) && log_source_wants_poll(log->source))
+        log_source_poll(log->source, client, is_local(log->target, client));
 }
 
 /* --- begin and end --- */

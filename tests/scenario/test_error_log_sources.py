@@ -86,6 +86,18 @@ def test_journal_from_the_beginning_by_identifier_and_a_cursor_that_is_gone(expo
     assert metrics.value("mysqlconn_error_log_gaps_total") == 1
 
 
+def test_journals_first_entry_that_came_while_we_were_away_is_counted(exporter, tmp_path):
+    journal = Journal(tmp_path / "journal")
+    journal.write(journal.entry(abort(1), unit="other.service"))
+    watching = exporter(journald(journal, unit="mariadb"), [f"--storage.path={tmp_path / 'state'}"])
+    watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 20)
+    watching.stop()
+    journal.write(journal.entry(abort(2)))
+    watching.start()
+    metrics = watching.wait_for(lambda m: m.sum(ABORTS) == 1, 20)
+    assert metrics.value("mysqlconn_error_log_gaps_total") == 0
+
+
 def test_journal_that_may_not_be_read_is_said(exporter, program, tmp_path):
     if os.geteuid() != 0:
         pytest.skip("needs root: to become nobody")

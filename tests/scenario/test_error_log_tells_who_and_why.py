@@ -2,12 +2,15 @@
 with its connection; rotations and truncations lose no line and double none."""
 
 import os
+import time
+from datetime import datetime
 
 import pytest
 
 from lib import clients
 from lib.exporter import target
 from lib.mariadb import APP, MariaDB
+from lib.process import wait_until
 
 SLOW = {"poll": {"interval": "60s"}, "probe": {"interval": "60s"}}
 ABORTS = "mysqlconn_error_log_aborts_total"
@@ -166,3 +169,22 @@ def test_user_names_are_bounded_and_hostile_ones_do_no_harm(exporter, tmp_path):
     assert set(hostile) <= users and "other" in users
     assert len(users) <= 6, users
     assert metrics.value("mysqlconn_error_log_folded_total") == 1000
+
+
+def test_time_of_a_line_without_a_zone_is_by_the_servers_clock(exporter, monkeypatch):
+    monkeypatch.setenv("TZ", "XXX+03:30")  # three and a half hours behind UTC, and not ours
+    with MariaDB(["--default-time-zone=+09:00"]) as server:  # of sessions, not of the log
+        monkeypatch.delenv("TZ")
+        watching = exporter({"targets": [target(server, poll={"interval": "1s"}, probe={"interval": "1h"},
+                                                error_log={"file": server.error_log})]})
+        watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 10)
+
+        def told():
+            connection = server.connect(user=APP[0], password=APP[1])
+            connection._force_close()
+            lines = watching.log(msg="connection aborted")
+            return lines and lines[-1]["time"]
+
+        at = wait_until(told, 15, "an abort's time is known", step=0.2)
+        seconds = datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
+        assert abs(seconds - time.time()) < 60, at
