@@ -61,7 +61,8 @@ static bool ends_in(const char *text, const char *ending) {
     return len > ending_len && strcmp(text + len - ending_len, ending) == 0;
 }
 
-/* Journal files of a folder whose names begin like this, and (depth 1) of those in it, which are named after machines. */
+/* Journal files of a folder whose names begin like this, and (depth 1) of those in it, which are named after machines.
+ */
 static void count_files(const char *folder, const char *beginning, int depth, struct census *census) {
     DIR *dir = opendir(folder);
     char path[PATH_MAX];
