@@ -23,6 +23,8 @@
 
 #define STOP_WITHIN_NS (2500 * NS_PER_MS) /* "ends within 3 s" */
 #define SETTLED_AFTER_MS 2000             /* by then each library was used once */
+#define CATCH_UP_WITHIN_NS (2 * NS_PER_S)
+#define CATCH_UP_STEP_MS 1
 #define WARNINGS_MAX 65536
 #define ERROR_MAX 4096
 #define LOOKUP_THREADS "32" /* libuv lets half of its pool wait for name servers; idle ones cost next to nothing */
@@ -32,7 +34,8 @@ struct daemon {
     uv_loop_t loop;
     struct loop_watch watch;
     uv_signal_t hangup, terminate, interrupt;
-    uv_timer_t watchdog, settle;
+    uv_timer_t watchdog, settle, catch_up;
+    struct mono catch_up_began;
     struct coroutines *coroutines;
     struct aborts *aborts;
     struct state_store *store;
@@ -110,6 +113,7 @@ static void all_targets_stopped(void *arg) {
     uv_close((uv_handle_t *)&daemon->interrupt, NULL);
     uv_close((uv_handle_t *)&daemon->watchdog, NULL);
     uv_close((uv_handle_t *)&daemon->settle, NULL);
+    uv_close((uv_handle_t *)&daemon->catch_up, NULL);
     coroutines_free(daemon->coroutines);
     daemon->coroutines = NULL;
     uv_stop(&daemon->loop); /* a lookup that is stuck in the pool must not hold us */
@@ -173,6 +177,24 @@ static void say_listening(const struct daemon *daemon) {
     strbuf_release(&address);
 }
 
+/* After a kill we begin with the counts of the last state that was kept, some seconds old: who has seen the later ones
+ * would take that for a reset. So nobody is answered until the logs are read again that far, within a bound. */
+static void on_catch_up(uv_timer_t *timer) {
+    struct daemon *daemon = timer->data;
+    bool late = mono_between(daemon->catch_up_began, mono_now()) >= CATCH_UP_WITHIN_NS;
+    if (!late && !fleet_logs_caught_up(daemon->fleet))
+        return;
+    uv_timer_stop(timer);
+    if (daemon->http)
+        http_serve(daemon->http);
+}
+
+static void start_catch_up(struct daemon *daemon) {
+    daemon->catch_up_began = mono_now();
+    uv_timer_start(&daemon->catch_up, on_catch_up, 0, CATCH_UP_STEP_MS);
+    on_catch_up(&daemon->catch_up);
+}
+
 static bool follows_logs(const struct config *config) {
     for (size_t i = 0; i < config->target_count; i++)
         if (config->targets[i]->error_log.source != LOG_NONE)
@@ -218,6 +240,7 @@ static int start(struct daemon *daemon, struct config *config) {
     }
     if (apply(daemon, config) < 0)
         goto fail_memory;
+    start_catch_up(daemon);
     say_listening(daemon);
     note_reload(daemon, true);
     return 0;
@@ -245,6 +268,8 @@ int daemon_run(const struct options *options, struct config *config) {
     start_signal(&daemon, &daemon.terminate, on_terminate, SIGTERM);
     start_signal(&daemon, &daemon.interrupt, on_terminate, SIGINT);
     start_watchdog(&daemon);
+    uv_timer_init(&daemon.loop, &daemon.catch_up);
+    daemon.catch_up.data = &daemon;
     uv_timer_init(&daemon.loop, &daemon.settle);
     uv_timer_start(&daemon.settle, on_settled, SETTLED_AFTER_MS, 0);
     int rc = start(&daemon, config);

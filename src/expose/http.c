@@ -308,6 +308,10 @@ static struct MHD_Daemon *start_daemon(struct http *http, int fd) {
                             MHD_OPTION_END);
 }
 
+void http_serve(struct http *http) {
+    uv_poll_start(&http->poll, UV_READABLE, on_ready);
+}
+
 struct http *http_start(uv_loop_t *loop, const char *listen_address, const struct fleet *fleet,
                         const struct exporter_state *state, struct strbuf *error) {
     int fd = listen_open(listen_address, error);
@@ -333,7 +337,6 @@ struct http *http_start(uv_loop_t *loop, const char *listen_address, const struc
     uv_idle_init(loop, &http->again);
     http->poll.data = http->timer.data = http->again.data = http;
     http->open_handles = 3;
-    uv_poll_start(&http->poll, UV_READABLE, on_ready);
     return http;
 
 fail:

@@ -17,6 +17,8 @@ struct http;
  */
 struct http *http_start(uv_loop_t *loop, const char *listen_address, const struct fleet *fleet,
                         const struct exporter_state *state, struct strbuf *error);
+/* Answer from now on; who asks before waits. */
+void http_serve(struct http *http);
 uint16_t http_port(const struct http *http);
 /* Stop at once; the loop must run once more to close the handles. NULL is allowed. */
 void http_stop(struct http *http);

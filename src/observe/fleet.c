@@ -211,6 +211,13 @@ static bool all_tried(const struct target *target) {
     return target->poll.health != TARGET_UNTRIED;
 }
 
+bool fleet_logs_caught_up(const struct fleet *fleet) {
+    for (size_t i = 0; i < fleet->count; i++)
+        if (fleet->targets[i]->error_log && !log_source_caught_up(fleet->targets[i]->error_log))
+            return false;
+    return true;
+}
+
 bool fleet_all_tried(const struct fleet *fleet) {
     for (size_t i = 0; i < fleet->count; i++)
         if (!all_tried(fleet->targets[i]))

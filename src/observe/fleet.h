@@ -28,5 +28,7 @@ size_t fleet_count(const struct fleet *fleet);
 struct target *fleet_target(const struct fleet *fleet, size_t index);
 /* Whether each target was polled and probed at least once. */
 bool fleet_all_tried(const struct fleet *fleet);
+/* Whether all error logs have caught up, log_source_caught_up(). */
+bool fleet_logs_caught_up(const struct fleet *fleet);
 
 #endif

@@ -290,6 +290,12 @@ struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_conf
     return source;
 }
 
+bool log_source_caught_up(const struct log_source *source) {
+    const struct log_source_state *state = &source->state;
+    return (state->kind != LOG_FILE && state->kind != LOG_JOURNALD) || state->error ||
+           (state->readable && state->behind_bytes == 0);
+}
+
 const struct log_source_state *log_source_state(const struct log_source *source) {
     return &source->state;
 }

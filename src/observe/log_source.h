@@ -78,6 +78,9 @@ struct log_source_listener {
 struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_config *config,
                                     const struct log_source_listener *listener, const struct log_saved *saved);
 const struct log_source_state *log_source_state(const struct log_source *source);
+/* Whether all that was there when it was started has been read, as far as it can be. What only the server can tell is
+ * not waited for. */
+bool log_source_caught_up(const struct log_source *source);
 /* What is read: a path, or the like; "" while it is not known. */
 const char *log_source_name(const struct log_source *source);
 /* A poll has succeeded and `client` is idle: for what can only be asked from the server. Runs in its coroutine. */

@@ -97,6 +97,19 @@ def test_every_line_is_counted_once_while_it_is_killed_and_its_log_rotated(expor
     assert metrics.value("mysqlconn_error_log_gaps_total") == 0
 
 
+def test_no_scrape_after_a_kill_sees_less_than_before(exporter, tmp_path):
+    log, state = tmp_path / "error.log", tmp_path / "state"
+    log.write_text("")
+    watching = watch(exporter, log, state)
+    readable(watching)
+    lines = 100000
+    append(log, "".join(line_of(i) for i in range(lines)))
+    watching.wait_for(lambda m: m.sum(ABORTS) == lines, 20)
+    watching.process.kill()  # the state that is kept is some seconds older
+    watching.start()
+    assert watching.scrape().sum(ABORTS) == lines
+
+
 def test_counts_of_names_outlive_a_stop(exporter, tmp_path):
     log, state = tmp_path / "error.log", tmp_path / "state"
     log.write_text("")

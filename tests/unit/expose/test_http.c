@@ -103,6 +103,7 @@ static int start(void **state) {
         print_error("%s\n", strbuf_text(&error));
         return -1;
     }
+    http_serve(server.http);
     server.port = http_port(server.http);
     return pthread_create(&server.thread, NULL, run_loop, NULL);
 }
