@@ -14,7 +14,9 @@
 #define COUNT_WIDTH 12
 #define SHARE_WIDTH 8
 #define BAR_WIDTH 20
-#define NAME_WIDTH 18 /* of a file, beside its progress */
+#define NAME_WIDTH 18     /* of a file, beside its progress … */
+#define PROGRESS_WIDTH 76 /* … which needs so much for a bar and the time that is left … */
+#define FIGURES_WIDTH 26  /* … and so much without */
 #define DATE_LEN 10
 #define MINUTE_LEN 16
 #define SECOND_LEN 19
@@ -82,16 +84,24 @@ static void add_bytes(struct strbuf *out, double bytes) {
     strbuf_addf(out, "%.*f %s", unit > 0 && bytes < 99.95 ? 1 : 0, bytes, units[unit]);
 }
 
+/* The longest bar: as long as the texts beside it keep half of the terminal. */
+static unsigned bar_width(const struct terminal_style *style) {
+    enum { BESIDE = COUNT_WIDTH + SHARE_WIDTH + 4 };
+    unsigned room = style->columns > BESIDE ? (style->columns - BESIDE) / 2 : 0;
+    return room < BAR_WIDTH ? room : BAR_WIDTH;
+}
+
 /* The bar of a row, on a terminal; always as wide as the longest. Returns the columns that it took. */
 static unsigned add_bar(const struct terminal_style *style, const char *colour, uint64_t count, uint64_t longest,
                         struct strbuf *out) {
     if (!style->bars)
         return 0;
-    unsigned cells = longest ? (unsigned)((double)count / (double)longest * BAR_WIDTH + 0.5) : 0;
+    unsigned width = bar_width(style);
+    unsigned cells = longest ? (unsigned)((double)count / (double)longest * width + 0.5) : 0;
     terminal_add_spaces(out, 2);
-    terminal_add_bar(style, colour, cells > BAR_WIDTH ? BAR_WIDTH : cells, out);
-    terminal_add_spaces(out, cells < BAR_WIDTH ? BAR_WIDTH - cells : 0);
-    return 2 + BAR_WIDTH;
+    terminal_add_bar(style, colour, cells > width ? width : cells, out);
+    terminal_add_spaces(out, cells < width ? width - cells : 0);
+    return 2 + width;
 }
 
 static void add_heading(const struct terminal_style *style, const char *heading, struct strbuf *out) {
@@ -244,13 +254,15 @@ static void add_timeline(const struct terminal_style *style, const struct explai
     for (unsigned i = 0; i < rows.count; i++)
         longest = rows.counts[i] > longest ? rows.counts[i] : longest;
     size_t len = rows.width_s % 86400 == 0 ? DATE_LEN : rows.width_s % 60 == 0 ? MINUTE_LEN : SECOND_LEN;
+    unsigned beside = 4 + (unsigned)len + COUNT_WIDTH, room = style->columns > beside ? style->columns - beside : 1;
+    unsigned most = room < 2 * BAR_WIDTH ? room : 2 * BAR_WIDTH;
     for (unsigned i = 0; i < rows.count; i++) {
         strbuf_addstr(out, "  ");
         add_time(out, (rows.first_s + i * rows.width_s) * NS_PER_S, len);
         add_count_cell(style, rows.counts[i], false, out);
         if (rows.counts[i] > 0 && style->bars) {
             terminal_add_spaces(out, 2);
-            unsigned cells = (unsigned)((double)rows.counts[i] / (double)longest * 2 * BAR_WIDTH + 0.5);
+            unsigned cells = (unsigned)((double)rows.counts[i] / (double)longest * most + 0.5);
             terminal_add_bar(style, "36", cells ? cells : 1, out);
         }
         strbuf_addch(out, '\n');
@@ -315,20 +327,22 @@ void explain_text_progress(const struct terminal_style *style, const char *name,
     double seconds = ns_to_seconds(spent_ns), rate = seconds > 0 ? (double)progress.read / seconds : 0;
     struct terminal_style narrow = *style;
     const char *slash = strrchr(name, '/');
+    bool wide = style->columns >= PROGRESS_WIDTH;
     narrow.bars = true;
-    add_foreign(&narrow, span_of(slash && slash[1] ? slash + 1 : name),
-                style->columns > NAME_WIDTH ? style->columns - NAME_WIDTH : 1, out);
+    narrow.columns = wide ? NAME_WIDTH : style->columns;
+    add_foreign(&narrow, span_of(slash && slash[1] ? slash + 1 : name), wide ? 0 : FIGURES_WIDTH, out);
     if (progress.size > 0) {
         double share = progress.read < progress.size ? (double)progress.read / (double)progress.size : 1;
-        strbuf_addf(out, " %3.0f%% ", share * 100);
-        terminal_add_bar(style, "36", (unsigned)(share * BAR_WIDTH), out);
-        terminal_add_spaces(out, BAR_WIDTH - (unsigned)(share * BAR_WIDTH));
+        unsigned cells = (unsigned)(share * BAR_WIDTH);
+        strbuf_addf(out, " %3.0f%%%s", share * 100, wide ? " " : "");
+        terminal_add_bar(style, "36", wide ? cells : 0, out);
+        terminal_add_spaces(out, wide ? BAR_WIDTH - cells : 0);
     }
     strbuf_addch(out, ' ');
     add_bytes(out, (double)progress.read);
     strbuf_addstr(out, ", ");
     add_bytes(out, rate);
     strbuf_addstr(out, "/s");
-    if (progress.size > progress.read && rate > 0)
+    if (wide && progress.size > progress.read && rate > 0)
         strbuf_addf(out, ", %.0f s left", (double)(progress.size - progress.read) / rate);
 }

@@ -194,6 +194,28 @@ static void fits_80_columns(void **state) {
     explain_summary_free(summary);
 }
 
+/* What names nobody has chosen, the table of kinds, is as wide as it is. */
+static void rows_and_progress_fit_40_columns(void **state) {
+    (void)state;
+    struct explain_summary *summary = explain_summary_new();
+    struct terminal_style style = {.bars = true, .columns = 40};
+    struct strbuf out;
+    add(summary, event(LOG_EVENT_ABORTED, NOON, "application", "198.51.100.7", "Got an error reading"));
+    strbuf_init(&out, OUT_MAX);
+    explain_text_summary(&style, &(struct explain_file){.name = "error.log"}, 1, summary, 10, &out);
+    const char *by_user = strstr(strbuf_text(&out), "aborts by reason");
+    assert_non_null(by_user);
+    for (const char *line = by_user; *line; line += strcspn(line, "\n") + 1)
+        assert_in_range(strcspn(line, "\n"), 0, 40);
+    assert_non_null(strstr(by_user, "  applicat\n"));
+    strbuf_reset(&out);
+    explain_text_progress(&style, "a-log-of-a-long-name.log",
+                          (struct explain_progress){.read = 555555555, .size = 9999999999}, NS_PER_S / 100, &out);
+    assert_in_range(out.len, 20, 39);
+    strbuf_release(&out);
+    explain_summary_free(summary);
+}
+
 static void progress(void **state) {
     (void)state;
     struct strbuf out;
@@ -300,6 +322,7 @@ int main(void) {
         cmocka_unit_test(nothing_found),
         cmocka_unit_test(coloured_summary),
         cmocka_unit_test(fits_80_columns),
+        cmocka_unit_test(rows_and_progress_fit_40_columns),
         cmocka_unit_test(progress),
         cmocka_unit_test(lower_bounds),
         cmocka_unit_test(json_events),
