@@ -4,6 +4,7 @@
 #include "observe/log_folder.h"
 
 #include "base/clock.h"
+#include "observe/log_text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -25,10 +26,6 @@ int64_t log_folder_mtime_ns(const struct stat *st) {
 
 static bool is_separator(char c) {
     return c == '.' || c == '-' || c == '_';
-}
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
 }
 
 /* Compressed, or not there yet. */
