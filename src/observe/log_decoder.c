@@ -39,7 +39,7 @@ struct log_decoder {
     enum log_engine piece_engine;
     struct log_stamp piece_stamp;
 
-    struct held held[HELD_MAX];
+    struct held *held;          /* HELD_MAX, from the first that waits on: most logs never have one */
     size_t held_count, refused; /* held[refused] is what `refusal` is about */
     struct log_refusal refusal;
     bool line_is_plain;         /* no container engine wrapped this line … */
@@ -67,6 +67,7 @@ void log_decoder_free(struct log_decoder *d) {
         return;
     for (size_t i = 0; i < d->held_count; i++)
         free(d->held[i].text);
+    free(d->held);
     strbuf_release(&d->scratch[0]);
     strbuf_release(&d->scratch[1]);
     strbuf_release(&d->piece);
@@ -94,6 +95,8 @@ static bool is_settled(const struct log_decoder *d, size_t i) {
 /* Tell those at the front that wait for nothing any more; all, where `all`. */
 static void release(struct log_decoder *d, bool all) {
     size_t done = 0;
+    if (!d->held_count)
+        return;
     for (; done < d->held_count && (all || is_settled(d, done)); done++) {
         struct held *h = &d->held[done];
         if (h->event.kind != LOG_EVENT_NONE)
@@ -121,7 +124,9 @@ static void tell(struct log_decoder *d, const struct log_event *event, struct sp
         release(d, true);
         waits = false;
     }
-    char *copy = waits ? malloc(text.len + 1) : NULL;
+    if (waits && !d->held)
+        d->held = calloc(HELD_MAX, sizeof *d->held);
+    char *copy = waits && d->held ? malloc(text.len + 1) : NULL;
     if (!copy) { /* nothing to wait for, or no memory to wait in */
         if (event->kind != LOG_EVENT_NONE)
             d->on_event(d->arg, event);
