@@ -28,9 +28,11 @@ struct counters {
 struct pending {
     struct probe *probe;
     uint64_t id;
-    struct counters before;  /* as of the last poll before it was opened */
-    struct mono closed;      /* MONO_NEVER while it is open */
-    bool with_quit;          /* COM_QUIT was sent, and the server's end awaited */
+    struct counters before; /* as of the last poll before it was opened */
+    uint64_t losses;        /* of the log, when it was opened */
+    struct mono closed;     /* MONO_NEVER while it is open */
+    enum close_end end;
+    bool mistakable;         /* the id is another connection's, too */
     bool logged;             /* an abort of it is in the log … */
     enum hold_cutter cutter; /* … which says who ended it */
     enum hold_end cut;
@@ -88,12 +90,27 @@ static bool stood_still(const struct counters *before, const struct counters *af
            same_instant(before->flushed_s, after->flushed_s);
 }
 
-/* Whether an abort would be in the log by now, and read. */
-static bool log_would_tell(const struct target *target) {
+#define LOG_TELLS_NOTHING UINT64_MAX
+
+/* How often the log lost lines; LOG_TELLS_NOTHING where it cannot be read, or does not hold aborts. */
+static uint64_t log_losses(const struct target *target) {
     const struct log_source_state *state = target->error_log ? log_source_state(target->error_log) : NULL;
     double warnings = setting(target, "log_warnings"), verbosity = setting(target, "log_error_verbosity");
     bool level = isnan(verbosity) ? warnings >= LOG_WARNINGS_MIN : verbosity >= LOG_ERROR_VERBOSITY_MIN;
-    return state && state->readable && state->behind_bytes == 0 && level;
+    return state && state->readable && level ? state->gaps + state->missed : LOG_TELLS_NOTHING;
+}
+
+/* Whether an abort would be in the log, and all that came since it was opened was or will be read. */
+static bool log_would_tell(const struct close_check *check, const struct pending *p) {
+    uint64_t losses = log_losses(check->target);
+    return losses != LOG_TELLS_NOTHING && losses == p->losses &&
+           log_source_state(check->target->error_log)->behind_bytes == 0;
+}
+
+/* A table is read with each poll. */
+static bool log_was_read(const struct close_check *check, const struct pending *p) {
+    return !log_source_wants_poll(check->target->error_log) ||
+           mono_between(p->closed, check->began) >= COUNTED_WITHIN_NS;
 }
 
 /* --- telling --- */
@@ -103,7 +120,7 @@ static void tell(const struct pending *p, enum close_verdict verdict) {
     facts->verdicts[verdict]++;
     if (p->cut != HOLD_SURVIVED)
         facts->holds[p->cut][p->cutter]++;
-    if (verdict == VERDICT_LOGGED && p->with_quit)
+    if (verdict == VERDICT_LOGGED && p->end == END_WITH_QUIT)
         log_warn("the server logged our probe's connection as aborted, although it was closed with COM_QUIT",
                  LF_STR("target", p->probe->target->config->name), LF_STR("module", p->probe->module->name),
                  LF_NUM("connection_id", p->id));
@@ -118,16 +135,22 @@ static bool settle(const struct close_check *check, const struct pending *p) {
         tell(p, VERDICT_LOGGED);
         return true;
     }
-    if (log_would_tell(check->target)) {
-        if (age < LOG_WITHIN_NS)
+    if (p->mistakable) {
+        tell(p, VERDICT_UNKNOWN);
+        return true;
+    }
+    bool doubt = p->end == END_IN_DOUBT;
+    if (log_would_tell(check, p)) {
+        if (age < LOG_WITHIN_NS || !log_was_read(check, p))
             return false;
-        tell(p, VERDICT_CLEAN_BY_LOG);
+        tell(p, doubt ? VERDICT_UNKNOWN : VERDICT_CLEAN_BY_LOG);
         return true;
     }
     bool counted = mono_between(p->closed, check->began) >= COUNTED_WITHIN_NS;
     if (!counted && age < 2 * check->target->config->poll.interval_ns + UNKNOWN_AFTER_NS)
         return false;
-    tell(p, counted && stood_still(&p->before, &check->now) ? VERDICT_CLEAN_BY_COUNTERS : VERDICT_UNKNOWN);
+    bool clean = counted && !doubt && stood_still(&p->before, &check->now);
+    tell(p, clean ? VERDICT_CLEAN_BY_COUNTERS : VERDICT_UNKNOWN);
     return true;
 }
 
@@ -169,18 +192,22 @@ static struct pending *add(struct close_check *check) {
 void close_check_opened(struct close_check *check, struct probe *probe, uint64_t connection_id) {
     struct pending *p = add(check);
     if (p)
-        *p = (struct pending){
-            .probe = probe, .id = connection_id, .before = check->now, .closed = MONO_NEVER, .cutter = CUTTER_UNKNOWN};
+        *p = (struct pending){.probe = probe,
+                              .id = connection_id,
+                              .before = check->now,
+                              .losses = log_losses(check->target),
+                              .closed = MONO_NEVER,
+                              .cutter = CUTTER_UNKNOWN};
     else
         probe->facts.verdicts[VERDICT_UNKNOWN]++;
 }
 
-void close_check_closed(struct close_check *check, struct probe *probe, uint64_t connection_id, bool with_quit,
+void close_check_closed(struct close_check *check, struct probe *probe, uint64_t connection_id, enum close_end end,
                         enum hold_end cut) {
     struct pending *p = find(check, connection_id);
     if (p) {
         p->closed = mono_now();
-        p->with_quit = with_quit;
+        p->end = end;
         p->cut = cut;
     } else if (cut != HOLD_SURVIVED) {
         probe->facts.holds[cut][CUTTER_UNKNOWN]++;
@@ -204,11 +231,23 @@ static enum hold_cutter cutter_by(struct span reason) {
     return CUTTER_UNKNOWN;
 }
 
+/* A server that starts counts its connections anew: what closed before is no longer to be told by its id. */
+static void note_restart(struct close_check *check) {
+    for (size_t i = 0; i < check->count; i++)
+        check->pending[i].mistakable |= check->pending[i].closed.ns != MONO_NEVER.ns;
+}
+
 void close_check_event(struct close_check *check, const struct log_event *event) {
+    if (event->kind == LOG_EVENT_SERVER_START)
+        note_restart(check);
     struct pending *p =
-        event->kind == LOG_EVENT_ABORTED && event->connection_id ? find(check, event->connection_id) : NULL;
-    if (!p)
+        log_event_is_abort(event->kind) && event->connection_id ? find(check, event->connection_id) : NULL;
+    if (!p || p->mistakable)
         return;
+    if (event->user.ptr && !span_is(event->user, check->target->config->user)) {
+        p->mistakable = true; /* another server's log, or one of its earlier lives */
+        return;
+    }
     p->logged = true;
     p->cutter = cutter_by(log_event_reason(event));
 }

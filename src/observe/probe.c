@@ -149,12 +149,12 @@ static bool hold(struct probe_run *run, struct client *client, struct failure *f
         return false;
     int rc = client_hold(client, module->hold_ns, &run->end, failure);
     bool ok = rc == 0;
+    struct client_deadline deadline = deadline_from_now(run);
+    client_set_deadline(client, &deadline);
     if (rc == 1) {
         run->told = true; /* our own end says nothing of the server */
         return true;
     }
-    struct client_deadline deadline = deadline_from_now(run);
-    client_set_deadline(client, &deadline);
     if (ok) {
         ok = client_query(client, module->query, NULL, NULL, failure) == 0;
         if (ok) /* what came was not the end */
@@ -169,14 +169,23 @@ static bool hold(struct probe_run *run, struct client *client, struct failure *f
 
 /* --- the whole --- */
 
-static void close_in_style(struct probe_run *run, struct client *client) {
-    enum close_outcome outcome = client_close(client, run->probe->module->close);
+/* A target that goes takes its counts of what we abort with it: from there on nothing is aborted. */
+static enum close_style style_of(const struct probe_run *run) {
+    return target_stopping(run->probe->target) ? CLOSE_QUIT_WAIT : run->probe->module->close;
+}
+
+static enum close_end close_in_style(struct probe_run *run, struct client *client) {
+    enum close_style style = style_of(run);
+    enum close_outcome outcome = client_close(client, style);
     struct probe_facts *facts = &run->probe->facts;
     facts->closes[outcome]++;
     if (outcome == CLOSE_UNEXPECTED_DATA) {
         facts->closes_unexpected[client_facts(client)->close_code]++;
         facts->close_number = client_facts(client)->close_number;
     }
+    if ((outcome != CLOSE_CLEAN && outcome != CLOSE_NOT_WATCHED) || client_self_aborted(client))
+        return END_IN_DOUBT;
+    return style == CLOSE_QUIT_WAIT ? END_WITH_QUIT : END_IN_STYLE;
 }
 
 static void note_self_aborts(const struct probe_run *run, const struct client *client) {
@@ -200,15 +209,13 @@ static bool converse(struct probe_run *run, struct client *client, struct failur
     ok = ok && client_query(client, module->query, NULL, NULL, failure) == 0;
     if (ok && module->hold_ns > 0)
         ok = hold(run, client, failure);
-    bool connected = client_connected(client);
-    if (connected)
-        close_in_style(run, client);
+    enum close_end end = END_IN_DOUBT;
+    if (client_connected(client))
+        end = close_in_style(run, client);
     else
         client_drop(client); /* what is left of it */
     if (opened)
-        close_check_closed(run->probe->target->close_check, run->probe, id,
-                           connected && module->close == CLOSE_QUIT_WAIT && !client_self_aborted(client),
-                           run->cut ? run->end : HOLD_SURVIVED);
+        close_check_closed(run->probe->target->close_check, run->probe, id, end, run->cut ? run->end : HOLD_SURVIVED);
     return ok;
 }
 

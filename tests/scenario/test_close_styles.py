@@ -109,3 +109,14 @@ def test_a_log_that_hides_aborts_is_not_believed(exporter):
         page = watching.wait_for(lambda m: m.sum("mysqlconn_probe_close_verdicts_total") >= 5, 20)
         assert page.sum("mysqlconn_probe_close_verdicts_total", evidence="error_log") == 0
         assert page.value("mysqlconn_probe_close_verdicts_total", evidence="counters") >= 5
+
+
+def test_what_was_given_up_is_not_called_clean(exporter, server):
+    """The server notices a client that left in the middle of its query only seconds later: counters that stand still prove nothing."""
+    given_up = {"slow": {"query": "SELECT SLEEP(3)", "interval": "1s", "timeout": "100ms", "grace": "100ms"}}
+    watching = exporter({"poll": {"interval": "200ms", "timeout": "200ms"}, "modules": given_up,
+                         "targets": [target(server, probe={"modules": ["slow"]})]})
+    page = watching.wait_for(lambda m: m.sum("mysqlconn_probe_close_verdicts_total") >= 1, 20)
+    assert page.sum("mysqlconn_self_aborts_total", operation="probe") >= 1
+    assert page.sum("mysqlconn_probe_close_verdicts_total", evidence="none") == page.sum("mysqlconn_probe_close_verdicts_total")
+    watching.stop()

@@ -87,6 +87,35 @@ def test_something_between_ends_it(exporter, server, how, seen, reason):
         watching.stop()
 
 
+def test_a_kill_that_the_log_hides_is_not_called_clean(exporter, server):
+    before = server.status("Aborted_clients")
+    watching = exporter(holding(server, "60s"))
+    watching.wait_for(lambda m: m.value("mysql_up") == 1 and m.value("mysqlconn_probes_total") == 1, 10)
+    wait_until(lambda: idle(server) == 2, 10, "both have nothing to do")
+    held = max(row[0] for row in server.execute("SHOW PROCESSLIST") if row[1] == "mysqlconn")
+    server.execute(f"KILL {held}")
+    page = watching.wait_for(lambda m: m.sum("mysqlconn_probe_close_verdicts_total"), 20, "its verdict")
+    assert page.value("mysqlconn_probe_close_verdicts_total", verdict="unknown") == 1
+    assert holds(page) == {("fin", "unknown"): 1}
+    assert server.status("Aborted_clients") == before + page.value("mysqlconn_self_aborts_total", operation="hold") == before + 1
+    watching.stop()
+
+
+@pytest.mark.parametrize("close", ["none", "reset"])
+def test_a_reload_during_a_hold_aborts_nothing(exporter, server, close):
+    """What the target that goes would still abort nobody could read any more."""
+    before = server.status("Aborted_clients")
+    config = holding(server, "60s", close=close)
+    config["targets"][0]["probe"]["allow_close"] = [close]
+    watching = exporter(config)
+    watching.wait_for(lambda m: m.value("mysql_up") == 1 and m.value("mysqlconn_probes_total") == 1, 10)
+    wait_until(lambda: idle(server) == 2, 10, "both have nothing to do")
+    assert watching.reload({**HOLD, "targets": [target(server, "other")]})
+    wait_until(lambda: idle(server) == 1, 10, "the held one is closed")
+    watching.stop()
+    assert server.status("Aborted_clients") == before
+
+
 def test_silence_is_found_when_it_is_used(exporter, server):
     with Relay(server.port) as relay:
         watching = exporter(holding(server, "3s", relay.address, timeout="1s"))
