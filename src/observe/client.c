@@ -427,6 +427,14 @@ static enum close_outcome reset(struct client *client, int fd, bool tls) {
     return CLOSE_NOT_WATCHED;
 }
 
+/* What had to be sent again, COM_QUIT itself included. */
+static void count_retransmissions(struct tcp_facts *tcp, int fd) {
+    struct tcp_facts after = {.known = false};
+    tcp_facts_read(fd, &after);
+    if (after.known)
+        tcp->retransmissions = after.retransmissions;
+}
+
 enum close_outcome client_close(struct client *client, enum close_style style) {
     static enum close_outcome (*const styles[])(struct client *, int, bool) = {
         [CLOSE_QUIT_WAIT] = quit_and_wait, [CLOSE_QUIT_NOW] = quit_now, [CLOSE_MID_RESULT] = quit_mid_result,
@@ -448,8 +456,10 @@ enum close_outcome client_close(struct client *client, enum close_style style) {
         return CLOSE_TIMEOUT;
     }
     enum close_outcome outcome = styles[style](client, fd, tls);
-    if (watched)
+    if (watched) {
+        count_retransmissions(&client->facts.tcp, fd);
         close(fd);
+    }
     if (outcome != CLOSE_TIMEOUT && outcome != CLOSE_NOT_WATCHED)
         phase_end(client, mono_now());
     return outcome;
@@ -457,27 +467,31 @@ enum close_outcome client_close(struct client *client, enum close_style style) {
 
 /* --- idle --- */
 
-/* What came on a connection that nobody asked anything. */
-static enum hold_end look_at_idle(int fd, struct failure *failure) {
-    unsigned char data[1];
+/* What came on a connection that nobody asked anything. An error packet is read here, where it can be: over a unix
+ * socket the next query, which cannot be sent any more, would not get it. */
+static enum hold_end look_at_idle(int fd, bool tls, struct failure *failure) {
+    unsigned char data[512];
     ssize_t len = recv(fd, data, sizeof data, MSG_PEEK | MSG_DONTWAIT);
+    failure->phase = PHASE_HOLD;
+    if (len > 0 && !tls)
+        client_failure_of_packet(data, (size_t)len, failure);
     if (len > 0)
         return HOLD_ERROR;
-    failure->phase = PHASE_HOLD;
     failure->failure = len == 0 ? FAILURE_CLOSED : FAILURE_RESET;
     return len == 0 ? HOLD_FIN : HOLD_RST;
 }
 
 int client_hold(struct client *client, int64_t ns, enum hold_end *end, struct failure *failure) {
     int fd = mysql_get_socket(&client->mysql);
+    client->phase_ns[PHASE_QUERY] = -1; /* the one that counts comes after this */
     phase_begin(client, PHASE_HOLD, mono_now());
     int rc = coroutine_wait_fd_or_wake(fd, UV_READABLE, mono_add(mono_now(), ns));
     phase_end(client, mono_now());
+    *failure = (struct failure){.phase = PHASE_HOLD};
     *end = HOLD_SURVIVED;
     if (rc != 1)
         return rc == -EINTR;
-    *failure = (struct failure){.phase = PHASE_HOLD};
-    *end = look_at_idle(fd, failure);
+    *end = look_at_idle(fd, mysql_get_ssl_cipher(&client->mysql) != NULL, failure);
     if (*end == HOLD_ERROR)
         return 0;
     tcp_facts_read(fd, &client->facts.tcp);

@@ -38,7 +38,7 @@ struct client_facts {
     const char *auth_plugin, *tls_version, *tls_cipher;
     int64_t cert_expiry_s; /* Unix time of the earliest not-after in the server's chain, also of one that was refused; 0
                               none seen */
-    struct tcp_facts tcp;  /* just before COM_QUIT, or when time was up */
+    struct tcp_facts tcp;  /* just before COM_QUIT, or when time was up; retransmissions until the server's end */
     uint32_t violations[WIRE_VIOLATION_COUNT];
     unsigned close_code;   /* CLOSE_UNEXPECTED_DATA: a place in CLOSE_CODES */
     unsigned close_number; /* … and the error packet's own number, 0 none */
@@ -69,7 +69,8 @@ typedef void client_row_fn(void *arg, const struct span *fields, unsigned count)
 int client_query(struct client *client, const char *sql, client_row_fn *on_row, void *arg, struct failure *failure);
 /* Leave the connection idle for `ns`. 0 when that is over, 1 when coroutine_wake() ended it, and nothing came;
  * else -1 with *failure filled and *end saying what came. Bytes that came are left for the next query to read, which
- * is what a pool's client does: *end is then HOLD_ERROR and 0 is returned. */
+ * is what a pool's client does: *end is then HOLD_ERROR, 0 is returned, and *failure is what they say where that can be
+ * read, else FAILURE_NONE. */
 int client_hold(struct client *client, int64_t ns, enum hold_end *end, struct failure *failure);
 /* End the connection in this style; see config.h. CLOSE_QUIT_WAIT and CLOSE_NONE wait for the server's end until
  * `give_up`, the others for nothing. */

@@ -167,6 +167,21 @@ static enum failure_class classify(const struct client *client, unsigned code, c
     return is_librarys(code) ? FAILURE_PROTOCOL : FAILURE_SERVER_ERROR;
 }
 
+/* 0xff, 2 bytes number, '#' and 5 bytes SQL state, text. */
+void client_failure_of_packet(const unsigned char *data, size_t len, struct failure *failure) {
+    enum { NUMBER = WIRE_HEADER + 1, STATE = NUMBER + 2, TEXT = STATE + 6 };
+    if (len < TEXT || data[WIRE_HEADER] != 0xff || data[STATE] != '#')
+        return;
+    size_t whole = WIRE_HEADER + (data[0] | (size_t)data[1] << 8 | (size_t)data[2] << 16);
+    len = len < whole ? len : whole;
+    failure->code = data[NUMBER] | (unsigned)data[NUMBER + 1] << 8;
+    failure->failure = class_of_code(failure->code);
+    if (failure->failure == FAILURE_NONE)
+        failure->failure = FAILURE_SERVER_ERROR;
+    snprintf(failure->text, sizeof failure->text, "%.*s", len > TEXT ? (int)(len - TEXT) : 0,
+             (const char *)data + TEXT);
+}
+
 /* What came in place of a greeting, as it was on the wire: the library loses some of these errors when the server
  * closes at once. An error packet there has no SQL state: 0xff, 2 bytes number, text. */
 static void fill_from_greeting(const struct client *client, struct failure *failure) {

@@ -74,6 +74,8 @@ void client_tls_read(struct client *client);
 
 /* client_failure.c: fill *failure from the state after a call that failed. */
 void client_failure_fill(const struct client *client, struct failure *failure);
+/* What an error packet says that nobody asked for; *failure is left alone where the bytes are none. */
+void client_failure_of_packet(const unsigned char *data, size_t len, struct failure *failure);
 /* The kernel's error number of a connect() that failed; 0 where it was something else. */
 int client_connect_errno(const struct client *client);
 /* A timeout in `phase`, before the operation has failed. */

@@ -156,11 +156,16 @@ static bool hold(struct probe_run *run, struct client *client, struct failure *f
         return true;
     }
     if (ok) {
-        ok = client_query(client, module->query, NULL, NULL, failure) == 0;
+        struct failure on_use;
+        ok = client_query(client, module->query, NULL, NULL, &on_use) == 0;
         if (ok) /* what came was not the end */
             run->end = HOLD_SURVIVED;
         else if (run->end == HOLD_SURVIVED && !client_connected(client))
-            run->end = end_on_use(failure);
+            run->end = end_on_use(&on_use);
+        if (failure->failure == FAILURE_NONE)
+            *failure = on_use;
+        if (run->end == HOLD_ERROR)
+            failure->phase = PHASE_HOLD; /* it came while nobody asked */
     }
     run->cut = run->end != HOLD_SURVIVED;
     note_hold(run, client);

@@ -1,7 +1,11 @@
 """On a real MySQL: each close style is what the server makes of it, and held connections survive or are cut with error 4031."""
 
+import os
+
+from lib.mariadb import MONITOR
+from lib.round_trips import probe_json
 from scenario.test_close_styles import check_styles, configuration, reasons
-from scenario.test_held_connections import check_idle_timeout, check_survives
+from scenario.test_held_connections import check_idle_timeout, check_survives, wait_timeout
 
 
 def test_each_style_is_what_the_server_makes_of_it(exporter, server, figure):
@@ -20,4 +24,15 @@ def test_survives_a_short_hold(exporter, server):
 
 
 def test_idle_timeout_of_the_server(exporter, server):
-    check_idle_timeout(exporter, server, "error_packet", ("query", "idle_timeout"))
+    check_idle_timeout(exporter, server, "error_packet", ("hold", "idle_timeout"))
+
+
+def test_idle_timeout_over_a_socket(program, server):
+    """The query after it cannot be sent there; what the server had said before is told all the same."""
+    os.chmod(server.folder, 0o755)
+    with wait_timeout(server, 1):
+        one, = probe_json(program, f"unix:{server.socket}", *MONITOR, "--count=1", "--hold=20s")
+    assert not one["ok"]
+    assert (one["failure"]["phase"], one["failure"]["reason"], one["failure"]["code"]) == ("hold", "idle_timeout", 4031)
+    assert "inactivity" in one["failure"]["text"]
+    assert "query" not in one["phase_seconds"], "what went before the idle time is not what is asked for"

@@ -17,9 +17,8 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 DATA = "tcp flags & psh == psh"
 SYN = "tcp flags & (syn | ack) == syn"
-# Behind the 32 bytes of a TCP header with time stamps and the 4 of a packet's header lies the command: COM_QUIT is 1. What is
-# repeated of that comes after the count is taken.
-BUT_NOT_QUIT = "@th,288,8 != 1"
+# Behind the 32 bytes of a TCP header with time stamps and the 4 of a packet's header lies the command: COM_QUIT is 1.
+QUIT = "@th,288,8 == 1"
 PACKET_MS = 40
 DISCARD_PORT = 9
 
@@ -112,12 +111,18 @@ def test_the_least_round_trip_time_is_the_paths(cable, probe, figure):
 
 
 def test_what_was_lost_is_counted_as_sent_again(cable, probe, figure):
-    cable.lose(f"{DATA} {BUT_NOT_QUIT}", one_in=4)
+    cable.lose(DATA, one_in=4)
     probes = probe("--count=12", "--interval=10ms", "--tls.mode=disabled")
     again = sum(p["tcp_retransmissions"] for p in probes)
     slow = sum(1 for p in probes for s in p["phase_seconds"].values() if s > 0.15)
     figure(f"{cable.lost()} segments lost, {again} sent again, {slow} phases took long")
     assert again == cable.lost() > 0
+
+
+def test_a_lost_quit_is_counted_too(cable, probe):
+    cable.lose(f"{DATA} {QUIT}", one_in=2)
+    probes = probe("--count=2", "--interval=10ms", "--tls.mode=disabled")
+    assert sum(p["tcp_retransmissions"] for p in probes) == cable.lost() > 0
 
 
 def test_a_lost_syn_is_in_connect(cable, probe, figure):
