@@ -293,7 +293,8 @@ static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_probe_skipped_total",
         .type = METRIC_COUNTER,
-        .help = "Probes left out because the one before was still being ended with COM_QUIT when they were due.",
+        .help = "Probes left out because the one before was still under way when they were due: held, or being ended "
+                "politely.",
         .probe_field = COUNT_OF_PROBE(skipped),
     },
     {
@@ -316,7 +317,7 @@ static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_probe_closes_total",
         .type = METRIC_COUNTER,
-        .help = "What came after the probes' COM_QUIT: clean is the server's end of the connection and nothing else.",
+        .help = "What came after the probes' COM_QUIT (style none: FIN): clean is the server's end and nothing else.",
         .labels = "outcome",
         .of_probe = emit_closes,
     },
@@ -331,8 +332,9 @@ static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_probe_close_verdicts_total",
         .type = METRIC_COUNTER,
-        .help = "What the server made of the probes' closes, and how that is known: by the connection id in its error "
-                "log, or by its counters where they did not move.",
+        .help =
+            "What the server made of the ends of the probes' connections, and how that is known: by the connection id "
+            "in its error log, or by its counters where they did not move. unknown is no proof of an abort.",
         .labels = "verdict, evidence",
         .of_probe = emit_verdicts,
     },
@@ -416,7 +418,7 @@ static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_probe_tcp_retransmissions_total",
         .type = METRIC_COUNTER,
-        .help = "TCP segments of the probes, SYNs included, that the kernel had to send again.",
+        .help = "TCP segments of the probes, SYN and a watched COM_QUIT included, that the kernel had to send again.",
         .probe_field = COUNT_OF_PROBE(tcp_retransmissions),
     },
     {
@@ -483,7 +485,9 @@ static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_self_aborts_total",
         .type = METRIC_COUNTER,
-        .help = "Connections of ours that could not be ended with COM_QUIT: the server may count each as aborted.",
+        .help = "Connections of ours that the server may count as aborted: given up, refused at the login (poll, "
+                "probe), cut "
+                "while held (hold), or ended badly because a module asks for it (close_style).",
         .labels = "operation",
         .of_target = emit_self_aborts,
     },

@@ -2,6 +2,7 @@
 
 import os
 
+from lib.exporter import target
 from lib.mariadb import MONITOR
 from lib.round_trips import probe_json
 from scenario.test_close_styles import check_styles, configuration, reasons
@@ -36,3 +37,14 @@ def test_idle_timeout_over_a_socket(program, server):
     assert (one["failure"]["phase"], one["failure"]["reason"], one["failure"]["code"]) == ("hold", "idle_timeout", 4031)
     assert "inactivity" in one["failure"]["text"]
     assert "query" not in one["phase_seconds"], "what went before the idle time is not what is asked for"
+
+
+def test_a_table_that_was_not_read_since_proves_nothing(exporter, server):
+    """It is read with each poll: polls further apart than a line of a file may take."""
+    server.execute(f"GRANT SELECT ON performance_schema.error_log TO '{MONITOR[0]}'@'%'")
+    watching = exporter({"poll": {"interval": "7s", "timeout": "1s"}, "modules": {"rude": {"close": "reset", "interval": "500ms"}},
+                         "targets": [target(server, get_server_public_key=True, error_log={"source": "table"},
+                                            probe={"modules": ["rude"], "allow_close": ["reset"]})]})
+    page = watching.wait_for(lambda m: m.sum("mysqlconn_probe_close_verdicts_total", verdict="logged_as_aborted") >= 10, 30)
+    assert page.sum("mysqlconn_probe_close_verdicts_total", verdict="confirmed_clean") == 0
+    watching.stop()
