@@ -121,9 +121,9 @@ const char *close_verdict_evidence(enum close_verdict verdict);
     X(ERROR, "error_packet", "an error packet came, such as 4031")                                                     \
     X(FIN, "fin", "a FIN came")                                                                                        \
     X(RST, "reset", "an RST came")                                                                                     \
-    X(RST_ON_USE, "reset_on_use", "nothing came, and the next query was answered by an RST")                           \
-    X(FIN_ON_USE, "fin_on_use", "nothing came, and the next query was answered by a FIN")                              \
-    X(SILENCE, "silence", "nothing came, and the next query was not answered in time")
+    X(RST_ON_USE, "reset_on_use", "nothing that tells came, and the next query was answered by an RST")                \
+    X(FIN_ON_USE, "fin_on_use", "nothing that tells came, and the next query was answered by a FIN")                   \
+    X(SILENCE, "silence", "nothing that tells came, and the next query was not answered in time")
 
 enum hold_end {
 #define HOLD_END_ENUM(id, label, meaning) HOLD_##id,

@@ -107,6 +107,13 @@ static enum hold_end end_on_use(const struct failure *failure) {
     return failure->failure == FAILURE_RESET ? HOLD_RST_ON_USE : HOLD_FIN_ON_USE;
 }
 
+/* Bytes came while it was idle, and the next query failed so. Where that was not for an error packet they said nothing:
+ * a TLS alert in front of the end, say. */
+static bool said_nothing(const struct failure *failure) {
+    return failure->failure == FAILURE_CLOSED || failure->failure == FAILURE_RESET ||
+           failure->failure == FAILURE_TIMEOUT;
+}
+
 /* Who is known to have ended it: an error packet is the server's, and an end that comes just when its own idle timeout
  * is over is taken for its. */
 static enum hold_cutter cutter_of(enum hold_end end, int64_t idle_ns, double wait_timeout_s) {
@@ -158,12 +165,12 @@ static bool hold(struct probe_run *run, struct client *client, struct failure *f
     if (ok) {
         struct failure on_use;
         ok = client_query(client, module->query, NULL, NULL, &on_use) == 0;
-        if (ok) /* what came was not the end */
-            run->end = HOLD_SURVIVED;
-        else if (run->end == HOLD_SURVIVED && !client_connected(client))
-            run->end = end_on_use(&on_use);
         if (failure->failure == FAILURE_NONE)
             *failure = on_use;
+        if (ok) /* what came was not the end */
+            run->end = HOLD_SURVIVED;
+        else if (run->end == HOLD_ERROR ? said_nothing(failure) : !client_connected(client))
+            run->end = end_on_use(&on_use);
         if (run->end == HOLD_ERROR)
             failure->phase = PHASE_HOLD; /* it came while nobody asked */
     }

@@ -191,6 +191,24 @@ async def resets_after_quit(peer):
     peer.reset()
 
 
+def while_idle(data, how="closes"):
+    """Sends `data` when its client begins to hold the connection, and ends it, or stays."""
+    async def script(peer):
+        await peer.log_in()
+        while b"wait_timeout" not in (command := await peer.receive()):
+            if command[0] == COM_QUIT:
+                return
+            await peer.answer(command)
+        await peer.rows(["wait_timeout"], [(28800,)])
+        await asyncio.sleep(0.05)  # what comes with the answer would be part of it
+        await peer.send_raw(data)
+        if how == "resets":
+            peer.reset()
+        elif how == "stays":
+            await peer.until_gone()
+    return script
+
+
 async def speaks_after_quit(peer):
     """As MySQL does at an idle timeout: an error that nobody asked for, with sequence number 0."""
     await honest(peer)

@@ -3,6 +3,7 @@ does the exporter any harm, nor learns anything from it."""
 
 import contextlib
 import os
+import re
 
 from fake import liar
 from lib.exporter import target
@@ -62,6 +63,17 @@ CLOSES = {
     "misnumbers_query": (liar.misnumbers(liar.COM_QUERY), "clean", None, "sequence"),
     # The second answer to the ping is taken for the query's, and the query's comes when nothing should.
     "repeats_ping_answer": (liar.repeats_ping_answer, "unexpected_data", "no_error_packet", "unexpected_packet"),
+}
+# script, how the idle time ended and by whom
+IDLE_ERROR = b"\x18\x00\x00\x00\xff\xbf\x0f#HY000disconnected by"
+HOLDS = {
+    "an_error": (liar.while_idle(IDLE_ERROR), "error_packet", "server"),
+    "half_an_error": (liar.while_idle(IDLE_ERROR[:8]), "error_packet", "server"),
+    "nonsense": (liar.while_idle(b"\x15\x03\x03"), "on_use", "unknown"),  # by FIN, or RST where the query was faster
+    "nothing": (liar.while_idle(b""), "fin", "unknown"),
+    "nothing_and_resets": (liar.while_idle(b"", "resets"), "reset", "unknown"),
+    "nothing_and_stays": (liar.while_idle(b"", "stays"), "silence", "unknown"),
+    "nonsense_and_stays": (liar.while_idle(b"\x15\x03\x03", "stays"), "silence", "unknown"),
 }
 PASSWORD = "hunter2-and-more"
 
@@ -134,3 +146,15 @@ def test_each_close_has_its_outcome(exporter):
             if code:
                 watching.wait_for_log(5, target=name, msg="the server sent something after COM_QUIT",
                                       code={"4031": "4031", "other": "1464"}.get(code, "0"))
+
+
+def test_what_comes_while_it_is_held_is_told_as_what_it_was(exporter):
+    with contextlib.ExitStack() as stack:
+        liars = {name: stack.enter_context(liar.Liar(script)) for name, (script, *_) in HOLDS.items()}
+        watching = exporter({**SCHEDULE, "modules": {"pool": {"hold": "1s", "interval": "60s"}},
+                             "targets": [target(it.address, name, probe={"modules": ["pool"]}) for name, it in liars.items()]})
+        page = watching.wait_for(lambda m: len({l["target"] for l, _ in m.samples("mysqlconn_probe_holds_total")}) == len(HOLDS), 30)
+        found = {l["target"]: (re.sub("(fin|reset)_on_use", "on_use", l["how"]), l["by"])
+                 for l, v in page.samples("mysqlconn_probe_holds_total") if v}
+        assert found == {name: (how, by) for name, (_, how, by) in HOLDS.items()}
+        watching.stop()
