@@ -520,6 +520,14 @@ bool client_aborted_on_purpose(const struct client *client) {
     return client->aborted_on_purpose;
 }
 
+enum own_abort client_own_abort(const struct client *client) {
+    if (!client->self_aborted && !client->aborted_on_purpose)
+        return OWN_NO_ABORT;
+    if (client->phase > PHASE_AUTH)
+        return OWN_ABORTED_CLIENT;
+    return client->phase == PHASE_AUTH ? OWN_ABORTED_CONNECT : OWN_ABORTED_PREAUTH;
+}
+
 int64_t client_phase_ns(const struct client *client, enum phase phase) {
     return client->phase_ns[phase];
 }

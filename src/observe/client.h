@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/strbuf.h"
 #include "config/config.h"
+#include "observe/own_connections.h"
 #include "observe/phase.h"
 #include "observe/resolve.h"
 #include "observe/tcp_facts.h"
@@ -83,6 +84,8 @@ bool client_connected(const struct client *client);
 bool client_self_aborted(const struct client *client);
 /* Whether the close style was one that makes the server count an abort, and could be carried out. */
 bool client_aborted_on_purpose(const struct client *client);
+/* What the server counts for either of the two. */
+enum own_abort client_own_abort(const struct client *client);
 /* Whether a server counts a login that failed in this way as an aborted connect. */
 bool client_failure_counts(const struct failure *failure);
 /* How long the phase lasted the last time, -1 where it did not happen or did not end. */

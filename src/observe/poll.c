@@ -125,6 +125,13 @@ static int query_all(struct poll_run *run, struct client *client, bool fresh, st
 
 /* --- one poll --- */
 
+static void drop_kept(struct target *target, struct client **kept) {
+    target->self_aborts[SELF_POLL] += client_self_aborted(*kept);
+    own_connections_ended(&target->own, *kept, client_own_abort(*kept));
+    client_free(*kept);
+    *kept = NULL;
+}
+
 static int open_kept(struct poll_run *run, struct client **kept, const struct client_deadline *deadline,
                      struct failure *failure) {
     struct target *target = run->target;
@@ -136,6 +143,7 @@ static int open_kept(struct poll_run *run, struct client **kept, const struct cl
         return -1;
     }
     client_set_deadline(client, deadline);
+    own_connections_began(&target->own, client);
     int rc = client_connect(client, failure);
     target->poll.connects += rc == 0;
     if (rc == 0)
@@ -144,8 +152,7 @@ static int open_kept(struct poll_run *run, struct client **kept, const struct cl
         *kept = client;
         return 0;
     }
-    target->self_aborts[SELF_POLL] += client_self_aborted(client);
-    client_free(client);
+    drop_kept(target, &client);
     return rc;
 }
 
@@ -177,12 +184,6 @@ static void tell_success(struct poll_run *run, const struct client *client, bool
     int uptime = variable_find(VARIABLE_STATUS, span_of("Uptime"));
     if (uptime >= 0)
         note_start(run->target, fresh, facts->value[uptime]);
-}
-
-static void drop_kept(struct target *target, struct client **kept) {
-    target->self_aborts[SELF_POLL] += client_self_aborted(*kept);
-    client_free(*kept);
-    *kept = NULL;
 }
 
 /* The connection was dead when we came to use it, and there is time: the same poll may go on over a new one. */

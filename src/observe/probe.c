@@ -201,7 +201,9 @@ static enum close_end close_in_style(struct probe_run *run, struct client *clien
 }
 
 static void note_self_aborts(const struct probe_run *run, const struct client *client) {
-    uint64_t *aborts = run->probe->target->self_aborts;
+    struct target *target = run->probe->target;
+    uint64_t *aborts = target->self_aborts;
+    own_connections_ended(&target->own, client, run->cut ? OWN_ABORTED_CLIENT : client_own_abort(client));
     if (run->cut)
         aborts[SELF_HOLD]++;
     else if (client_aborted_on_purpose(client))
@@ -243,6 +245,7 @@ void probe_run(struct probe *probe) {
         return;
     }
     client_set_deadline(client, &deadline);
+    own_connections_began(&probe->target->own, client);
     bool ok = converse(&run, client, &failure);
     tell(&run, ok ? NULL : &failure);
     note_phases(&probe->facts, client);

@@ -245,6 +245,7 @@ static void quit_kept(struct target_schedule *s) {
     struct mono until = mono_add(mono_now(), s->target->config->poll.timeout_ns);
     client_set_deadline(s->kept, &(struct client_deadline){until, until, NULL, NULL});
     client_close(s->kept, CLOSE_QUIT_WAIT);
+    own_connections_ended(&s->target->own, s->kept, client_own_abort(s->kept));
     client_free(s->kept);
     s->kept = NULL;
 }
@@ -277,6 +278,8 @@ static void poll_body(void *arg) {
             target_log_poll(s->log, s->kept); /* before it is judged what the log does not say */
         close_check_polled(target->close_check, began);
         close_check_settle(target->close_check);
+        if (s->observer->polled && !s->stopping)
+            s->observer->polled(s->observer->arg, target, began);
         if (!s->stopping) /* a poll that was cut short by our own end says nothing of the server */
             say(target, "poll", "", target->poll.health, &target->poll.down, &s->poll_said);
         say_self_aborts(target, SELF_POLL, before);

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "observe/log_event.h"
 #include "observe/log_source.h"
+#include "observe/own_connections.h"
 #include "observe/phase.h"
 #include "observe/resolve.h"
 #include "observe/tcp_facts.h"
@@ -33,6 +34,8 @@ struct observer {
     void (*target_removed)(void *arg,
                            struct target *target); /* last call for this target: drop what was kept in ->listener */
     void (*log_event)(void *arg, struct target *target, const struct log_event *event);
+    /* A poll has ended, well or not: target->poll is what it gave. It began at `began`. */
+    void (*polled)(void *arg, struct target *target, struct mono began);
     /* What was made of the log's events, to outlive us: add records (base/records.h) to `out`; take one of them again,
      * before the first event, or say false where it cannot be right. */
     void (*log_save)(void *arg, const struct target *target, struct strbuf *out);
@@ -116,6 +119,7 @@ struct target {
     unsigned refs;                /* fleet's one, and one for each page that is being written */
     uint64_t generation;          /* of the configuration that named it last; the fleet's */
     void *listener;               /* the observer's, who also frees it */
+    void *ledger;                 /* the same, for its second part (explain/ledger.h) */
     struct state_store *store;    /* where what outlives us is kept; NULL nowhere; the fleet's */
     struct strbuf labels; /* target="db1",env="prod" escaped for Prometheus: written before each sample's own labels */
 
@@ -126,6 +130,7 @@ struct target {
     struct log_source *error_log;    /* NULL where none is configured */
     uint64_t log_events[LOG_EVENT_KIND_COUNT];
     uint64_t self_aborts[SELF_OPERATION_COUNT];
+    struct own_connections own;
 
     struct target_schedule *schedule; /* timers and running operations; private to target.c */
 };
