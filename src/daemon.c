@@ -9,6 +9,8 @@
 #include "base/startup_pages.h"
 #include "base/state_store.h"
 #include "explain/aborts.h"
+#include "explain/ledger.h"
+#include "explain/listeners.h"
 #include "expose/http.h"
 #include "observe/client.h"
 #include "observe/fleet.h"
@@ -38,6 +40,7 @@ struct daemon {
     struct mono catch_up_began;
     struct coroutines *coroutines;
     struct aborts *aborts;
+    struct listeners listeners;
     struct state_store *store;
     struct fleet *fleet;
     struct http *http;
@@ -227,7 +230,9 @@ static int start(struct daemon *daemon, struct config *config) {
     daemon->aborts = aborts_new(config->limits.users_per_target);
     if (!daemon->coroutines || !daemon->aborts)
         goto fail_memory;
-    struct observer observer = aborts_observer(daemon->aborts);
+    listeners_add(&daemon->listeners, aborts_observer(daemon->aborts));
+    listeners_add(&daemon->listeners, ledger_observer());
+    struct observer observer = listeners_observer(&daemon->listeners);
     daemon->fleet = fleet_new(&daemon->loop, daemon->coroutines, &observer);
     if (!daemon->fleet)
         goto fail_memory;

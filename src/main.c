@@ -7,6 +7,7 @@
 #include "cli/probe_command.h"
 #include "config/config.h"
 #include "daemon.h"
+#include "explain/cause.h"
 #include "expose/catalogue.h"
 #include "observe/client.h"
 
@@ -75,6 +76,8 @@ int main(int argc, char **argv) {
         options_help(&options, stdout);
         return EXIT_SUCCESS;
     }
+    if (options.command == COMMAND_PRINT_CAUSES)
+        return print(cause_reference);
     if (options.command == COMMAND_PRINT_METRICS)
         return print(catalogue_reference);
     if (options.command == COMMAND_PRINT_CONFIG_REFERENCE)

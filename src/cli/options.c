@@ -46,6 +46,7 @@ static const struct flag daemon_flags[] = {
     FLAG("mysqld.address", FLAG_TEXT, mysqld_address, "HOST:PORT", "one target without a configuration file …"),
     FLAG("mysqld.username", FLAG_TEXT, mysqld_username, "USER", "… its user; password: MYSQLD_EXPORTER_PASSWORD"),
     FLAG("config.my-cnf", FLAG_TEXT, my_cnf, "FILE", "… or both from the [client] group of FILE"),
+    COMMAND("print-causes", COMMAND_PRINT_CAUSES, "print the table of causes of aborts (Markdown)"),
     COMMAND("print-metrics", COMMAND_PRINT_METRICS, "print the table of metrics (Markdown)"),
     COMMAND("print-config-reference", COMMAND_PRINT_CONFIG_REFERENCE, "print the table of settings (Markdown)"),
     COMMAND("version", COMMAND_VERSION, "print the version"),
@@ -132,8 +133,7 @@ static const struct subcommand {
      .flag_count = COUNT_OF(daemon_flags),
      .check = check_daemon,
      .usage = "--config.file=FILE [FLAGS]",
-     .intro = "mysqlconn_exporter watches the health of MySQL and MariaDB connections: who hung\n"
-              "up, how, and why. It serves Prometheus metrics and a status page.\n",
+     .intro = "Metrics of connections to MySQL and MariaDB for Prometheus: who hung up, and why\n",
      .outro = "SIGHUP reloads the configuration; SIGTERM and SIGINT end.\n"},
     {.name = "probe",
      .command = COMMAND_PROBE,

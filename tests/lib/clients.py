@@ -92,3 +92,53 @@ class Crowd:
     def __exit__(self, *_):
         for connection in self.connections:
             close(connection)
+
+
+def unknown_database(server, user="root", password=""):
+    """Asks at login for a database that is not there, with the right to any."""
+    try:
+        connection = server.connect(user, password, database="nonesuch")
+    except pymysql.err.OperationalError as e:
+        if e.args[0] != 1049:
+            raise
+    else:
+        close(connection)
+        raise AssertionError("the server has a database that it should not have")
+
+
+def garbage(server):
+    """Speaks HTTP to the server."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+        sock.recv(4096)
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"x" * 64)
+        _wait_for_eof(sock)
+
+
+def half_handshake(server):
+    """Sends half a login packet and then nothing until the server has had enough (connect_timeout)."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+        sock.recv(4096)
+        sock.sendall(b"\x40\x00\x00\x01\x85\xa6")
+        _wait_for_eof(sock, timeout=20)
+
+
+def oversized_packet(server, user=APP[0], password=APP[1], **extra):
+    """Announces a packet above max_allowed_packet. Returns the connection id."""
+    connection = server.connect(user, password, **extra)
+    sock = connection._sock
+    sock.sendall(b"\xff\xff\xff\x00\x03" + b"x" * 100000)
+    try:
+        for _ in range(400):
+            sock.sendall(b"x" * 65536)
+    except OSError:
+        pass
+    _wait_for_eof(sock.dup())
+    connection._force_close()
+    return connection.thread_id()
+
+
+def kill_query(server, user=APP[0], password=APP[1], **extra):
+    """Its query is killed, its connection is not, and ends well."""
+    connection = server.connect(user, password, **extra)
+    server.execute(f"KILL QUERY {connection.thread_id()}")
+    close(connection)

@@ -1,0 +1,39 @@
+/*
+ * What is known of one abort, from whatever source: the facts from which cause.h tells the cause. A source that learns
+ * more (the process list, performance_schema) fills in more of them.
+ */
+#ifndef EXPLAIN_ABORT_FACTS_H
+#define EXPLAIN_ABORT_FACTS_H
+
+#include "observe/target.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum server_flavour { SERVER_UNKNOWN, SERVER_MARIADB, SERVER_MYSQL };
+
+struct abort_facts {
+    enum log_event_kind kind; /* of the line that tells of it; LOG_EVENT_NONE: no line, `error_number` tells */
+    struct span reason;       /* as an English server words it; ptr NULL none */
+    unsigned error_number;    /* MySQL's, where its counts per error are the evidence; 0 none */
+    enum server_flavour flavour;
+    unsigned version;    /* 101119 is 10.11.19; 0 unknown */
+    bool user_known;     /* it had logged in, or the server knew at least who wanted to */
+    bool host_known;     /* the server knew whence it came */
+    bool db_named;       /* the line names a database */
+    bool own;            /* a connection of ours */
+    bool shutting_down;  /* the server was about to end */
+    bool replication;    /* the session was a replication client's */
+    int64_t idle_ns;     /* how long its session had been idle; -1 unknown */
+    double idle_limit_s; /* the session's wait_timeout where it is known, else the lower of the server's two limits for
+                          * idle clients; NaN unknown */
+};
+
+/* What the line and the target tell. The spans live as long as the event's. */
+void abort_facts_of_event(struct abort_facts *facts, const struct target *target, const struct log_event *event);
+/* What the target alone tells: flavour, version, limits; everything else is unknown. */
+void abort_facts_of_target(struct abort_facts *facts, const struct target *target);
+
+enum server_flavour server_flavour_of(const struct target *target);
+
+#endif

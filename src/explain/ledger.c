@@ -1,0 +1,419 @@
+/*
+ * The ledger; see ledger.h.
+ *
+ * Increases and evidence meet in two heaps: increases that wait, by poll, and evidence that waits, by cause. Evidence
+ * is matched as soon as it can be; an increase that has waited long enough is given to our own aborts of which no line
+ * told, then to what only *may* have raised it, and the rest is unexplained, for good: these are counters.
+ */
+#include "explain/ledger.h"
+
+#include "base/log.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long an abort may take from the server's decision to our reading its line. */
+#define LOG_WITHIN_NS (5 * NS_PER_S)
+
+enum {
+    WAITS_MAX = 8, /* polls come at most about once a second */
+    /* Polls that a ledger's begin is put off for while the error log's past is still being read. */
+    CATCH_UP_POLLS = 4,
+};
+
+struct wait {
+    struct mono since;
+    uint64_t open[COUNTER_LINED];
+};
+
+/* Evidence that waits for its counter. What came before the end of the last poll is old. */
+struct evidence {
+    uint32_t fresh, old;
+    uint32_t maybe; /* that need not have raised the counter at all */
+};
+
+struct ledger {
+    bool known[COUNTER_COUNT];
+    uint64_t value[COUNTER_COUNT]; /* at the last good poll */
+    uint64_t increase[COUNTER_COUNT], unexplained[COUNTER_LINED];
+    uint64_t explained[COUNTER_LINED][CAUSE_COUNT], unmatched[COUNTER_LINED][CAUSE_COUNT];
+    struct evidence evidence[COUNTER_LINED][CAUSE_COUNT];
+    struct mono maybe_until;
+    struct mono counted_from; /* aborts of ours before it are in nothing that we have seen rise */
+    struct wait waits[WAITS_MAX];
+    unsigned wait_count;
+    uint64_t steps[LEDGER_STEP_COUNT];
+    double uptime_s, flushed_s; /* the server's; flushed_s: how long after its start */
+    uint64_t restarts;
+    bool in_gap;
+    int64_t began_wall_ns;
+};
+
+/* --- matching --- */
+
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static uint64_t pending(const struct ledger *ledger, unsigned counter) {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < ledger->wait_count; i++)
+        sum += ledger->waits[i].open[counter];
+    return sum;
+}
+
+/* `n` of what waits, the oldest first; there is as much. */
+static void take_open(struct ledger *ledger, unsigned counter, uint64_t n) {
+    for (unsigned i = 0; i < ledger->wait_count; i++) {
+        uint64_t part = least(n, ledger->waits[i].open[counter]);
+        ledger->waits[i].open[counter] -= part;
+        n -= part;
+    }
+}
+
+static void match(struct ledger *ledger, unsigned counter) {
+    uint64_t open = pending(ledger, counter);
+    for (unsigned cause = 0; open > 0 && cause < CAUSE_COUNT; cause++) {
+        struct evidence *e = &ledger->evidence[counter][cause];
+        uint32_t old = (uint32_t)least(e->old, open), fresh = (uint32_t)least(e->fresh, open - old);
+        e->old -= old;
+        e->fresh -= fresh;
+        ledger->explained[counter][cause] += old + fresh;
+        take_open(ledger, counter, old + fresh);
+        open -= old + fresh;
+    }
+}
+
+/* Evidence that two polls did not confirm. */
+static void let_go(struct ledger *ledger, unsigned counter) {
+    for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
+        struct evidence *e = &ledger->evidence[counter][cause];
+        ledger->unmatched[counter][cause] += e->old;
+        e->old = e->fresh;
+        e->fresh = 0;
+    }
+}
+
+/* --- what has waited long enough --- */
+
+static uint64_t give_to_maybes(struct ledger *ledger, unsigned counter, uint64_t n) {
+    for (unsigned cause = 0; n > 0 && cause < CAUSE_COUNT; cause++) {
+        struct evidence *e = &ledger->evidence[counter][cause];
+        uint32_t part = (uint32_t)least(e->maybe, n);
+        e->maybe -= part;
+        ledger->explained[counter][cause] += part;
+        n -= part;
+    }
+    return n;
+}
+
+/* An abort of ours is counted when the server notices: at once, or when it is no longer stuck. */
+static uint64_t give_to_self(struct ledger *ledger, struct target *target, unsigned counter, uint64_t n,
+                             struct mono polled) {
+    static const enum own_abort own[COUNTER_LINED] = {[COUNTER_CLIENTS] = OWN_ABORTED_CLIENT,
+                                                      [COUNTER_CONNECTS] = OWN_ABORTED_CONNECT,
+                                                      [COUNTER_PREAUTH] = OWN_ABORTED_PREAUTH};
+    struct mono since = mono_add(polled, -(2 * target->config->poll.interval_ns + LOG_WITHIN_NS));
+    if (mono_before(since, ledger->counted_from))
+        since = ledger->counted_from;
+    unsigned max = (unsigned)least(n, OWN_CONNECTIONS_KEPT);
+    unsigned part = own_connections_take(&target->own, own[counter], since, polled, max);
+    ledger->explained[counter][CAUSE_SELF] += part;
+    return n - part;
+}
+
+static void close_wait(struct ledger *ledger, struct target *target, const struct wait *w) {
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
+        uint64_t left = w->open[counter];
+        if (left > 0)
+            left = give_to_self(ledger, target, counter, left, w->since);
+        if (left > 0)
+            left = give_to_maybes(ledger, counter, left);
+        ledger->unexplained[counter] += left;
+    }
+}
+
+static void close_waits(struct ledger *ledger, struct target *target, bool all) {
+    struct mono now = mono_now();
+    unsigned done = 0;
+    while (done < ledger->wait_count && (all || mono_between(ledger->waits[done].since, now) >= LOG_WITHIN_NS))
+        close_wait(ledger, target, &ledger->waits[done++]);
+    ledger->wait_count -= done;
+    memmove(ledger->waits, ledger->waits + done, ledger->wait_count * sizeof *ledger->waits);
+}
+
+/* --- evidence --- */
+
+static void add(uint32_t *to, uint32_t n) {
+    *to = *to > UINT32_MAX - n ? UINT32_MAX : *to + n;
+}
+
+void ledger_evidence(struct target *target, enum abort_counter counter, enum cause cause, uint32_t n) {
+    struct ledger *ledger = target->ledger;
+    if (!ledger || !ledger->known[counter])
+        return;
+    add(&ledger->evidence[counter][cause].fresh, n);
+    match(ledger, counter);
+}
+
+static void maybe(struct target *target, enum abort_counter counter, enum cause cause, uint32_t n) {
+    struct ledger *ledger = target->ledger;
+    if (!ledger->known[counter])
+        return;
+    add(&ledger->evidence[counter][cause].maybe, n);
+    ledger->maybe_until = mono_add(mono_now(), 3 * target->config->poll.interval_ns + 2 * LOG_WITHIN_NS);
+}
+
+/* What was waiting for its counter to rise waits in vain. */
+static void forget_evidence(struct ledger *ledger) {
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
+        let_go(ledger, counter);
+        let_go(ledger, counter);
+    }
+}
+
+static void forget_maybes(struct ledger *ledger) {
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
+        for (unsigned cause = 0; cause < CAUSE_COUNT; cause++)
+            ledger->evidence[counter][cause].maybe = 0;
+}
+
+static void on_log_event(void *arg, struct target *target, const struct log_event *event) {
+    struct abort_facts facts;
+    (void)arg;
+    if (event->suspect)
+        return;
+    if (event->kind == LOG_EVENT_SERVER_START) { /* what the lines before it tell of was counted by another life */
+        own_connections_forget(&target->own, mono_now());
+        if (target->ledger) {
+            close_waits(target->ledger, target, true);
+            forget_evidence(target->ledger);
+        }
+        return;
+    }
+    abort_facts_of_event(&facts, target, event);
+    if (facts.own)
+        own_connections_logged(&target->own, event->connection_id ? event->connection_id : event->thread);
+    if (!target->ledger)
+        return;
+    struct abort_cause c = cause_of(&facts);
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
+        if (c.raises & 1U << counter)
+            ledger_evidence(target, counter, c.cause, 1);
+        if (c.may_raise & 1U << counter)
+            maybe(target, counter, c.cause, 1);
+    }
+}
+
+/* --- polls --- */
+
+static double status(const struct target *target, const char *name) {
+    return target->poll.value[variable_find(VARIABLE_STATUS, span_of(name))];
+}
+
+static bool read_counter(const struct target *target, unsigned counter, uint64_t *out) {
+    double value = status(target, abort_counter_name(counter));
+    if (isnan(value) || value < 0 || value >= 0x1p63)
+        return false;
+    *out = (uint64_t)value;
+    return true;
+}
+
+/* Both of the server's clocks count whole seconds from the same instant, so that their difference is steady. */
+static void read_clocks(const struct target *target, struct ledger *ledger) {
+    ledger->uptime_s = status(target, "Uptime");
+    ledger->flushed_s = ledger->uptime_s - status(target, "Uptime_since_flush_status");
+    ledger->restarts = target->poll.restarts;
+}
+
+/* FLUSH STATUS sets them all to zero on MariaDB; MySQL keeps those of connections that did not log in. (Measured on
+ * 10.11 and 9.7.) */
+static bool is_flushed(const struct target *target, unsigned counter) {
+    return server_flavour_of(target) == SERVER_MARIADB || counter == COUNTER_CLIENTS;
+}
+
+/* Whether a counter fell: what the clocks' whole seconds hide. */
+static bool any_fell(const struct target *target, const struct ledger *ledger) {
+    uint64_t value;
+    for (unsigned counter = 0; counter < COUNTER_COUNT; counter++)
+        if (ledger->known[counter] && read_counter(target, counter, &value) && value < ledger->value[counter])
+            return true;
+    return false;
+}
+
+static enum ledger_step find_step(const struct target *target, const struct ledger *before) {
+    struct ledger now;
+    read_clocks(target, &now);
+    if (now.restarts != before->restarts || now.uptime_s < before->uptime_s)
+        return LEDGER_RESTART;
+    bool flushed = !isnan(now.flushed_s) && !isnan(before->flushed_s) && now.flushed_s > before->flushed_s;
+    return flushed || any_fell(target, before) ? LEDGER_FLUSH : LEDGER_STEP_COUNT;
+}
+
+/* When the counters began anew, by the server's clock of whole seconds. */
+static struct mono step_instant(const struct target *target, enum ledger_step step) {
+    double ago_s = status(target, step == LEDGER_RESTART ? "Uptime" : "Uptime_since_flush_status");
+    return isnan(ago_s) ? mono_now() : mono_add(mono_now(), -(int64_t)(ago_s + 1) * NS_PER_S);
+}
+
+static void take_step(struct ledger *ledger, struct target *target, enum ledger_step step) {
+    ledger->steps[step]++;
+    log_info("the server's counters began anew", LF_STR("target", target->config->name),
+             LF_STR("step", ledger_step_name(step)));
+    if (step == LEDGER_RESTART)
+        own_connections_forget(&target->own, (struct mono){target->poll.start_mono_ns - NS_PER_S});
+    close_waits(ledger, target, true);
+    ledger->counted_from = step_instant(target, step);
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
+        if (step == LEDGER_RESTART || is_flushed(target, counter))
+            let_go(ledger, counter); /* what is older than the last poll; what is younger may be of either side */
+}
+
+static uint64_t increase_of(const struct target *target, const struct ledger *ledger, unsigned counter, uint64_t value,
+                            enum ledger_step step) {
+    bool anew = step == LEDGER_RESTART || (step == LEDGER_FLUSH && is_flushed(target, counter));
+    return anew || value < ledger->value[counter] ? value : value - ledger->value[counter];
+}
+
+/* Who is refused for want of a place is counted twice: on MariaDB always, on MySQL if it was let in first. */
+static void note_max_connections(struct target *target, uint64_t n) {
+    uint32_t some = (uint32_t)least(n, UINT32_MAX);
+    if (server_flavour_of(target) == SERVER_MARIADB)
+        ledger_evidence(target, COUNTER_CONNECTS, CAUSE_TOO_MANY_CONNECTIONS, some);
+    else
+        maybe(target, COUNTER_CONNECTS, CAUSE_TOO_MANY_CONNECTIONS, some);
+}
+
+static struct wait *new_wait(struct ledger *ledger) {
+    if (ledger->wait_count == WAITS_MAX)
+        return &ledger->waits[WAITS_MAX - 1];
+    struct wait *w = &ledger->waits[ledger->wait_count++];
+    *w = (struct wait){.since = mono_now()};
+    return w;
+}
+
+static void read_counters(struct ledger *ledger, struct target *target, enum ledger_step step) {
+    uint64_t delta[COUNTER_COUNT] = {0};
+    bool any = false;
+    for (unsigned counter = 0; counter < COUNTER_COUNT; counter++) {
+        uint64_t value;
+        if (!read_counter(target, counter, &value))
+            continue;
+        if (ledger->known[counter]) {
+            delta[counter] = increase_of(target, ledger, counter, value, step);
+            ledger->increase[counter] += delta[counter];
+            any |= counter < COUNTER_LINED && delta[counter] > 0;
+        }
+        ledger->known[counter] = true;
+        ledger->value[counter] = value;
+    }
+    if (any) {
+        struct wait *w = new_wait(ledger);
+        for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
+            w->open[counter] += delta[counter];
+    }
+    if (delta[COUNTER_MAX_CONNECTIONS] > 0)
+        note_max_connections(target, delta[COUNTER_MAX_CONNECTIONS]);
+}
+
+static bool log_is_catching_up(const struct target *target) {
+    const struct log_source_state *state = target->error_log ? log_source_state(target->error_log) : NULL;
+    return state && state->readable && state->behind_bytes > 0 && target->poll.polls < CATCH_UP_POLLS;
+}
+
+static void begin(struct target *target, struct mono began) {
+    struct ledger *ledger = log_is_catching_up(target) ? NULL : calloc(1, sizeof *ledger);
+    if (!ledger)
+        return;
+    target->ledger = ledger;
+    ledger->began_wall_ns = wall_now_ns();
+    ledger->counted_from = began;
+    read_clocks(target, ledger);
+    read_counters(ledger, target, LEDGER_STEP_COUNT);
+}
+
+static void on_polled(void *arg, struct target *target, struct mono began) {
+    struct ledger *ledger = target->ledger;
+    (void)arg;
+    if (target->poll.health != TARGET_UP) {
+        if (ledger)
+            ledger->in_gap = true;
+        return;
+    }
+    if (!ledger) {
+        begin(target, began);
+        return;
+    }
+    ledger->steps[LEDGER_GAP] += ledger->in_gap;
+    ledger->in_gap = false;
+    enum ledger_step step = find_step(target, ledger);
+    if (step != LEDGER_STEP_COUNT)
+        take_step(ledger, target, step);
+    read_clocks(target, ledger);
+    read_counters(ledger, target, step);
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
+        match(ledger, counter);
+        let_go(ledger, counter);
+    }
+    close_waits(ledger, target, false);
+    if (mono_before(ledger->maybe_until, mono_now()))
+        forget_maybes(ledger);
+}
+
+static void on_target_removed(void *arg, struct target *target) {
+    (void)arg;
+    free(target->ledger);
+    target->ledger = NULL;
+}
+
+struct observer ledger_observer(void) {
+    return (struct observer){.target_removed = on_target_removed, .log_event = on_log_event, .polled = on_polled};
+}
+
+/* --- the readers --- */
+
+const char *ledger_step_name(enum ledger_step step) {
+    static const char *const names[] = {
+#define STEP_NAME(id, name, meaning) name,
+        LEDGER_STEPS(STEP_NAME)
+#undef STEP_NAME
+    };
+    return names[step];
+}
+
+bool ledger_account_of(const struct target *target, enum abort_counter counter, struct ledger_account *out) {
+    const struct ledger *ledger = target->ledger;
+    if (!ledger)
+        return false;
+    *out = (struct ledger_account){.known = ledger->known[counter], .increase = ledger->increase[counter]};
+    if (counter < COUNTER_LINED) {
+        out->unexplained = ledger->unexplained[counter];
+        out->pending = pending(ledger, counter);
+    }
+    return true;
+}
+
+uint64_t ledger_explained(const struct target *target, enum abort_counter counter, enum cause cause) {
+    const struct ledger *ledger = target->ledger;
+    if (!ledger)
+        return 0;
+    if (counter < COUNTER_LINED)
+        return ledger->explained[counter][cause];
+    return cause == abort_counter_cause(counter) ? ledger->increase[counter] : 0;
+}
+
+uint64_t ledger_unmatched(const struct target *target, enum abort_counter counter, enum cause cause) {
+    const struct ledger *ledger = target->ledger;
+    return ledger && counter < COUNTER_LINED ? ledger->unmatched[counter][cause] : 0;
+}
+
+uint64_t ledger_steps(const struct target *target, enum ledger_step step) {
+    const struct ledger *ledger = target->ledger;
+    return ledger ? ledger->steps[step] : 0;
+}
+
+int64_t ledger_began_wall_ns(const struct target *target) {
+    const struct ledger *ledger = target->ledger;
+    return ledger ? ledger->began_wall_ns : 0;
+}

@@ -1,0 +1,59 @@
+/*
+ * The ledger of a target: each counter of connections that failed rises by as much as is explained, by cause, and what
+ * is not. For any stretch without a step (FLUSH STATUS, a restart; a gap in polling moves nothing)
+ *
+ *     increase = Σ explained by cause + unexplained + pending
+ *
+ * exactly, where `pending` is what waits for its line: a few seconds, up to the poll after them. Lines may come before
+ * their counter, too; evidence for which no counter rises by the second poll after it is counted apart.
+ *
+ * It begins with the first poll that succeeds, and anew whenever we start or the target's configuration changes: what
+ * the counters had before belongs to nobody, and Prometheus sees a counter that began at zero.
+ */
+#ifndef EXPLAIN_LEDGER_H
+#define EXPLAIN_LEDGER_H
+
+#include "explain/cause.h"
+#include "observe/target.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*   enum suffix, name, what it means */
+#define LEDGER_STEPS(X)                                                                                                \
+    X(FLUSH, "flush_status", "FLUSH STATUS set counters to zero; what they gained since the poll before is lost")      \
+    X(RESTART, "restart", "the server started anew, with all counters at zero; the same is lost")                      \
+    X(GAP, "gap", "polls failed; the counters went on, and nothing is lost unless another step fell into it")
+
+enum ledger_step {
+#define LEDGER_STEP_ENUM(id, name, meaning) LEDGER_##id,
+    LEDGER_STEPS(LEDGER_STEP_ENUM)
+#undef LEDGER_STEP_ENUM
+        LEDGER_STEP_COUNT
+};
+
+const char *ledger_step_name(enum ledger_step step);
+
+/* The listener: target_removed, log_event and polled. It keeps its books in target->ledger, about 3 KB from the first
+ * good poll on. Where memory is short the target has no ledger. */
+struct observer ledger_observer(void);
+
+/* Evidence from elsewhere than the error log (the process list, performance_schema): `n` aborts of this cause, each of
+ * which raises `counter` (below COUNTER_LINED). To be told before the poll's end is (struct observer's polled), once
+ * for each abort, and not for those that the log tells of, too. */
+void ledger_evidence(struct target *target, enum abort_counter counter, enum cause cause, uint32_t n);
+
+struct ledger_account {
+    bool known; /* the server has this counter */
+    uint64_t increase, unexplained, pending;
+};
+
+/* False: there is no ledger (yet). */
+bool ledger_account_of(const struct target *target, enum abort_counter counter, struct ledger_account *out);
+uint64_t ledger_explained(const struct target *target, enum abort_counter counter, enum cause cause);
+/* Evidence for which the counter did not rise. */
+uint64_t ledger_unmatched(const struct target *target, enum abort_counter counter, enum cause cause);
+uint64_t ledger_steps(const struct target *target, enum ledger_step step);
+int64_t ledger_began_wall_ns(const struct target *target); /* 0: there is no ledger yet */
+
+#endif
