@@ -334,7 +334,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_COUNTER,
         .help =
             "What the server made of the ends of the probes' connections, and how that is known: by the connection id "
-            "in its error log, or by its counters where they did not move. unknown is no proof of an abort.",
+            "in its error log, or by its counters where they did not move; unknown is no proof of an abort.",
         .labels = "verdict, evidence",
         .of_probe = emit_verdicts,
     },
