@@ -490,7 +490,7 @@ int client_hold(struct client *client, int64_t ns, enum hold_end *end, struct fa
     *failure = (struct failure){.phase = PHASE_HOLD};
     *end = HOLD_SURVIVED;
     if (rc != 1)
-        return rc == -EINTR;
+        return rc < 0; /* woken or cancelled */
     *end = look_at_idle(fd, mysql_get_ssl_cipher(&client->mysql) != NULL, failure);
     if (*end == HOLD_ERROR)
         return 0;

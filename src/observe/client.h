@@ -68,10 +68,10 @@ int client_ping(struct client *client, struct failure *failure);
  * -1. */
 typedef void client_row_fn(void *arg, const struct span *fields, unsigned count);
 int client_query(struct client *client, const char *sql, client_row_fn *on_row, void *arg, struct failure *failure);
-/* Leave the connection idle for `ns`. 0 when that is over, 1 when coroutine_wake() ended it, and nothing came;
- * else -1 with *failure filled and *end saying what came. Bytes that came are left for the next query to read, which
- * is what a pool's client does: *end is then HOLD_ERROR, 0 is returned, and *failure is what they say where that can be
- * read, else FAILURE_NONE. */
+/* Leave the connection idle for `ns`. 0 when that is over, 1 when coroutine_wake() or _cancel() ended it, and nothing
+ * came; else -1 with *failure filled and *end saying what came. Bytes that came are left for the next query to read,
+ * which is what a pool's client does: *end is then HOLD_ERROR, 0 is returned, and *failure is what they say where that
+ * can be read, else FAILURE_NONE. */
 int client_hold(struct client *client, int64_t ns, enum hold_end *end, struct failure *failure);
 /* End the connection in this style; see config.h. CLOSE_QUIT_WAIT and CLOSE_NONE wait for the server's end until
  * `give_up`, the others for nothing. */

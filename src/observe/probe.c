@@ -100,11 +100,13 @@ static void read_wait_timeout(void *arg, const struct span *fields, unsigned cou
         run->wait_timeout_s = NAN;
 }
 
-/* How a connection ended that was used after its idle time. */
+/* How a connection ended that was used after its idle time. One that was answered in another way had survived it. */
 static enum hold_end end_on_use(const struct failure *failure) {
     if (failure->failure == FAILURE_TIMEOUT)
         return HOLD_SILENCE;
-    return failure->failure == FAILURE_RESET ? HOLD_RST_ON_USE : HOLD_FIN_ON_USE;
+    if (failure->failure == FAILURE_RESET)
+        return HOLD_RST_ON_USE;
+    return failure->failure == FAILURE_CLOSED ? HOLD_FIN_ON_USE : HOLD_SURVIVED;
 }
 
 /* Bytes came while it was idle, and the next query failed so. Where that was not for an error packet they said nothing:
@@ -163,10 +165,12 @@ static bool hold(struct probe_run *run, struct client *client, struct failure *f
         return true;
     }
     if (ok) {
-        struct failure on_use;
+        struct failure on_use = {.failure = FAILURE_NONE};
         ok = client_query(client, module->query, NULL, NULL, &on_use) == 0;
         if (failure->failure == FAILURE_NONE)
             *failure = on_use;
+        if (on_use.failure == FAILURE_LOCAL) /* we cut it short, or cannot go on: nothing is known of the idle time */
+            return false;
         if (ok) /* what came was not the end */
             run->end = HOLD_SURVIVED;
         else if (run->end == HOLD_ERROR ? said_nothing(failure) : !client_connected(client))
