@@ -6,15 +6,11 @@
 #include <math.h>
 #include <string.h>
 
-static double value_of(const struct target *target, enum variable_source source, const char *name) {
-    return target->poll.value[variable_find(source, span_of(name))];
-}
-
 /* Forks and proxies may leave the name out of the version; a counter that only MariaDB has does not lie. */
 enum server_flavour server_flavour_of(const struct target *target) {
     const struct poll_facts *poll = &target->poll;
     if (strstr(poll->version, "MariaDB") || strcasestr(poll->version_comment, "mariadb") ||
-        !isnan(value_of(target, VARIABLE_STATUS, "Aborted_connects_preauth")))
+        !isnan(target_status(target, "Aborted_connects_preauth")))
         return SERVER_MARIADB;
     return poll->version[0] ? SERVER_MYSQL : SERVER_UNKNOWN;
 }
@@ -35,8 +31,8 @@ static unsigned version_of(const char *text) {
 }
 
 void abort_facts_of_target(struct abort_facts *facts, const struct target *target) {
-    double wait_s = value_of(target, VARIABLE_SETTING, "wait_timeout");
-    double interactive_s = value_of(target, VARIABLE_SETTING, "interactive_timeout");
+    double wait_s = target_setting(target, "wait_timeout");
+    double interactive_s = target_setting(target, "interactive_timeout");
     *facts = (struct abort_facts){
         .flavour = server_flavour_of(target),
         .version = version_of(target->poll.version),

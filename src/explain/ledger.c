@@ -208,12 +208,8 @@ static void on_log_event(void *arg, struct target *target, const struct log_even
 
 /* --- polls --- */
 
-static double status(const struct target *target, const char *name) {
-    return target->poll.value[variable_find(VARIABLE_STATUS, span_of(name))];
-}
-
 static bool read_counter(const struct target *target, unsigned counter, uint64_t *out) {
-    double value = status(target, abort_counter_name(counter));
+    double value = target_status(target, abort_counter_name(counter));
     if (isnan(value) || value < 0 || value >= 0x1p63)
         return false;
     *out = (uint64_t)value;
@@ -222,8 +218,8 @@ static bool read_counter(const struct target *target, unsigned counter, uint64_t
 
 /* Both of the server's clocks count whole seconds from the same instant, so that their difference is steady. */
 static void read_clocks(const struct target *target, struct ledger *ledger) {
-    ledger->uptime_s = status(target, "Uptime");
-    ledger->flushed_s = ledger->uptime_s - status(target, "Uptime_since_flush_status");
+    ledger->uptime_s = target_status(target, "Uptime");
+    ledger->flushed_s = ledger->uptime_s - target_status(target, "Uptime_since_flush_status");
     ledger->restarts = target->poll.restarts;
 }
 
@@ -253,7 +249,7 @@ static enum ledger_step find_step(const struct target *target, const struct ledg
 
 /* When the counters began anew, by the server's clock of whole seconds. */
 static struct mono step_instant(const struct target *target, enum ledger_step step) {
-    double ago_s = status(target, step == LEDGER_RESTART ? "Uptime" : "Uptime_since_flush_status");
+    double ago_s = target_status(target, step == LEDGER_RESTART ? "Uptime" : "Uptime_since_flush_status");
     return isnan(ago_s) ? mono_now() : mono_add(mono_now(), -(int64_t)(ago_s + 1) * NS_PER_S);
 }
 

@@ -5,8 +5,6 @@
 #include "expose/families.h"
 #include "expose/sample.h"
 
-#include <math.h>
-
 #define CONFIGURED "an error log is configured"
 
 static const struct log_source_state *log_state(const struct target *target) {
@@ -49,18 +47,10 @@ static void emit_blind(struct sample_writer *w, const struct target *target) {
         sample_count(w, SAMPLE_LABELS("reason", log_source_reason(state->error)), 1);
 }
 
-static double setting(const struct target *target, const char *name) {
-    int row = variable_find(VARIABLE_SETTING, span_of(name));
-    return row < 0 ? NAN : target->poll.value[row];
-}
-
-/* MySQL 5.7 has both settings, and obeys the newer one. */
 static void emit_level(struct sample_writer *w, const struct target *target) {
-    double verbosity = setting(target, "log_error_verbosity"), warnings = setting(target, "log_warnings");
-    if (!isnan(verbosity))
-        sample_count(w, SAMPLE_NO_LABELS, verbosity >= 3);
-    else if (!isnan(warnings))
-        sample_count(w, SAMPLE_NO_LABELS, warnings >= 2);
+    int suffices = target_log_level_suffices(target);
+    if (suffices >= 0)
+        sample_count(w, SAMPLE_NO_LABELS, (uint64_t)suffices);
 }
 
 static void emit_events(struct sample_writer *w, const struct target *target) {

@@ -16,9 +16,6 @@
 #define COUNTED_WITHIN_NS (100 * NS_PER_MS)
 /* Beyond two polls; then they do not come, and nothing more will be known. */
 #define UNKNOWN_AFTER_NS (5 * NS_PER_S)
-/* MariaDB's and MySQL's level from which aborted connections are logged. */
-#define LOG_WARNINGS_MIN 2
-#define LOG_ERROR_VERBOSITY_MIN 3
 
 /* What all aborts move, and what sets it to zero. */
 struct counters {
@@ -63,20 +60,12 @@ void close_check_free(struct close_check *check) {
 
 /* --- what the server says --- */
 
-static double status(const struct target *target, const char *name) {
-    return target->poll.value[variable_find(VARIABLE_STATUS, span_of(name))];
-}
-
-static double setting(const struct target *target, const char *name) {
-    return target->poll.value[variable_find(VARIABLE_SETTING, span_of(name))];
-}
-
 static struct counters counters_of(const struct target *target) {
     double wall_s = (double)target->poll.last_success_wall_ns / NS_PER_S;
     return (struct counters){
-        .aborted = status(target, "Aborted_clients") + status(target, "Aborted_connects"),
-        .start_s = wall_s - status(target, "Uptime"),
-        .flushed_s = wall_s - status(target, "Uptime_since_flush_status"),
+        .aborted = target_status(target, "Aborted_clients") + target_status(target, "Aborted_connects"),
+        .start_s = wall_s - target_status(target, "Uptime"),
+        .flushed_s = wall_s - target_status(target, "Uptime_since_flush_status"),
     };
 }
 
@@ -95,9 +84,8 @@ static bool stood_still(const struct counters *before, const struct counters *af
 /* How often the log lost lines; LOG_TELLS_NOTHING where it cannot be read, or does not hold aborts. */
 static uint64_t log_losses(const struct target *target) {
     const struct log_source_state *state = target->error_log ? log_source_state(target->error_log) : NULL;
-    double warnings = setting(target, "log_warnings"), verbosity = setting(target, "log_error_verbosity");
-    bool level = isnan(verbosity) ? warnings >= LOG_WARNINGS_MIN : verbosity >= LOG_ERROR_VERBOSITY_MIN;
-    return state && state->readable && level ? state->gaps + state->missed : LOG_TELLS_NOTHING;
+    bool tells = state && state->readable && target_log_level_suffices(target) == 1;
+    return tells ? state->gaps + state->missed : LOG_TELLS_NOTHING;
 }
 
 /* Whether an abort would be in the log, and all that came since it was opened was or will be read. */

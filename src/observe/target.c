@@ -153,6 +153,29 @@ void target_unref(struct target *target) {
     target_free(target);
 }
 
+/* --- what a poll read --- */
+
+static double value_of(const struct target *target, enum variable_source source, const char *name) {
+    int row = variable_find(source, span_of(name));
+    return row < 0 ? NAN : target->poll.value[row];
+}
+
+double target_status(const struct target *target, const char *name) {
+    return value_of(target, VARIABLE_STATUS, name);
+}
+
+double target_setting(const struct target *target, const char *name) {
+    return value_of(target, VARIABLE_SETTING, name);
+}
+
+int target_log_level_suffices(const struct target *target) {
+    enum { LOG_WARNINGS_MIN = 2, LOG_ERROR_VERBOSITY_MIN = 3 };
+    double verbosity = target_setting(target, "log_error_verbosity"), warnings = target_setting(target, "log_warnings");
+    if (!isnan(verbosity))
+        return verbosity >= LOG_ERROR_VERBOSITY_MIN;
+    return isnan(warnings) ? -1 : warnings >= LOG_WARNINGS_MIN;
+}
+
 /* --- what the log is told --- */
 
 /* A failure each time (the log suppresses repeats), the recovery once. */

@@ -138,6 +138,13 @@ struct target {
 /* The target is about to go: a probe that holds its connection ends it. */
 bool target_stopping(const struct target *target);
 
+/* What the last poll read of a variable of variable_table; NaN where the server has none of that name, or is down. */
+double target_status(const struct target *target, const char *name);
+double target_setting(const struct target *target, const char *name);
+/* Whether the server's settings let it write aborted connections to its log: 1, 0, or -1 not known. MySQL 5.7 has both
+ * settings, and obeys the newer one. */
+int target_log_level_suffices(const struct target *target);
+
 /* The last reader gone frees it. */
 struct target *target_ref(struct target *target);
 void target_unref(struct target *target); /* NULL is allowed */
