@@ -54,30 +54,33 @@ static unsigned read_tail(int fd, uint64_t offset, char out[LOG_TAIL]) {
     return len > 0 && pread(fd, out, len, (off_t)(offset - len)) == (ssize_t)len ? (unsigned)len : 0;
 }
 
+/* `data` is what the file begins with. */
+static void set_head(struct log_file *file, const char *data, size_t len) {
+    size_t most = len < LOG_TAIL ? len : LOG_TAIL, least = most < LOG_TAIL_SURE ? most : LOG_TAIL_SURE;
+    const char *newline = least > 0 ? memchr(data + least - 1, '\n', most - least + 1) : NULL;
+    file->head_len = newline ? (unsigned)(newline + 1 - data) : (unsigned)most;
+    file->head_hash = hash_bytes(data, file->head_len);
+}
+
 void log_file_go_to(struct log_file *file, uint64_t offset, bool skipping) {
+    char head[LOG_TAIL];
     file->offset = file->seen = offset;
     file->tried = 0;
     file->skipping = skipping;
     file->tail_len = read_tail(file->fd, offset, file->tail);
-    file->head_len = 0;
-}
-
-/* Once more as long as it is short. */
-static void note_head(struct log_file *file) {
-    if (file->head_len < LOG_TAIL && file->head_len < file->seen) {
-        ssize_t n = pread(file->fd, file->head, LOG_TAIL, 0);
-        file->head_len = n > 0 ? (unsigned)n : 0;
-    }
+    ssize_t n = offset > 0 ? pread(file->fd, head, offset < LOG_TAIL ? (size_t)offset : LOG_TAIL, 0) : 0;
+    set_head(file, head, n > 0 ? (size_t)n : 0);
 }
 
 int log_file_look(struct log_file *file) {
     struct stat st;
     if (fstat(file->fd, &st) < 0)
         return -errno;
+    bool shorter = file->offset == 0 && (uint64_t)st.st_size < file->size; /* of what was not read, too */
     file->size = (uint64_t)st.st_size;
     file->mtime_ns = log_folder_mtime_ns(&st);
     file->unlinked = st.st_nlink == 0;
-    return file->size < file->seen ? -ESTALE : 0;
+    return shorter || file->size < file->seen ? -ESTALE : 0;
 }
 
 /* --- lines --- */
@@ -135,6 +138,8 @@ static void move_on(struct log_file *file, struct log_reader *r, const char *who
     size_t end = file->tail_len + done, len = end < LOG_TAIL ? end : LOG_TAIL;
     if (done == 0)
         return;
+    if (file->offset == file->tail_len && file->head_len < LOG_TAIL_SURE)
+        set_head(file, whole, end);
     memcpy(file->tail, whole + end - len, len);
     file->tail_len = (unsigned)len;
     file->offset += done;
@@ -164,22 +169,22 @@ static bool leap_over_hole(struct log_file *file, struct log_reader *r) {
     return true;
 }
 
-int log_file_read(struct log_file *file, struct log_reader *r) {
+int log_file_fetch(struct log_file *file, struct log_reader *r) {
     int n = read_at_place(file, r->line_limit);
     if (n > 0 && !file->skipping && buffer[file->tail_len] == '\0' && leap_over_hole(file, r))
         n = read_at_place(file, r->line_limit);
     if (n < 0)
         return n;
-    uint64_t end = file->offset + (uint64_t)n;
-    if (end <= file->seen)
-        return 0; /* it became shorter after we looked: the next look sees that */
-    file->seen = end;
-    note_head(file);
+    /* No more than was seen: it became shorter after we looked, and the next look sees that. */
+    return file->offset + (uint64_t)n > file->seen ? n : 0;
+}
+
+void log_file_take(struct log_file *file, struct log_reader *r, int fetched) {
+    file->seen = file->offset + (uint64_t)fetched;
     r->state->last_read_wall_ns = wall_now_ns();
-    size_t done = hand_over_lines(file, r, buffer + file->tail_len, (size_t)n, false);
+    size_t done = hand_over_lines(file, r, buffer + file->tail_len, (size_t)fetched, false);
     if (!r->closing)
         move_on(file, r, buffer, done);
-    return n;
 }
 
 /* --- the rest --- */
@@ -258,15 +263,16 @@ void log_file_place(const struct log_file *file, const struct log_reader *r, uns
     out[FILE_DEV] = file->dev;
     out[FILE_INO] = file->ino;
     out[FILE_OFFSET] = file->offset;
-    out[FILE_FLAGS] = (file->skipping ? FILE_SKIPPING : 0) | (file->overtaken ? FILE_OVERTAKEN : 0);
+    bool torn = file->tail_len > 0 && file->tail_len < LOG_TAIL && file->tail[file->tail_len - 1] != '\n';
+    out[FILE_FLAGS] =
+        (file->skipping ? FILE_SKIPPING : 0) | (file->overtaken ? FILE_OVERTAKEN : 0) | (torn ? FILE_TORN : 0);
     out[FILE_TAIL_LEN] = file->tail_len;
     out[FILE_TAIL_HASH] = hash_bytes(file->tail, file->tail_len);
-    /* What was copied out of a fresh file before it was truncated is older than the truncation, and nothing of it is
-     * read. */
-    bool unread = file->fresh && file->since_ns < file->mtime_ns;
-    out[FILE_MTIME] = (uint64_t)(unread ? file->since_ns : file->mtime_ns);
+    out[FILE_SINCE] = (uint64_t)file->since_ns;
     out[FILE_BIRTH] = file->birth_ns;
     out[FILE_BACK] = file->offset - first;
+    out[FILE_HEAD_LEN] = file->head_len;
+    out[FILE_HEAD_HASH] = file->head_hash;
 }
 
 bool log_file_is(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
@@ -276,21 +282,35 @@ bool log_file_is(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_N
     return birth == 0 || birth == place[FILE_BIRTH];
 }
 
-bool log_file_had(const struct log_file *file, int fd, const struct stat *st) {
-    char head[LOG_TAIL];
-    size_t len = file->head_len < (uint64_t)st->st_size ? file->head_len : (size_t)st->st_size;
-    return len >= LOG_TAIL_SURE && (uint64_t)st->st_size <= file->seen && pread(fd, head, len, 0) == (ssize_t)len &&
-           memcmp(head, file->head, len) == 0;
-}
-
 bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
     bool same = log_file_is(fd, st, place);
     char tail[LOG_TAIL];
-    if (place[FILE_OFFSET] > (uint64_t)st->st_size || (!same && place[FILE_TAIL_LEN] < LOG_TAIL_SURE))
+    bool sure = same || (place[FILE_TAIL_LEN] >= LOG_TAIL_SURE && !(place[FILE_FLAGS] & FILE_TORN));
+    if (!sure || place[FILE_OFFSET] > (uint64_t)st->st_size)
         return false;
     if (place[FILE_TAIL_LEN] == 0)
         return true;
     /* As many as there were then: a place is always saved with all that there are, up to LOG_TAIL. */
     unsigned len = read_tail(fd, place[FILE_OFFSET], tail);
     return len == place[FILE_TAIL_LEN] && hash_bytes(tail, len) == place[FILE_TAIL_HASH];
+}
+
+bool log_file_had(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
+    char head[LOG_TAIL];
+    uint64_t len = place[FILE_HEAD_LEN];
+    return len >= LOG_TAIL_SURE && len <= LOG_TAIL && (uint64_t)st->st_size <= place[FILE_OFFSET] &&
+           pread(fd, head, len, 0) == (ssize_t)len && hash_bytes(head, len) == place[FILE_HEAD_HASH];
+}
+
+bool log_file_is_copy(int fd, const struct stat *st, int whole) {
+    char a[LOG_TAIL], b[LOG_TAIL];
+    uint64_t size = (uint64_t)st->st_size;
+    ssize_t len = size < LOG_TAIL ? (ssize_t)size : LOG_TAIL;
+    for (uint64_t at = 0;; at = size - (uint64_t)len) {
+        if (pread(fd, a, (size_t)len, (off_t)at) != len || pread(whole, b, (size_t)len, (off_t)at) != len ||
+            memcmp(a, b, (size_t)len) != 0)
+            return false;
+        if (at == size - (uint64_t)len)
+            return true;
+    }
 }

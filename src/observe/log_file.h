@@ -15,14 +15,31 @@ enum {
     LOG_HELD_MAX = 64, /* lines back to which the place can go */
 };
 
+/* A log that is truncated begins a new life under the same inode. A life is known by its head: the first line (as many
+ * as have LOG_TAIL_SURE bytes), or as much of that as fits into LOG_TAIL. A file with the head of a life of which we
+ * told N bytes, and no longer than that, is a copy that was made before we read so far. */
+
 /* What a place in a file is made of: the numbers of struct log_place. Its text is the file's path. Reading goes on
  * FILE_BACK bytes in front of the offset, whose tail it is that tells the file. */
-enum { FILE_DEV, FILE_INO, FILE_OFFSET, FILE_FLAGS, FILE_TAIL_LEN, FILE_TAIL_HASH, FILE_MTIME, FILE_BIRTH, FILE_BACK };
+enum {
+    FILE_DEV,
+    FILE_INO,
+    FILE_OFFSET,
+    FILE_FLAGS,
+    FILE_TAIL_LEN,
+    FILE_TAIL_HASH,
+    FILE_SINCE,
+    FILE_BIRTH,
+    FILE_BACK,
+    FILE_HEAD_LEN,
+    FILE_HEAD_HASH,
+};
 enum {
     FILE_SKIPPING = 1,
     FILE_OVERTAKEN = 2,
     FILE_DONE = 4,    /* read to its end, and closed */
-    FILE_NOTHING = 8, /* there is none: what was written after FILE_MTIME is new */
+    FILE_NOTHING = 8, /* there is none: what was written after FILE_SINCE is new */
+    FILE_TORN = 16,   /* no line ends at the offset, and what is before it is short: other files may begin so, too */
 };
 
 struct log_file {
@@ -40,13 +57,15 @@ struct log_file {
     bool skipping;     /* at the offset is not a line's beginning: what comes up to its end is skipped */
     bool overtaken;    /* a later file has bytes, and this one was read to its end after that was seen */
     bool unlinked;
-    bool fresh;       /* empty when we came to it, or begun again, and no line was read since … */
-    int64_t since_ns; /* … which was then, or before */
+    bool found;       /* in the folder, and counted as a rotation; it was not seen under the name yet */
+    bool fresh;       /* no line of it was read since we came to it, or began it again */
+    bool older_left;  /* what came before it is more than there was room for */
+    int64_t since_ns; /* what nobody saw yet was written at this time or later */
     uint64_t quiet_since_ms;
     unsigned tail_len;
     char tail[LOG_TAIL]; /* what is before the offset */
-    unsigned head_len;
-    char head[LOG_TAIL]; /* how it begins */
+    unsigned head_len;   /* 0 while no line of it was read */
+    uint64_t head_hash;
 };
 
 /* What the files of one log share while they are read. */
@@ -68,11 +87,14 @@ struct log_file *log_file_new(int fd, const struct stat *st);
 void log_file_free(struct log_file *file);
 /* Go to `offset`, which is inside the file. */
 void log_file_go_to(struct log_file *file, uint64_t offset, bool skipping);
-/* See how long it is. 0, -ESTALE when it is shorter than what was read of it, or another negative errno. */
+/* See how long it is. 0, -ESTALE when it became shorter than what was read of it (where nothing was: than it was), or
+ * another negative errno. */
 int log_file_look(struct log_file *file);
-/* Read once from the place and hand over the lines that end there. Bytes read, 0 at the end, -ESTALE when what is
- * before the place has changed, or another negative errno. */
-int log_file_read(struct log_file *file, struct log_reader *reader);
+/* Read once from the place. Bytes that are there, 0 where there are no more than were seen, -ESTALE when what is before
+ * the place has changed, or another negative errno. */
+int log_file_fetch(struct log_file *file, struct log_reader *reader);
+/* Hand over the lines that end in what was just fetched. */
+void log_file_take(struct log_file *file, struct log_reader *reader, int fetched);
 /* The beginning of a line that has been there for long: hand it over if that was not done; `final`: nobody will
  * complete it. */
 void log_file_use_rest(struct log_file *file, struct log_reader *reader, bool final);
@@ -90,10 +112,11 @@ void log_file_move_starts(struct log_reader *reader, const struct log_file *file
 /* Whether it is the place's very file: by its inode, and by when that was made where the file system knows, for inodes
  * are used again. */
 bool log_file_is(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]);
-/* Whether the open file `fd` is a copy of `file` from when that was no longer than what was read of it. `file` itself
- * may be truncated meanwhile. */
-bool log_file_had(const struct log_file *file, int fd, const struct stat *st);
 /* Whether the open file `fd` has before the place what the place's file had there. */
 bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]);
+/* Whether the open file `fd` is a copy of the place's file from when that was no longer than up to the place. */
+bool log_file_had(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]);
+/* Whether the open file `fd` is what `whole` is now or was when it was shorter: by its beginning and its end. */
+bool log_file_is_copy(int fd, const struct stat *st, int whole);
 
 #endif

@@ -116,7 +116,7 @@ int log_folder_newest(const char *pattern, char out[PATH_MAX]) {
 
 /* --- age --- */
 
-/* The digits at which two names differ. */
+/* By the digits at which two names differ; the one that has none was not renamed, and is the newest. */
 static int compare_names(const char *a, const char *b) {
     size_t same = 0;
     while (a[same] && a[same] == b[same])
@@ -124,6 +124,9 @@ static int compare_names(const char *a, const char *b) {
     while (same > 0 && is_digit(a[same - 1]))
         same--;
     size_t a_digits = strspn(a + same, "0123456789"), b_digits = strspn(b + same, "0123456789");
+    bool a_bare = !a[same] || (a_digits == 0 && b_digits > 0), b_bare = !b[same] || (b_digits == 0 && a_digits > 0);
+    if (a_bare != b_bare)
+        return a_bare ? 1 : -1;
     bool counted = a_digits > 0 && b_digits > 0 && a_digits <= 4 && b_digits <= 4; /* longer ones are dates */
     int order = a_digits != b_digits ? (a_digits < b_digits ? -1 : 1) : strcmp(a + same, b + same);
     return counted ? -order : order;

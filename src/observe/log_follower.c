@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CLOCK_TICK_NS INT64_C(20000000) /* the times of files lag behind the clock by this at most */
+
 enum {
     STEP_BYTES = 256 * 1024, /* read in one turn of the loop, about */
     LINGER_MS = 60 * 1000,   /* an old file is closed when nothing came for so long */
@@ -39,20 +41,28 @@ static void on_watch(void *arg, bool names) {
 static int read_file(struct log_follower *f, struct log_file *file, size_t *budget) {
     for (;;) {
         int rc = log_file_look(file);
-        if (rc == 0 && file->seen >= file->size)
+        if (rc == 0 && file->seen >= file->size) {
+            if (!file->fresh && file->since_ns < file->mtime_ns)
+                file->since_ns = file->mtime_ns;
             return 0;
+        }
         if (*budget == 0)
             return 1;
-        if (rc == 0 && file->fresh && log_names_check_fresh(f, file))
-            return 1;
         if (rc == 0)
-            rc = log_file_read(file, &f->reader);
+            rc = log_file_fetch(file, &f->reader);
         if (rc == -ESTALE) {
             log_names_restart(f, file); /* perhaps to another one in front of it: begin with that */
             return 1;
         }
-        if (rc > 0)
+        if (rc > 0 && file->fresh) {
+            if (log_names_take_older(f, file))
+                return 1;
+            f->reader.state->gaps += file->older_left; /* all that are open are still written */
+        }
+        if (rc > 0) {
+            log_file_take(file, &f->reader, rc);
             file->quiet_since_ms = uv_now(f->loop);
+        }
         if (rc <= 0 || f->reader.closing)
             return rc == -EINTR || rc == -EAGAIN ? 1 : rc < 0 ? rc : 0;
         *budget -= (size_t)rc < *budget ? (size_t)rc : *budget;
@@ -64,6 +74,12 @@ static bool later_file_has_bytes(const struct log_file *file) {
         if (log_file_look(later) == 0 && later->size > 0)
             return true;
     return false;
+}
+
+/* There was no room for all that came before the newest file; some of what had it is read now. */
+static bool take_what_is_left(struct log_follower *f) {
+    struct log_file *file = log_names_newest(f);
+    return file->older_left && file->fresh && log_names_take_older(f, file);
 }
 
 /* Whether there is more to read than one step may. */
@@ -79,7 +95,7 @@ static bool read_files(struct log_follower *f) {
         if (rc > 0 || f->reader.closing)
             return rc > 0;
         if (!overtaken)
-            return false;
+            return take_what_is_left(f);
         if (!file->overtaken) {
             log_file_use_rest(file, &f->reader, true);
             file->overtaken = true;
@@ -162,6 +178,7 @@ static void update_state(struct log_follower *f) {
     int error = f->name_error == -ENOENT && f->files ? 0 : f->name_error;
     state->error = f->read_error ? f->read_error : error;
     state->readable = f->files && !state->error;
+    state->watched = f->poll_interval_ns == 0 && all_is_watched(f);
     state->behind_bytes = 0;
     for (const struct log_file *file = f->files; file; file = file->next)
         state->behind_bytes += file->size > file->seen ? file->size - file->seen : 0;
@@ -215,6 +232,7 @@ struct log_follower *log_follower_start(uv_loop_t *loop, const struct error_log_
     f->open_handles = 2;
     f->watch = config->poll_interval_ns == 0 ? log_watch_start(loop, on_watch, f) : NULL;
     f->begin_at_end = config->start == LOG_START_END;
+    f->since_ns = wall_now_ns() - CLOCK_TICK_NS;
     if (saved && saved->count > 0) {
         f->begin_at_end = false;
         log_names_restore(f, saved);

@@ -1,6 +1,6 @@
 /*
- * What the two parts of a follower share: log_follower.c (its steps) and log_names.c (which files it follows). Private
- * to them.
+ * What the parts of a follower share: log_follower.c (its steps), log_names.c (which files it follows) and log_search.c
+ * (what is in the folder). Private to them.
  */
 #ifndef OBSERVE_LOG_FOLLOWER_INTERNAL_H
 #define OBSERVE_LOG_FOLLOWER_INTERNAL_H
@@ -11,7 +11,7 @@
 
 enum {
     LOG_FILES_MAX = 14, /* open at the same time */
-    LOG_DONE_MAX = 8,   /* files that are closed, read to their ends, and remembered */
+    LOG_DONE_MAX = 10,  /* what is told of files that are closed, and of lives that ended with a truncation */
 };
 _Static_assert(LOG_FILES_MAX + LOG_DONE_MAX <= LOG_PLACES_MAX, "all can be saved");
 
@@ -39,13 +39,14 @@ struct log_follower {
     int name_error; /* why the name leads to no file that we could open, else 0 */
     int read_error;
 
-    /* The file of the newest saved place is nowhere: */
-    bool lost;
-    int64_t lost_mtime_ns; /* what was written later than this is new */
-    dev_t lost_dev;        /* under the same inode is another file now */
-    ino_t lost_ino;
+    bool noted;       /* it is known what of the folder is not new */
+    int64_t since_ns; /* without a file: what nobody saw yet was written at this time or later */
+    dev_t was_dev; /* of the newest saved place; under the same inode may be other content now. 0: another came since */
+    ino_t was_ino;
 };
 
+/* The file that the name led to when it last led to one; NULL none. */
+struct log_file *log_names_newest(const struct log_follower *f);
 /* Make the file that the name leads to the newest of the list, and put in front of it what came between. 0 or a
  * negative errno. May call the sink, which may close us. */
 int log_names_look(struct log_follower *f);
@@ -55,10 +56,31 @@ void log_names_restore(struct log_follower *f, const struct log_saved *saved);
 void log_names_note_present(struct log_follower *f);
 /* `file` is not any more what was read of it: take the rest from a copy, where there is one, and begin it again. */
 void log_names_restart(struct log_follower *f, struct log_file *file);
-/* `file` is fresh and has bytes now: there may be a copy of what was in it between then and now. Put it in front of the
- * file. Whether there was one. */
-bool log_names_check_fresh(struct log_follower *f, struct log_file *file);
+/* `file` is fresh: put in front of it what was written since file->since_ns and went from under the name, or was copied
+ * out of this file before a truncation, without being seen there. To be asked between fetching and taking the first
+ * bytes, so that no copy slips between. Whether the list is another now: then read that first. */
+bool log_names_take_older(struct log_follower *f, struct log_file *file);
 /* Take `file` out of the list, remember it and free it. Its rest is handed over before. */
 void log_names_drop(struct log_follower *f, struct log_file *file);
+
+/* Open it to read; *st is what it is then. The descriptor, or a negative errno: -EISDIR and -ESPIPE for what is no
+ * regular file. */
+int log_search_open(const char *path, struct stat *st);
+
+struct log_found {
+    int fd;
+    struct stat st;
+    char *path;
+};
+
+/* The files of the folder that were written at since_ns or later, and of which nothing is told nor in one that we have:
+ * opened, the oldest first. With `st` only those that are older than that file; `path`: where it is, NULL nowhere.
+ * Their number: where there are more, the oldest ones. */
+unsigned log_search_unknown(const struct log_follower *f, int64_t since_ns, const char *path, const struct stat *st,
+                            struct log_found found[LOG_FILES_MAX]);
+/* The file that goes on where `place` is, and is not in the list: its descriptor, -1 none. `path`: where it was, may be
+ * NULL. */
+int log_search_place(const struct log_follower *f, const uint64_t place[LOG_PLACE_NUMBERS], const char *path,
+                     struct stat *st);
 
 #endif

@@ -32,6 +32,7 @@ struct log_source_state {
     uint64_t gaps;        /* times that lines may have been lost: how many is not known */
     uint64_t missed;      /* lines that are known to have been dropped before they were read */
     /* Of now: */
+    bool watched;              /* inotify tells what happens to the file; else it is looked at from time to time */
     uint64_t behind_bytes;     /* there and not read yet, when last looked */
     int64_t last_read_wall_ns; /* when bytes or entries last came; 0 never */
 };
@@ -41,7 +42,7 @@ const char *log_source_reason(int error);
 
 /* --- the place --- */
 
-enum { LOG_PLACES_MAX = 24, LOG_PLACE_NUMBERS = 9 };
+enum { LOG_PLACES_MAX = 24, LOG_PLACE_NUMBERS = 11 };
 
 /* A place in a file, the journal or the table; what the numbers mean is that source's. */
 struct log_place {

@@ -6,6 +6,7 @@
  * EXACTLY_ONCE_SCHEDULES: how many of each kind; EXACTLY_ONCE_SEED: the first seed.
  */
 #include "base/number.h"
+#include "observe/log_file.h"
 #include "observe/log_follower.h"
 
 #include <dirent.h>
@@ -31,12 +32,17 @@ enum { LINES_MAX = 4000, FILES_MAX = 200, ACTIONS = 60, HELD_MAX = 4 };
 #define REAL(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
 
 static unsigned timers_started;
+static uint64_t clock_ahead_ms; /* uv_now() is ahead of the time by this */
 
 /* A thousand times as fast. Who polls starts one in each step. */
 int uv_timer_start(uv_timer_t *handle, uv_timer_cb cb, uint64_t timeout, uint64_t repeat) {
     (void)repeat;
     timers_started++;
     return REAL(uv_timer_start)(handle, cb, timeout / 1000 + 1, 0);
+}
+
+uint64_t uv_now(const uv_loop_t *loop) {
+    return REAL(uv_now)(loop) + clock_ahead_ms;
 }
 
 /* --- chance --- */
@@ -46,6 +52,24 @@ static uint64_t random_state;
 static unsigned any(unsigned below) {
     random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     return (unsigned)(random_state >> 33) % below;
+}
+
+/* --- inotify, which may be scarce --- */
+
+static bool scarce;
+
+int inotify_init1(int flags) {
+    if (!scarce || any(2))
+        return REAL(inotify_init1)(flags);
+    errno = EMFILE;
+    return -1;
+}
+
+int inotify_add_watch(int fd, const char *path, uint32_t mask) {
+    if (!scarce || any(3))
+        return REAL(inotify_add_watch)(fd, path, mask);
+    errno = ENOSPC;
+    return -1;
 }
 
 /* --- the world --- */
@@ -84,16 +108,20 @@ struct world {
     unsigned file, files;        /* the one under the name; how many there were */
     unsigned rotated;            /* names given to old files */
     bool may_be_lost[LINES_MAX];
-    bool unseen[LINES_MAX]; /* … from a file of which we had seen nothing: no gap is counted */
-    uint8_t got[LINES_MAX];
-    unsigned last[HELD_MAX]; /* the newest lines that were handed over */
+    bool unseen[LINES_MAX];    /* … from a file of which we had seen nothing: no gap is counted */
+    bool gone[LINES_MAX];      /* there is no file that has it */
+    bool tearing;              /* a copy is being made */
+    size_t torn_at[LINES_MAX]; /* a copy was made when so much of the line was written; 0: when none or all was */
+    bool tiny[LINES_MAX];      /* … and that or the rest is all that a file had: not enough to know it by */
+    uint8_t got[LINES_MAX], got_begin[LINES_MAX], got_end[LINES_MAX]; /* the line; what a torn one is in two pieces */
+    unsigned last[HELD_MAX];                                          /* the newest lines that were handed over */
     unsigned last_count, held;
     unsigned garbled;
     bool looked;        /* at the file that is under the name now; KILLED: and kept that */
     unsigned looked_at; /* the file that was under the name then */
 
     struct log_saved saved; /* as a state file has it … */
-    uint8_t saved_got[LINES_MAX];
+    uint8_t saved_got[LINES_MAX], saved_begin[LINES_MAX], saved_end[LINES_MAX];
 };
 
 static void make_line(unsigned i, char out[128]) {
@@ -101,19 +129,43 @@ static void make_line(unsigned i, char out[128]) {
              "of a server that has a lot to say about its clients and more");
 }
 
+/* A piece of a line that was torn by a copy in its midst. */
+static bool is_piece(struct world *w, struct span line) {
+    char text[128];
+    uint8_t *again = NULL; /* pieces of several lines may be alike: whose came already */
+    for (unsigned i = 0; i <= w->lines && i < LINES_MAX; i++) {
+        if (w->torn_at[i] == 0)
+            continue;
+        make_line(i, text);
+        bool begin = span_equal(line, (struct span){text, w->torn_at[i]});
+        if (!begin && !span_is(line, text + w->torn_at[i]))
+            continue;
+        uint8_t *got = begin ? &w->got_begin[i] : &w->got_end[i];
+        if (*got == 0) {
+            *got = 1;
+            return true;
+        }
+        again = got;
+    }
+    if (again)
+        ++*again;
+    return again != NULL;
+}
+
 static bool on_line(void *arg, struct span line, bool whole) {
     struct world *w = arg;
-    char text[128];
+    char text[128] = "";
     uint64_t number;
     if (!whole)
         return false;
-    if (line.len < 11 || number_parse_u64((struct span){line.ptr + 5, 6}, LINES_MAX, &number) < 0 ||
-        number >= w->lines) {
-        w->garbled++;
+    bool numbered = line.len >= 11 && number_parse_u64((struct span){line.ptr + 5, 6}, LINES_MAX - 1, &number) == 0;
+    if (numbered)
+        make_line((unsigned)number, text);
+    if (!numbered || !span_is(line, text) || number > w->lines) {
+        w->garbled += !is_piece(w, line);
+        w->last_count = 0; /* it would be the first to be held */
         return true;
     }
-    make_line((unsigned)number, text);
-    w->garbled += !span_is(line, text);
     w->got[number]++;
     memmove(w->last + 1, w->last, sizeof w->last - sizeof w->last[0]);
     w->last[0] = (unsigned)number;
@@ -138,7 +190,8 @@ static void look(struct world *w) {
         return;
     for (int i = 0; i < 8; i++)
         uv_run(&w->loop, UV_RUN_NOWAIT);
-    while (w->polling && timers_started < before + 3) /* one that was due already, one that is, and what it found */
+    /* One timer that was due already, one that is, and what it found. */
+    while (!w->state.watched && timers_started < before + 3)
         uv_run(&w->loop, UV_RUN_ONCE);
     w->looked |= w->fate != KILLED;
     w->looked_at = w->file;
@@ -146,9 +199,11 @@ static void look(struct world *w) {
 
 /* What is held was held all the time. A line that we had let go of is not held again, when its file is gone. */
 static unsigned can_be_held(const struct world *w, unsigned held) {
-    bool goes_away = w->rotation == REPLACE || w->rotation == TRUNCATE || w->rotation == DELETE || w->rotation == MIXED;
+    bool goes_away = w->rotation == REPLACE || w->rotation == COPYTRUNCATE || w->rotation == TRUNCATE ||
+                     w->rotation == DELETE || w->rotation == MIXED;
     unsigned can = 0;
-    while (can < held && can < w->last_count && (!goes_away || w->file_of[w->last[can]] == w->file_of[w->last[0]]))
+    while (can < held && can < w->last_count && !w->gone[w->last[can]] &&
+           (!goes_away || w->file_of[w->last[can]] == w->file_of[w->last[0]]))
         can++;
     return can;
 }
@@ -161,6 +216,8 @@ static void keep(struct world *w, unsigned held) {
     w->saved = (struct log_saved){.state = w->state};
     log_follower_save(w->follower, &w->saved);
     memcpy(w->saved_got, w->got, sizeof w->got);
+    memcpy(w->saved_begin, w->got_begin, sizeof w->got_begin);
+    memcpy(w->saved_end, w->got_end, sizeof w->got_end);
     w->looked |= w->looked_at == w->file;
     for (unsigned i = 0; i < w->held; i++)
         w->saved_got[w->last[i]]--;
@@ -176,6 +233,8 @@ static void go_down(struct world *w) {
 
 static void come_up(struct world *w) {
     memcpy(w->got, w->saved_got, sizeof w->got);
+    memcpy(w->got_begin, w->saved_begin, sizeof w->got_begin);
+    memcpy(w->got_end, w->saved_end, sizeof w->got_end);
     w->state = (struct log_source_state){.gaps = w->saved.state.gaps, .lines = w->saved.state.lines};
     w->last_count = 0;
     w->follower = log_follower_start(&w->loop, &w->config, w->path, &w->sink, &w->state, &w->saved);
@@ -195,18 +254,36 @@ static void reopen(struct world *w) {
         w->file = w->files++;
 }
 
+static void copy_and_truncate(struct world *w, const char *rest);
+
+static void write_text(const struct world *w, const char *text, size_t len) {
+    assert_int_equal(write(w->fd, text, len), len);
+}
+
+/* The writer has the file that is under the name, and nobody copies it yet. */
+static bool can_be_copied(const struct world *w) {
+    struct stat named, open;
+    return (w->rotation == COPYTRUNCATE || w->rotation == MIXED) && !w->tearing && stat(w->path, &named) == 0 &&
+           fstat(w->fd, &open) == 0 && named.st_ino == open.st_ino;
+}
+
 static void write_lines(struct world *w, unsigned count) {
     char line[128];
-    for (unsigned i = 0; i < count && w->lines < LINES_MAX; i++) {
+    for (unsigned i = 0; i < count && w->lines < LINES_MAX - 1; i++) {
         make_line(w->lines, line);
         strcat(line, "\n");
         size_t len = strlen(line), first = any(8) == 0 ? 1 + any((unsigned)len - 1) : len;
         w->file_of[w->lines] = w->file;
-        assert_int_equal(write(w->fd, line, first), first);
-        if (first < len) {
+        write_text(w, line, first);
+        if (first < len && can_be_copied(w) && any(4) == 0) {
+            w->torn_at[w->lines] = first;
+            w->tiny[w->lines] = lseek(w->fd, 0, SEEK_END) == (off_t)first || len - first < LOG_TAIL_SURE;
+            w->may_be_lost[w->lines] = w->unseen[w->lines] = w->gone[w->lines] = true;
+            copy_and_truncate(w, line + first);
+        } else if (first < len) {
             if (any(2))
                 look(w);
-            assert_int_equal(write(w->fd, line + first, len - first), len - first);
+            write_text(w, line + first, len - first);
         }
         w->lines++;
         /* A line that is there in part while we look is none yet; count it as written from here on. */
@@ -235,6 +312,7 @@ static void lose(struct world *w, bool open) {
     for (unsigned i = 0; i < w->lines; i++) {
         if (w->file_of[i] != w->file)
             continue;
+        w->gone[i] = true;
         bool kept = w->fate == KILLED ? w->saved_got[i] : w->follower ? w->got[i] : w->saved_got[i];
         if (kept || (open && w->fate == RUNNING && w->looked_at == w->file))
             continue;
@@ -243,15 +321,50 @@ static void lose(struct world *w, bool open) {
     }
 }
 
-static void copy_file(const char *from, const char *to) {
+/* With whatever else happens meanwhile. */
+static void copy_file(struct world *w, const char *to, bool in_a_line) {
     char data[4096];
     ssize_t n;
-    int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    int in = open(w->path, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     assert_true(in >= 0 && out >= 0);
+    if (any(4) == 0 && (n = read(in, data, 1 + any(1000))) > 0) {
+        assert_int_equal(write(out, data, (size_t)n), n);
+        if (!in_a_line)
+            write_lines(w, any(3));
+        look(w);
+    }
     while ((n = read(in, data, sizeof data)) > 0)
         assert_int_equal(write(out, data, (size_t)n), n);
     close(in);
     close(out);
+}
+
+/* `rest`: of a line of which the beginning is written; NULL none. The writer does not wait for who copies or
+ * truncates. */
+static void copy_and_truncate(struct world *w, const char *rest) {
+    char copy[128];
+    rotated_name(w, copy);
+    w->tearing = true; /* once at a time */
+    copy_file(w, copy, rest != NULL);
+    for (unsigned i = 0, of = w->files++; i < w->lines; i++)
+        if (w->file_of[i] == w->file)
+            w->file_of[i] = of;
+    bool early = rest && any(2);
+    if (early)
+        write_text(w, rest, strlen(rest));
+    if (any(2)) { /* this is in no copy */
+        if (!rest)
+            write_lines(w, 1 + any(4));
+        look(w);
+    }
+    lose(w, false);
+    assert_int_equal(ftruncate(w->fd, 0), 0);
+    w->file = w->files++;
+    if (rest && any(2))
+        look(w);
+    if (rest && !early)
+        write_text(w, rest, strlen(rest));
+    w->tearing = false;
 }
 
 static void replace_file(struct world *w) {
@@ -308,14 +421,7 @@ static void rotate(struct world *w) {
         replace_file(w);
         break;
     case COPYTRUNCATE:
-        rotated_name(w, old);
-        copy_file(w->path, old);
-        for (unsigned i = 0, copy = w->files++; i < w->lines; i++)
-            if (w->file_of[i] == w->file)
-                w->file_of[i] = copy;
-        /* Not here: a writer that does not wait for who truncates. What it writes between the copy and the truncation
-         * is in no copy, and the copy can then be taken for a file that nobody saw, and be told twice. */
-        assert_int_equal(ftruncate(w->fd, 0), 0);
+        copy_and_truncate(w, NULL);
         break;
     case TRUNCATE:
         lose(w, false);
@@ -351,7 +457,7 @@ static void remove_folder(const char *folder) {
 }
 
 static void act(struct world *w) {
-    switch (any(10)) {
+    switch (any(11)) {
     case 0:
     case 1:
     case 2:
@@ -364,6 +470,12 @@ static void act(struct world *w) {
         break;
     case 4:
         keep(w, any(HELD_MAX));
+        break;
+    case 10:
+        if (any(2))
+            clock_ahead_ms += 61 * 1000; /* what is quiet is closed */
+        else
+            usleep(5000); /* the clock of the files ticks */
         break;
     case 5:
         if (w->fate == RUNNING)
@@ -387,6 +499,8 @@ static struct world *begin(enum rotation rotation, enum fate fate, bool polling)
     assert_non_null(w);
     w->rotation = rotation;
     w->fate = fate;
+    clock_ahead_ms = 0;
+    scarce = !polling && any(4) == 0;
     w->polling = polling;
     w->dated = any(2);
     w->fd = -1;
@@ -424,6 +538,9 @@ static void judge(const struct world *w, char out[256]) {
     unsigned lost = 0;
     out[0] = '\0';
     for (unsigned i = 0; i < w->lines && !out[0]; i++) {
+        if (!w->tiny[i] && (w->got_begin[i] > 1 || w->got_end[i] > 1))
+            snprintf(out, 256, "line %u of %u, torn, came %u+%u times in pieces", i, w->lines, w->got_begin[i],
+                     w->got_end[i]);
         if (w->got[i] > 1 || (w->got[i] == 0 && !w->may_be_lost[i]))
             snprintf(out, 256, "line %u of %u (file %u) came %u times", i, w->lines, w->file_of[i], w->got[i]);
         lost += w->got[i] == 0 && !w->unseen[i];
@@ -442,6 +559,7 @@ static bool run(enum rotation rotation, enum fate fate, bool polling, uint64_t s
         act(w);
     if (!w->follower)
         come_up(w);
+    w->tearing = true; /* the last one is whole, and stays */
     write_lines(w, 1);
     for (int i = 0; i < 5; i++)
         look(w);
