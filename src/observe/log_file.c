@@ -60,6 +60,7 @@ static void set_head(struct log_file *file, const char *data, size_t len) {
     const char *newline = least > 0 ? memchr(data + least - 1, '\n', most - least + 1) : NULL;
     file->head_len = newline ? (unsigned)(newline + 1 - data) : (unsigned)most;
     file->head_hash = hash_bytes(data, file->head_len);
+    file->start_hash = file->head_len > LOG_HEAD_START ? hash_bytes(data, LOG_HEAD_START) : 0;
 }
 
 void log_file_go_to(struct log_file *file, uint64_t offset, bool skipping) {
@@ -273,6 +274,7 @@ void log_file_place(const struct log_file *file, const struct log_reader *r, uns
     out[FILE_BACK] = file->offset - first;
     out[FILE_HEAD_LEN] = file->head_len;
     out[FILE_HEAD_HASH] = file->head_hash;
+    out[FILE_START_HASH] = file->start_hash;
 }
 
 bool log_file_is(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
@@ -297,9 +299,13 @@ bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE
 
 bool log_file_had(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
     char head[LOG_TAIL];
-    uint64_t len = place[FILE_HEAD_LEN];
-    return len >= LOG_TAIL_SURE && len <= LOG_TAIL && (uint64_t)st->st_size <= place[FILE_OFFSET] &&
-           pread(fd, head, len, 0) == (ssize_t)len && hash_bytes(head, len) == place[FILE_HEAD_HASH];
+    uint64_t len = place[FILE_HEAD_LEN], hash = place[FILE_HEAD_HASH], size = (uint64_t)st->st_size;
+    if (len > LOG_HEAD_START && size < len && size >= LOG_HEAD_START) {
+        len = LOG_HEAD_START;
+        hash = place[FILE_START_HASH];
+    }
+    return len >= LOG_TAIL_SURE && len <= LOG_TAIL && size <= place[FILE_OFFSET] &&
+           pread(fd, head, len, 0) == (ssize_t)len && hash_bytes(head, len) == hash;
 }
 
 bool log_file_is_copy(int fd, const struct stat *st, int whole) {

@@ -42,7 +42,7 @@ const char *log_source_reason(int error);
 
 /* --- the place --- */
 
-enum { LOG_PLACES_MAX = 24, LOG_PLACE_NUMBERS = 11 };
+enum { LOG_PLACES_MAX = 24, LOG_PLACE_NUMBERS = 12 };
 
 /* A place in a file, the journal or the table; what the numbers mean is that source's. */
 struct log_place {

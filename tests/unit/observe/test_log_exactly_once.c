@@ -277,7 +277,7 @@ static void write_lines(struct world *w, unsigned count) {
         write_text(w, line, first);
         if (first < len && can_be_copied(w) && any(4) == 0) {
             w->torn_at[w->lines] = first;
-            w->tiny[w->lines] = lseek(w->fd, 0, SEEK_END) == (off_t)first || len - first < LOG_TAIL_SURE;
+            w->tiny[w->lines] = first < LOG_HEAD_START || len - first < LOG_HEAD_START;
             w->may_be_lost[w->lines] = w->unseen[w->lines] = w->gone[w->lines] = true;
             copy_and_truncate(w, line + first);
         } else if (first < len) {
@@ -541,7 +541,7 @@ static void judge(const struct world *w, char out[256]) {
         if (!w->tiny[i] && (w->got_begin[i] > 1 || w->got_end[i] > 1))
             snprintf(out, 256, "line %u of %u, torn, came %u+%u times in pieces", i, w->lines, w->got_begin[i],
                      w->got_end[i]);
-        if (w->got[i] > 1 || (w->got[i] == 0 && !w->may_be_lost[i]))
+        if ((w->got[i] > 1 && !w->tiny[i]) || (w->got[i] == 0 && !w->may_be_lost[i]))
             snprintf(out, 256, "line %u of %u (file %u) came %u times", i, w->lines, w->file_of[i], w->got[i]);
         lost += w->got[i] == 0 && !w->unseen[i];
     }

@@ -18,7 +18,7 @@ static bool take_other(void *arg, const struct record *record) {
 
 static void what_is_printed_is_read_again(void **state) {
     struct log_state in = {.saved = {.kind = LOG_FILE, .state = {.lines = 7, .gaps = 3}}}, out;
-    const uint64_t numbers[LOG_PLACE_NUMBERS] = {1, 2, 3, 4, 5, UINT64_MAX, 7, 8, 9};
+    const uint64_t numbers[LOG_PLACE_NUMBERS] = {1, 2, 3, 4, 5, UINT64_MAX, 7, 8, 9, 10, 11, 12};
     struct records records;
     struct strbuf text;
     unsigned seen = 0;
@@ -72,7 +72,7 @@ static void what_cannot_be_right_is_refused(void **state) {
     assert_refused("target db1\nsource file /x\nsource file /x\n", 4);
     assert_refused("target db1\nsource file /x%00\n", 3);
     assert_refused("target db1\nplace 1 2 3\n", 3);
-    assert_refused("target db1\nplace 1 2 3 4 5 6 7 8 -9\n", 3);
+    assert_refused("target db1\nplace 1 2 3 4 5 6 7 8 9 10 11 -12\n", 3);
     assert_refused("target db1\ncount lines 99999999999999999999\n", 3);
     assert_refused("target db1\ncount lines\n", 3);
     assert_refused("target db1\nevent aborted x\n", 3);
@@ -81,7 +81,7 @@ static void what_cannot_be_right_is_refused(void **state) {
     strbuf_init(&many, 1 << 16);
     strbuf_addstr(&many, "target db1\n");
     for (int i = 0; i <= LOG_PLACES_MAX; i++)
-        strbuf_addstr(&many, "place 1 2 3 4 5 6 7 8 9 /x\n");
+        strbuf_addstr(&many, "place 1 2 3 4 5 6 7 8 9 10 11 12 /x\n");
     assert_refused(strbuf_text(&many), 3 + LOG_PLACES_MAX);
     strbuf_release(&many);
 }
