@@ -30,6 +30,13 @@ STATE_FAMILY(emit_gaps, sample_count, gaps)
 STATE_FAMILY(emit_missed, sample_count, missed)
 STATE_FAMILY(emit_last_read, sample_seconds, last_read_wall_ns)
 
+/* Only a file is watched. */
+static void emit_watched(struct sample_writer *w, const struct target *target) {
+    const struct log_source_state *state = log_state(target);
+    if (state && state->kind == LOG_FILE)
+        sample_count(w, SAMPLE_NO_LABELS, state->watched);
+}
+
 static void emit_configured(struct sample_writer *w, const struct target *target) {
     sample_count(w, SAMPLE_NO_LABELS, target->error_log != NULL);
 }
@@ -168,6 +175,13 @@ static const struct metric_family rows[] = {
         .labels = "reason",
         .condition = "it cannot",
         .of_target = emit_blind,
+    },
+    {
+        .name = "mysqlconn_error_log_watched",
+        .type = METRIC_GAUGE,
+        .help = "1 when inotify tells of all that happens to the file, 0 when we have to look at it from time to time.",
+        .condition = "the error log is a file",
+        .of_target = emit_watched,
     },
     {
         .name = "mysqlconn_error_log_gaps_total",

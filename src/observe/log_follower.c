@@ -184,8 +184,18 @@ static void update_state(struct log_follower *f) {
         state->behind_bytes += file->size > file->seen ? file->size - file->seen : 0;
 }
 
+/* There may be no instance or watch left of what one user may have; then we look each second, and try again. */
+static void watch_all(struct log_follower *f) {
+    if (!f->watch && f->poll_interval_ns == 0)
+        f->watch = log_watch_start(f->loop, on_watch, f);
+    for (struct log_file *file = f->files; f->watch && file; file = file->next)
+        if (file->watch < 0)
+            file->watch = log_watch_file(f->watch, file->fd);
+}
+
 static void look_at_name(struct log_follower *f) {
     f->names_due = false;
+    watch_all(f);
     if (f->watch) /* before the look: what happens after it is told */
         f->path_watched = log_watch_path(f->watch, f->path);
     f->name_error = log_names_look(f);
@@ -230,7 +240,7 @@ struct log_follower *log_follower_start(uv_loop_t *loop, const struct error_log_
     uv_timer_init(loop, &f->timer);
     f->wake.data = f->timer.data = f;
     f->open_handles = 2;
-    f->watch = config->poll_interval_ns == 0 ? log_watch_start(loop, on_watch, f) : NULL;
+    watch_all(f);
     f->begin_at_end = config->start == LOG_START_END;
     f->since_ns = wall_now_ns() - CLOCK_TICK_NS;
     if (saved && saved->count > 0) {

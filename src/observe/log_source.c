@@ -28,7 +28,8 @@ struct log_source {
     const struct log_backend *backend; /* NULL: what to read is not known yet */
     void *self;
     char *name;
-    uint64_t asked; /* the connection over which the server was asked, 0 none */
+    struct log_saved *former; /* what was read before */
+    uint64_t asked;           /* the connection over which the server was asked, 0 none */
     bool closing;
     unsigned holders; /* the timer's handle, and a poll that runs: the last one frees it */
 };
@@ -69,11 +70,55 @@ const char *log_source_reason(int error) {
 
 /* --- places --- */
 
+static void free_saved(struct log_saved *saved) {
+    log_saved_release(saved);
+    free(saved);
+}
+
 void log_saved_release(struct log_saved *saved) {
+    for (struct log_saved *former = saved->former, *next; former; former = next) {
+        next = former->former;
+        former->former = NULL;
+        free_saved(former);
+    }
     for (unsigned i = 0; i < saved->count; i++)
         free(saved->places[i].text);
     free(saved->name);
     *saved = (struct log_saved){0};
+}
+
+void log_saved_push(struct log_saved **former, struct log_saved *saved) {
+    unsigned count = 0;
+    saved->former = *former;
+    *former = saved;
+    while (*former && count++ < LOG_FORMER_MAX)
+        former = &(*former)->former;
+    if (*former)
+        free_saved(*former);
+    *former = NULL;
+}
+
+/* Kind, name and places. NULL when memory is short. */
+static struct log_saved *copy_saved(const struct log_saved *saved) {
+    struct log_saved *copy = calloc(1, sizeof *copy);
+    bool ok = copy && (copy->name = strdup(saved->name));
+    for (unsigned i = 0; ok && i < saved->count; i++)
+        ok = log_saved_add(copy, saved->places[i].number, saved->places[i].text);
+    if (!ok && copy)
+        free_saved(copy);
+    if (!ok)
+        return NULL;
+    copy->kind = saved->kind;
+    return copy;
+}
+
+/* A copy of `saved` and of those before it, in their order, into *out. What memory is short for is left out. */
+static void copy_all(const struct log_saved *saved, struct log_saved **out) {
+    for (; saved; saved = saved->former) {
+        if (!saved->name || saved->count == 0 || !(*out = copy_saved(saved)))
+            continue;
+        out = &(*out)->former;
+    }
 }
 
 bool log_saved_add(struct log_saved *saved, const uint64_t numbers[LOG_PLACE_NUMBERS], const char *text) {
@@ -154,17 +199,33 @@ static bool same_text(const char *a, const char *b) {
     return a && b && strcmp(a, b) == 0;
 }
 
-/* Read `name` from now on. */
-static int begin(struct log_source *source, enum log_kind kind, const char *name, const struct log_saved *saved) {
+/* Take it out of those that were read before; NULL where it was not. */
+static struct log_saved *take_former(struct log_source *source, enum log_kind kind, const char *name) {
+    struct log_saved **p = &source->former;
+    while (*p && ((*p)->kind != kind || !same_text((*p)->name, name)))
+        p = &(*p)->former;
+    struct log_saved *found = *p;
+    if (!found)
+        return NULL;
+    *p = found->former;
+    found->former = NULL;
+    return found;
+}
+
+/* Read `name` from now on: where it was left, if it was read before. */
+static int begin(struct log_source *source, enum log_kind kind, const char *name) {
     char *copy = strdup(name);
     const struct kind *k = &kinds[kind];
-    bool go_on = saved && saved->kind == kind && same_text(saved->name, name);
+    struct log_saved *saved;
     if (!copy)
         return -ENOMEM;
     source->state.kind = kind;
     source->state.readable = false;
     source->state.error = 0;
-    source->self = k->begin(source->loop, source->config, name, &source->sink, &source->state, go_on ? saved : NULL);
+    saved = take_former(source, kind, name);
+    source->self = k->begin(source->loop, source->config, name, &source->sink, &source->state, saved);
+    if (saved)
+        free_saved(saved);
     if (!source->self) {
         free(copy);
         return -ENOMEM;
@@ -185,6 +246,8 @@ static void free_source(struct log_source *source) {
     stop_reading(source);
     log_decoder_free(source->decoder);
     free(source->name);
+    if (source->former)
+        free_saved(source->former);
     free(source);
 }
 
@@ -201,6 +264,19 @@ static const char *configured_name(const struct error_log_config *config) {
                                             : NULL;
 }
 
+/* Stop reading it, and keep its place. */
+static void leave(struct log_source *source) {
+    struct log_saved *saved = source->backend ? calloc(1, sizeof *saved) : NULL;
+    if (saved && (saved->name = strdup(source->name))) {
+        saved->kind = source->state.kind;
+        source->backend->save(source->self, saved);
+        log_saved_push(&source->former, saved);
+    } else {
+        free(saved);
+    }
+    stop_reading(source);
+}
+
 /* What `auto` found: the same as before, or another. */
 static void take_finding(struct log_source *source, const struct log_finding *finding) {
     if (finding->kind == LOG_NONE) {
@@ -212,9 +288,9 @@ static void take_finding(struct log_source *source, const struct log_finding *fi
     }
     if (source->backend && source->state.kind == finding->kind && same_text(source->name, finding->name))
         return;
-    stop_reading(source);
     log_decoder_flush(source->decoder);
-    if (begin(source, finding->kind, finding->name, NULL) == 0)
+    leave(source);
+    if (begin(source, finding->kind, finding->name) == 0)
         on_step(source, true);
 }
 
@@ -271,6 +347,7 @@ struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_conf
     source->decoder = log_decoder_new(on_event, source);
     source->state.kind = config->source;
     restore_counts(&source->state, saved);
+    copy_all(saved, &source->former);
     /* What `auto` found the last time is taken up at once: the server may be away, and its log tells why. */
     const char *name = configured_name(config);
     enum log_kind kind = name ? config->source : saved && saved->name && saved->count > 0 ? saved->kind : LOG_NONE;
@@ -278,7 +355,7 @@ struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_conf
         name = saved->name;
     if (!name)
         source->state.error = -ENOTCONN;
-    if (!source->decoder || (name && begin(source, kind, name, saved) < 0)) {
+    if (!source->decoder || (name && begin(source, kind, name) < 0)) {
         free_source(source);
         return NULL;
     }
@@ -306,6 +383,7 @@ const char *log_source_name(const struct log_source *source) {
 
 void log_source_save(const struct log_source *source, struct log_saved *out) {
     *out = (struct log_saved){.state = source->state};
+    copy_all(source->former, &out->former);
     if (!source->backend)
         return;
     out->kind = source->state.kind;

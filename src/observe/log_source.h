@@ -42,7 +42,7 @@ const char *log_source_reason(int error);
 
 /* --- the place --- */
 
-enum { LOG_PLACES_MAX = 24, LOG_PLACE_NUMBERS = 12 };
+enum { LOG_PLACES_MAX = 24, LOG_FORMER_MAX = 3, LOG_PLACE_NUMBERS = 12 };
 
 /* A place in a file, the journal or the table; what the numbers mean is that source's. */
 struct log_place {
@@ -52,14 +52,17 @@ struct log_place {
 
 /* All that a run leaves to the next. */
 struct log_saved {
-    enum log_kind kind; /* LOG_NONE: nothing was saved */
-    char *name;         /* of what: a path, a unit … */
+    struct log_saved *former; /* kind, name and places of what was read before this, the last one first; owned */
+    enum log_kind kind;       /* LOG_NONE: nothing was saved */
+    char *name;               /* of what: a path, a unit … */
     struct log_place places[LOG_PLACES_MAX];
     unsigned count;
     struct log_source_state state;
 };
 
 void log_saved_release(struct log_saved *saved);
+/* Put `saved` (malloc()ed, taken over) in front of a list of former ones; too old ones are dropped. */
+void log_saved_push(struct log_saved **former, struct log_saved *saved);
 /* Add a place; `text` is copied, NULL is allowed. False when there is no room or memory. */
 bool log_saved_add(struct log_saved *saved, const uint64_t numbers[LOG_PLACE_NUMBERS], const char *text);
 
@@ -75,7 +78,8 @@ struct log_source_listener {
 };
 
 /* `config` is borrowed until closed; its source is not LOG_NONE. `saved` (may be NULL) is used only inside the call; a
- * place that is not of this source, and what does not fit, is ignored. NULL when memory is short. */
+ * place that is of another source is kept for when that is read again, and what does not fit is ignored. NULL when
+ * memory is short. */
 struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_config *config,
                                     const struct log_source_listener *listener, const struct log_saved *saved);
 const struct log_source_state *log_source_state(const struct log_source *source);

@@ -43,17 +43,23 @@ static void add_place(struct strbuf *out, const struct log_place *place) {
     record_end(out);
 }
 
+static void add_source(struct strbuf *out, const char *record, const struct log_saved *saved) {
+    record_begin(out, record);
+    record_add(out, span_of(log_kind_name(saved->kind)));
+    record_add(out, span_of(saved->name ? saved->name : ""));
+    record_end(out);
+    for (unsigned i = 0; i < saved->count; i++)
+        add_place(out, &saved->places[i]);
+}
+
 void log_state_print(struct strbuf *out, const char *target, const struct log_state *state) {
     records_begin(out, format);
     record_begin(out, "target");
     record_add(out, span_of(target));
     record_end(out);
-    record_begin(out, "source");
-    record_add(out, span_of(log_kind_name(state->saved.kind)));
-    record_add(out, span_of(state->saved.name ? state->saved.name : ""));
-    record_end(out);
-    for (unsigned i = 0; i < state->saved.count; i++)
-        add_place(out, &state->saved.places[i]);
+    add_source(out, "source", &state->saved);
+    for (const struct log_saved *former = state->saved.former; former; former = former->former)
+        add_source(out, "former", former);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         uint64_t value;
         memcpy(&value, (const char *)&state->saved.state + counts[i].offset, sizeof value);
@@ -68,6 +74,8 @@ void log_state_print(struct strbuf *out, const char *target, const struct log_st
 struct parsing {
     const char *target;
     struct log_state *state;
+    struct log_saved *source; /* that the places are in which come now */
+    unsigned formers;
     bool named;
 };
 
@@ -81,8 +89,7 @@ static bool take_target(struct parsing *p, const struct record *r) {
     return p->named;
 }
 
-static bool take_source(struct parsing *p, const struct record *r) {
-    struct log_saved *saved = &p->state->saved;
+static bool take_name(struct log_saved *saved, const struct record *r) {
     if (r->count != 2 || saved->name)
         return false;
     for (int kind = LOG_NONE; kind <= LOG_TABLE; kind++)
@@ -92,13 +99,28 @@ static bool take_source(struct parsing *p, const struct record *r) {
     return saved->name != NULL;
 }
 
+static bool take_source(struct parsing *p, const struct record *r) {
+    p->source = &p->state->saved;
+    return take_name(p->source, r);
+}
+
+static bool take_former(struct parsing *p, const struct record *r) {
+    struct log_saved **last = &p->state->saved.former;
+    if (p->formers++ == LOG_FORMER_MAX)
+        return false;
+    while (*last)
+        last = &(*last)->former;
+    p->source = *last = calloc(1, sizeof **last);
+    return p->source && take_name(p->source, r);
+}
+
 static bool take_place(struct parsing *p, const struct record *r) {
     uint64_t numbers[LOG_PLACE_NUMBERS];
     for (unsigned i = 0; i < LOG_PLACE_NUMBERS; i++)
         if (!record_u64(r, i, &numbers[i]))
             return false;
     char *text = r->count > LOG_PLACE_NUMBERS ? copy_text(r->field[LOG_PLACE_NUMBERS]) : NULL;
-    bool ok = (text || r->count == LOG_PLACE_NUMBERS) && log_saved_add(&p->state->saved, numbers, text);
+    bool ok = (text || r->count == LOG_PLACE_NUMBERS) && log_saved_add(p->source, numbers, text);
     free(text);
     return ok;
 }
@@ -127,8 +149,8 @@ static const struct {
     const char *name;
     bool (*take)(struct parsing *p, const struct record *r);
 } takers[] = {
-    {"target", take_target}, {"source", take_source}, {"place", take_place},
-    {"count", take_count},   {"event", take_event},
+    {"target", take_target}, {"source", take_source}, {"former", take_former},
+    {"place", take_place},   {"count", take_count},   {"event", take_event},
 };
 
 static bool take_record(struct parsing *p, const struct record *r, log_state_fn *other, void *arg) {
@@ -140,7 +162,7 @@ static bool take_record(struct parsing *p, const struct record *r, log_state_fn 
 
 bool log_state_parse(struct records *records, char *text, size_t len, const char *target, struct log_state *state,
                      log_state_fn *other, void *arg) {
-    struct parsing p = {.target = target, .state = state};
+    struct parsing p = {.target = target, .state = state, .source = &state->saved};
     struct record record;
     *state = (struct log_state){0};
     if (!records_open(records, text, len, format))

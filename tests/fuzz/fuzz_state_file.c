@@ -15,6 +15,13 @@ static bool take_other(void *arg, const struct record *record) {
     return record->name.len != 13;
 }
 
+static unsigned count_formers(const struct log_saved *saved) {
+    unsigned count = 0;
+    for (; saved->former; saved = saved->former)
+        count += 1 + saved->former->count;
+    return count;
+}
+
 static void check_again(const struct log_state *state) {
     struct log_state again;
     struct records records;
@@ -27,6 +34,7 @@ static void check_again(const struct log_state *state) {
     fuzz_check(again.saved.kind == state->saved.kind && again.saved.count == state->saved.count);
     fuzz_check(memcmp(again.events, state->events, sizeof again.events) == 0);
     fuzz_check(again.saved.state.lines == state->saved.state.lines);
+    fuzz_check(count_formers(&again.saved) == count_formers(&state->saved));
     for (unsigned i = 0; i < again.saved.count; i++) {
         const struct log_place *a = &again.saved.places[i], *b = &state->saved.places[i];
         fuzz_check(memcmp(a->number, b->number, sizeof a->number) == 0 && !a->text == !b->text);

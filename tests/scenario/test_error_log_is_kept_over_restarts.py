@@ -142,6 +142,24 @@ def test_changed_target_goes_on_without_a_storage_path(exporter, tmp_path):
     assert metrics.value("mysqlconn_error_log_lines_total") == 2
 
 
+def test_log_that_is_configured_again_goes_on_where_it_was(exporter, tmp_path):
+    logs = [tmp_path / "a.err", tmp_path / "b.err"]
+    for log in logs:
+        log.write_text(line_of(1) + line_of(2))
+    watching = watch(exporter, logs[0], tmp_path / "state", start="beginning")
+    lines = 2
+    for turn, log in enumerate([logs[0], logs[1], logs[0], logs[1]]):
+        if turn > 0:
+            assert watching.reload({**SLOW, "targets": [target(NOBODY, error_log={"file": str(log), "start": "beginning"})]})
+        append(log, line_of(3, f"last of turn {turn}"))
+        lines += 3 if turn == 1 else 1  # b's first two are new then, and nothing comes twice later
+        metrics = watching.wait_for(lambda m: m.sum(ABORTS, user=f"last of turn {turn}") == 1, 10)
+        assert metrics.value("mysqlconn_error_log_lines_total") == lines
+        if turn == 2:  # by the file, too
+            watching.stop()
+            watching.start()
+
+
 @pytest.mark.parametrize("wrong", ["torn", "foreign", "empty", "binary", "other target"])
 def test_state_that_cannot_be_used_is_kept_aside(exporter, tmp_path, wrong):
     log, state = tmp_path / "error.log", tmp_path / "state"

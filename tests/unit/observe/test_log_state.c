@@ -27,6 +27,14 @@ static void what_is_printed_is_read_again(void **state) {
     in.events[LOG_EVENT_ABORTED] = 42;
     assert_true(log_saved_add(&in.saved, numbers, "/a path"));
     assert_true(log_saved_add(&in.saved, numbers, NULL));
+    for (int i = 0; i <= LOG_FORMER_MAX; i++) {
+        struct log_saved *former = calloc(1, sizeof *former);
+        assert_non_null(former);
+        former->kind = LOG_JOURNALD;
+        former->name = strdup(i == LOG_FORMER_MAX ? "the last one" : "one before");
+        assert_true(log_saved_add(former, numbers, "a cursor"));
+        log_saved_push(&in.saved.former, former);
+    }
     strbuf_init(&text, 1 << 16);
     log_state_print(&text, "db1:3306", &in);
     record_begin(&text, "listener");
@@ -41,6 +49,14 @@ static void what_is_printed_is_read_again(void **state) {
     assert_memory_equal(out.saved.places[0].number, numbers, sizeof numbers);
     assert_string_equal(out.saved.places[0].text, "/a path");
     assert_null(out.saved.places[1].text);
+    unsigned formers = 0;
+    for (const struct log_saved *former = out.saved.former; former; former = former->former, formers++) {
+        assert_int_equal(former->kind, LOG_JOURNALD);
+        assert_string_equal(former->name, formers == 0 ? "the last one" : "one before");
+        assert_int_equal(former->count, 1);
+        assert_string_equal(former->places[0].text, "a cursor");
+    }
+    assert_int_equal(formers, LOG_FORMER_MAX);
     assert_int_equal(out.saved.state.lines, 7);
     assert_int_equal(out.saved.state.gaps, 3);
     assert_int_equal(out.events[LOG_EVENT_ABORTED], 42);
@@ -72,6 +88,8 @@ static void what_cannot_be_right_is_refused(void **state) {
     assert_refused("target db1\nsource file /x\nsource file /x\n", 4);
     assert_refused("target db1\nsource file /x%00\n", 3);
     assert_refused("target db1\nplace 1 2 3\n", 3);
+    assert_refused("target db1\nformer file\n", 3);
+    assert_refused("target db1\nformer file /1\nformer file /2\nformer file /3\nformer file /4\n", 6);
     assert_refused("target db1\nplace 1 2 3 4 5 6 7 8 9 10 11 -12\n", 3);
     assert_refused("target db1\ncount lines 99999999999999999999\n", 3);
     assert_refused("target db1\ncount lines\n", 3);
