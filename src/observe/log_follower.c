@@ -41,12 +41,11 @@ static void on_watch(void *arg, bool names) {
 static int read_file(struct log_follower *f, struct log_file *file, size_t *budget) {
     for (;;) {
         int rc = log_file_look(file);
-        if (rc == 0 && file->seen >= file->size) {
-            if (!file->fresh && file->since_ns < file->mtime_ns)
-                file->since_ns = file->mtime_ns;
+        bool longer = file->seen < file->size;
+        /* Written, and not longer: it may have been truncated, and be as long again. */
+        if (rc == 0 && !longer && (file->fresh || file->since_ns >= file->mtime_ns))
             return 0;
-        }
-        if (*budget == 0)
+        if (longer && *budget == 0)
             return 1;
         if (rc == 0)
             rc = log_file_fetch(file, &f->reader);
@@ -63,6 +62,8 @@ static int read_file(struct log_follower *f, struct log_file *file, size_t *budg
             log_file_take(file, &f->reader, rc);
             file->quiet_since_ms = uv_now(f->loop);
         }
+        if (rc == 0 && !longer && file->since_ns < file->mtime_ns)
+            file->since_ns = file->mtime_ns; /* all that was there then is told */
         if (rc <= 0 || f->reader.closing)
             return rc == -EINTR || rc == -EAGAIN ? 1 : rc < 0 ? rc : 0;
         *budget -= (size_t)rc < *budget ? (size_t)rc : *budget;

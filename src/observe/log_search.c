@@ -72,6 +72,7 @@ struct search {
     int64_t since_ns;
     const struct stat *st;   /* the file that those sought are older than; NULL: does not matter */
     const char *path;        /* where it is; NULL nowhere */
+    struct stat named;       /* what is under the name now, and younger than that */
     struct log_found *found; /* the oldest first */
     unsigned count;
 };
@@ -95,6 +96,8 @@ static unsigned position(const struct search *s, const char *path, const struct 
 static bool is_too_young(const struct search *s, const char *path, const struct stat *st) {
     if (!s->st)
         return false;
+    if (same_file(&s->named, st))
+        return true;
     return s->path ? log_folder_compare(path, st, s->path, s->st) > 0
                    : log_folder_mtime_ns(st) >= log_folder_mtime_ns(s->st);
 }
@@ -131,6 +134,8 @@ static bool has_longer_copy(const struct log_found *found, unsigned count, unsig
 unsigned log_search_unknown(const struct log_follower *f, int64_t since_ns, const char *path, const struct stat *st,
                             struct log_found found[LOG_FILES_MAX]) {
     struct search s = {.f = f, .since_ns = since_ns, .st = st, .path = path, .found = found};
+    if (stat(f->path, &s.named) < 0)
+        s.named.st_ino = 0;
     scan_folders(f, take_unknown, &s);
     scan_folders(f, take_unknown, &s);
     bool spare[LOG_FILES_MAX];

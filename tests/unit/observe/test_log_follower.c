@@ -453,6 +453,36 @@ static void each_rotation_is_counted_once_and_in_order(void **state) {
     assert_int_equal(now(fx)->rotations, 2);
 }
 
+static void switch_to_the_higher_number(void *arg) {
+    const struct fixture *fx = arg;
+    char link[128], second[128];
+    struct stat st;
+    snprintf(link, sizeof link, "%s/link", fx->folder);
+    snprintf(second, sizeof second, "%s/server-1.err.2", fx->folder);
+    append(second, "2\n");
+    assert_int_equal(stat(fx->path, &st), 0); /* still the first one */
+    assert_int_equal(utimensat(AT_FDCWD, second, (struct timespec[2]){st.st_mtim, st.st_mtim}, 0), 0);
+    assert_int_equal(symlink(second, link), 0);
+    move(link, fx->path);
+}
+
+/* … whatever its name and age say. */
+static void file_that_a_link_leads_to_now_is_the_younger_one(void **state) {
+    struct fixture *fx = *state;
+    struct stat st;
+    char first[128];
+    snprintf(first, sizeof first, "%s/server-1.err", fx->folder);
+    append(first, "");
+    assert_int_equal(symlink(first, fx->path), 0);
+    begin(fx, LOG_START_END);
+    assert_int_equal(stat(first, &st), 0);
+    hook = switch_to_the_higher_number; /* right before the first line is read */
+    hook_arg = fx;
+    hooked = st.st_ino;
+    append(first, "1\n");
+    expect(fx, "1\n2\n");
+}
+
 struct two_files {
     int old, new;
 };
@@ -659,6 +689,20 @@ static void truncation_begins_again(void **state) {
     WAIT_FOR(fx, now(fx)->truncations == 2);
     write_text(fd, "4, and longer than all before it\n");
     expect(fx, "4, and longer than all before it\n");
+    close(fd);
+}
+
+static void truncation_to_the_same_length_is_seen(void **state) {
+    struct fixture *fx = *state;
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    write_text(fd, "1 line of some length\n");
+    expect(fx, "1 line of some length\n");
+    usleep(30000); /* the clock of the files ticks */
+    assert_int_equal(ftruncate(fd, 0), 0);
+    write_text(fd, "2 line of some length\n");
+    expect(fx, "2 line of some length\n");
+    assert_int_equal(now(fx)->truncations, 1);
     close(fd);
 }
 
@@ -1336,6 +1380,7 @@ int main(void) {
         TEST(over_long_line_is_cut),
         TEST(rename_and_create),
         TEST(each_rotation_is_counted_once_and_in_order),
+        TEST(file_that_a_link_leads_to_now_is_the_younger_one),
         TEST(writer_is_not_overtaken),
         TEST(server_that_ignores_the_rotation_is_followed),
         TEST(rename_without_create),
@@ -1347,6 +1392,7 @@ int main(void) {
         TEST(quiet_old_file_is_closed),
         TEST(descriptors_are_bounded),
         TEST(truncation_begins_again),
+        TEST(truncation_to_the_same_length_is_seen),
         TEST(writer_goes_on_behind_a_hole),
         TEST(goes_on_where_it_was),
         TEST(regrown_past_the_place_while_stopped),
