@@ -544,3 +544,12 @@ const char *client_server_version(const struct client *client) {
     const char *version = client->initialised ? client->mysql.server_version : NULL;
     return version ? version : "";
 }
+
+pid_t client_server_pid(const struct client *client) {
+    struct ucred peer = {0};
+    socklen_t len = sizeof peer;
+    if (!client_connected(client) ||
+        getsockopt(mysql_get_socket(&client->mysql), SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid == 1)
+        return 0;
+    return peer.pid;
+}

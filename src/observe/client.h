@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct client;
 
@@ -93,6 +94,8 @@ int64_t client_phase_ns(const struct client *client, enum phase phase);
 /* From the greeting; 0 and "" before it. */
 uint64_t client_connection_id(const struct client *client);
 const char *client_server_version(const struct client *client);
+/* The process that listens at the unix socket; 0 where there is none, or systemd listens in the server's place. */
+pid_t client_server_pid(const struct client *client);
 const struct client_facts *client_facts(const struct client *client);
 
 #endif

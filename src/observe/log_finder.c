@@ -107,28 +107,31 @@ static bool log_path(const struct server_answer *a, char out[PATH_MAX]) {
     return absolute(a, a->log_error, json ? ".00.json" : "", out);
 }
 
-static bool read_pid(const char *path, pid_t *out) {
+static int read_pid(const char *path, pid_t *out) {
     char text[32];
     uint64_t pid;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : -1;
+    int rc = n < 0 ? -errno : 0;
     if (fd >= 0)
         close(fd);
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
         n--;
     if (n <= 0 || number_parse_u64((struct span){text, (size_t)n}, INT_MAX, &pid) < 0 || pid == 0)
-        return false;
+        return rc < 0 ? rc : -ENODATA;
     *out = (pid_t)pid;
-    return true;
+    return 0;
 }
 
-/* The systemd unit of the server, whose standard error goes to the journal. malloc()ed; NULL where it has none. */
-static char *unit_of(const struct server_answer *a) {
-    char path[PATH_MAX], *unit = NULL;
-    pid_t pid;
-    if (!absolute(a, a->pid_file, "", path) || !read_pid(path, &pid) || sd_pid_get_unit(pid, &unit) < 0)
-        return NULL;
-    return unit;
+/* The systemd unit of the server, whose standard error goes to the journal; malloc()ed. -EACCES where we may not know
+ * its process (Debian's MariaDB closes its pid file to others) or not see it (ProtectProc=), -ENODATA where it is none.
+ */
+static int unit_of(const struct server_answer *a, pid_t pid, char **out) {
+    char path[PATH_MAX];
+    int rc = pid > 0 ? 0 : absolute(a, a->pid_file, "", path) ? read_pid(path, &pid) : -ENODATA;
+    if (rc == 0)
+        rc = sd_pid_get_unit(pid, out);
+    return rc >= 0 ? 0 : rc == -EACCES || rc == -EPERM || rc == -ESRCH ? -EACCES : -ENODATA;
 }
 
 static void found(struct log_finding *out, enum log_kind kind, char *name) {
@@ -145,7 +148,8 @@ bool log_finder_ask(struct client *client, bool local, struct log_finding *out) 
         return false;
     }
     bool here = local && is_our_host(a->hostname), file = here && log_path(a, path);
-    char *unit = here && !file ? unit_of(a) : NULL;
+    char *unit = NULL;
+    int no_unit = !here ? -EREMOTE : file ? -ENODATA : unit_of(a, client_server_pid(client), &unit);
     bool table = mysql_version(a->version) >= TABLE_SINCE;
     if (file && (!table || access(path, R_OK) == 0))
         found(out, LOG_FILE, strdup(path));
@@ -154,7 +158,7 @@ bool log_finder_ask(struct client *client, bool local, struct log_finding *out) 
     else if (table)
         found(out, LOG_TABLE, strdup("performance_schema.error_log"));
     else
-        *out = (struct log_finding){.kind = LOG_NONE, .error = here ? -ENODATA : -EREMOTE};
+        *out = (struct log_finding){.kind = LOG_NONE, .error = no_unit};
     free(a);
     return true;
 }

@@ -68,12 +68,12 @@ def free_port():
 class Process:
     """A running program. `lines` grows with what it writes to stderr (and stdout); wait_for_line() waits for more of it."""
 
-    def __init__(self, argv, env=None, user=None, cwd=None):
+    def __init__(self, argv, env=None, user=None, cwd=None, stderr=subprocess.STDOUT):
         self.argv = [str(a) for a in argv]
         extra = {} if user is None else {"user": user[0], "group": user[1], "extra_groups": []}
         # A session of its own: a Ctrl-C in the terminal reaches us alone, and we end the children in order.
         self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT, env=env, cwd=cwd, start_new_session=True,
+                                      stderr=stderr, env=env, cwd=cwd, start_new_session=True,
                                       preexec_fn=_die_with_parent, **extra)
         self.lines = []
         self._changed = threading.Condition()

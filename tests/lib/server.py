@@ -64,6 +64,9 @@ class Server:
         """argv of the server, without what both understand."""
         raise NotImplementedError
 
+    def _run(self, argv):
+        return Process(argv, user=self.user, cwd=self.folder)
+
     # --- life ---------------------------------------------------------------------------------------------------------
     def _install(self):
         os.makedirs(self.folder, exist_ok=True)
@@ -92,7 +95,7 @@ class Server:
         argv = [*self._program(), f"--datadir={self.data}", f"--socket={self.socket}", f"--port={self.port}",
                 "--bind-address=127.0.0.1", f"--log-error={self.error_log}", f"--init-file={self.folder}/init.sql",
                 f"--pid-file={self.folder}/server.pid", f"--tmpdir={self.folder}", *self.options]
-        self.process = Process(argv, user=self.user, cwd=self.folder)
+        self.process = self._run(argv)
         try:
             self._admin = wait_until(self._try_login, 60, f"{self.name} takes connections", step=0.03)
         except BaseException:
