@@ -151,7 +151,7 @@ bool log_finder_ask(struct client *client, bool local, struct log_finding *out) 
     char *unit = NULL;
     int no_unit = !here ? -EREMOTE : file ? -ENODATA : unit_of(a, client_server_pid(client), &unit);
     bool table = mysql_version(a->version) >= TABLE_SINCE;
-    if (file && (!table || access(path, R_OK) == 0))
+    if (file && (!table || euidaccess(path, R_OK) == 0))
         found(out, LOG_FILE, strdup(path));
     else if (unit)
         found(out, LOG_JOURNALD, unit);

@@ -66,7 +66,7 @@ static bool is_of(const char *base, bool pattern, const char *name) {
 
 /* --- the folder --- */
 
-void log_folder_scan(const char *path, log_folder_fn *fn, void *arg) {
+int log_folder_scan(const char *path, log_folder_fn *fn, void *arg) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     char folder[PATH_MAX] = ".", found[PATH_MAX];
     bool pattern = log_folder_is_pattern(path);
@@ -75,7 +75,7 @@ void log_folder_scan(const char *path, log_folder_fn *fn, void *arg) {
         snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
     DIR *dir = opendir(folder);
     if (!dir)
-        return;
+        return -errno;
     /* One thread alone reads this DIR. */
     // cppcheck-suppress readdirCalled
     for (const struct dirent *e; (e = readdir(dir));) {
@@ -87,6 +87,7 @@ void log_folder_scan(const char *path, log_folder_fn *fn, void *arg) {
             fn(arg, found, &st);
     }
     closedir(dir);
+    return 0;
 }
 
 struct newest {
@@ -110,8 +111,8 @@ static void take_newer(void *arg, const char *path, const struct stat *st) {
 int log_folder_newest(const char *pattern, char out[PATH_MAX]) {
     const char *slash = strrchr(pattern, '/');
     struct newest n = {.pattern = slash ? slash + 1 : pattern, .path = out};
-    log_folder_scan(pattern, take_newer, &n);
-    return n.any ? 0 : -ENOENT;
+    int rc = log_folder_scan(pattern, take_newer, &n);
+    return rc < 0 ? rc : n.any ? 0 : -ENOENT;
 }
 
 /* --- age --- */

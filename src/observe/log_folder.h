@@ -17,9 +17,9 @@ int log_folder_newest(const char *pattern, char out[PATH_MAX]);
 
 /* Hand over the regular files in the folder of `path` whose names say that they are what `path` was rotated to
  * (error.log.1, error.log-20261121, error-1.log, error.log.old), also a file of that very name, or (a pattern) that
- * match; not those that are compressed, or just being made (.new, .tmp, .part). */
+ * match; not those that are compressed, or just being made (.new, .tmp, .part). 0 or a negative errno. */
 typedef void log_folder_fn(void *arg, const char *path, const struct stat *st);
-void log_folder_scan(const char *path, log_folder_fn *fn, void *arg);
+int log_folder_scan(const char *path, log_folder_fn *fn, void *arg);
 
 /* Order of two files by age, the older one first: below, at or above zero. By when they were written last, then by what
  * rotation makes of names: error.log.2 is older than error.log.1, error.log-20261120 than error.log-20261121. */

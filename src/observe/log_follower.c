@@ -11,8 +11,10 @@
 #include "observe/log_follower_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CLOCK_TICK_NS INT64_C(20000000) /* the times of files lag behind the clock by this at most */
 
@@ -194,12 +196,49 @@ static void watch_all(struct log_follower *f) {
             file->watch = log_watch_file(f->watch, file->fd);
 }
 
+static void forget_waiting(struct log_follower *f) {
+    if (f->waiting)
+        log_saved_release(f->waiting);
+    free(f->waiting);
+    f->waiting = NULL;
+}
+
+static int try_to_read(const char *path) {
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return -errno;
+    int fd = S_ISREG(st.st_mode) ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) : -1;
+    int rc = S_ISREG(st.st_mode) && fd < 0 ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+/* Take up the places that were kept, but not while the file may not be read: they would be taken for those of files
+ * that are gone. */
+static int take_up(struct log_follower *f) {
+    char matching[PATH_MAX];
+    int rc = f->pattern ? log_folder_newest(f->path, matching) : 0;
+    if (rc == 0)
+        rc = try_to_read(f->pattern ? matching : f->path);
+    if (rc == -EACCES || rc == -EPERM || rc == -EMFILE || rc == -ENFILE)
+        return rc;
+    log_names_restore(f, f->waiting);
+    forget_waiting(f);
+    return 0;
+}
+
+static int look(struct log_follower *f) {
+    int rc = f->waiting ? take_up(f) : 0;
+    return rc < 0 ? rc : log_names_look(f);
+}
+
 static void look_at_name(struct log_follower *f) {
     f->names_due = false;
     watch_all(f);
     if (f->watch) /* before the look: what happens after it is told */
         f->path_watched = log_watch_path(f->watch, f->path);
-    f->name_error = log_names_look(f);
+    f->name_error = look(f);
     if (f->name_error == -ENOENT)
         f->begin_at_end = false;
 }
@@ -246,9 +285,11 @@ struct log_follower *log_follower_start(uv_loop_t *loop, const struct error_log_
     f->since_ns = wall_now_ns() - CLOCK_TICK_NS;
     if (saved && saved->count > 0) {
         f->begin_at_end = false;
-        log_names_restore(f, saved);
+        f->waiting = calloc(1, sizeof *f->waiting);
+        if (f->waiting)
+            log_saved_add_all(f->waiting, saved);
     }
-    f->name_error = log_names_look(f);
+    f->name_error = look(f);
     if (f->name_error == -ENOENT)
         f->begin_at_end = false;
     if (!saved || saved->count == 0)
@@ -266,6 +307,7 @@ static void on_handle_closed(uv_handle_t *handle) {
         next = file->next;
         log_file_free(file);
     }
+    forget_waiting(f);
     free(f->path);
     free(f);
 }

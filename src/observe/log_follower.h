@@ -26,6 +26,7 @@
  * - A file that was deleted or compressed while we were not running: what we had not read of it is lost; `gaps` counts.
  * - A file of which nothing was read yet is known by its inode and the time when that was made; where the file system
  * does not keep that time, one that is deleted and made anew with the same inode would be taken for the old one.
+ * - Where the file may not be read at the start, the places that were kept wait until it may.
  * - A file that is there at the first start and cannot be opened yet is taken up where it ends when it first can.
  * - A pattern means the file that was written last of those that match; another that comes is a rotation.
  * - A line is at most `max_line_bytes` long with its end; a longer one is handed over cut and counted, and its rest is

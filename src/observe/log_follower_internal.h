@@ -43,6 +43,7 @@ struct log_follower {
     int64_t since_ns; /* without a file: what nobody saw yet was written at this time or later */
     dev_t was_dev; /* of the newest saved place; under the same inode may be other content now. 0: another came since */
     ino_t was_ino;
+    struct log_saved *waiting; /* places not taken up yet, for the name's file may not be read; else NULL */
 };
 
 /* The file that the name led to when it last led to one; NULL none. */

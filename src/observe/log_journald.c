@@ -76,7 +76,7 @@ static void count_files(const char *folder, const char *beginning, int depth, st
         if (e->d_name[0] == '.' || len < 0 || (size_t)len >= sizeof path)
             continue;
         if (ends_in(e->d_name, ".journal") && strncmp(e->d_name, beginning, strlen(beginning)) == 0) {
-            bool readable = access(path, R_OK) == 0;
+            bool readable = euidaccess(path, R_OK) == 0;
             census->readable += readable;
             census->unreadable += !readable;
         } else if (depth > 0 && e->d_type == DT_DIR) {

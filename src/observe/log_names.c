@@ -307,6 +307,10 @@ int log_names_look(struct log_follower *f) {
 }
 
 void log_follower_save(const struct log_follower *f, struct log_saved *out) {
+    if (f->waiting) {
+        log_saved_add_all(out, f->waiting);
+        return;
+    }
     unsigned held = f->reader.sink->held(f->reader.sink->arg);
     uint64_t place[LOG_PLACE_NUMBERS];
     char path[PATH_MAX];

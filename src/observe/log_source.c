@@ -133,6 +133,13 @@ bool log_saved_add(struct log_saved *saved, const uint64_t numbers[LOG_PLACE_NUM
     return true;
 }
 
+bool log_saved_add_all(struct log_saved *saved, const struct log_saved *other) {
+    bool ok = true;
+    for (unsigned i = 0; i < other->count; i++)
+        ok &= log_saved_add(saved, other->places[i].number, other->places[i].text);
+    return ok;
+}
+
 /* --- from the source to the decoder --- */
 
 static void on_event(void *arg, const struct log_event *event) {

@@ -66,6 +66,9 @@ void log_saved_push(struct log_saved **former, struct log_saved *saved);
 /* Add a place; `text` is copied, NULL is allowed. False when there is no room or memory. */
 bool log_saved_add(struct log_saved *saved, const uint64_t numbers[LOG_PLACE_NUMBERS], const char *text);
 
+/* Add all of another's places. False where some had no room or memory. */
+bool log_saved_add_all(struct log_saved *saved, const struct log_saved *other);
+
 /* --- the source --- */
 
 struct log_source_listener {

@@ -1,15 +1,13 @@
 """The other ways to an error log: the journal, and what the server itself says (`auto`)."""
 
-import json
 import os
-import shutil
 import socket
 import subprocess
 import time
 
 import pytest
 
-from lib import clients
+from lib import clients, unprivileged
 from lib.exporter import target
 from lib.mariadb import MariaDB
 
@@ -98,20 +96,12 @@ def test_journals_first_entry_that_came_while_we_were_away_is_counted(exporter, 
     assert metrics.value("mysqlconn_error_log_gaps_total") == 0
 
 
+@pytest.mark.skipif(bool(unprivileged.why_not()), reason=unprivileged.why_not())
 def test_journal_that_may_not_be_read_is_said(exporter, program, tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("needs root: to become nobody")
     journal = Journal(tmp_path / "journal")
     journal.write(journal.entry(abort(1)))
     os.chmod(journal.folder / "test.journal", 0o600)
-    for folder in [tmp_path, *tmp_path.parents][:3]:
-        os.chmod(folder, 0o755)
-    config, wrapper = tmp_path / "config.yml", tmp_path / "wrapper"
-    config.write_text(json.dumps(journald(journal, unit="mariadb")))
-    wrapper.write_text(f"#!/bin/sh\nshift\nexec setpriv --reuid=65534 --regid=65534 --clear-groups "
-                       f"{shutil.copy(program, tmp_path)} --config.file={config} \"$@\"\n")
-    wrapper.chmod(0o755)
-    watching = exporter(journald(journal, unit="mariadb"), program=str(wrapper))
+    watching = exporter(journald(journal, unit="mariadb"), program=unprivileged.wrap(program, tmp_path))
     said = watching.wait_for_log(10, msg="error log cannot be read", target="db1")
     assert said["reason"] == "permission"
     metrics = watching.scrape()

@@ -1,13 +1,11 @@
 """A MariaDB whose error log goes to a systemd-journald that runs: each abort is counted once, whatever happens to us and to the
 journal."""
 
-import json
 import os
-import shutil
 
 import pytest
 
-from lib import clients, journald
+from lib import clients, journald, unprivileged
 from lib.exporter import target
 from lib.journald import JournalMariaDB, Journald, Unit
 
@@ -32,21 +30,14 @@ def server(journal):
 
 @pytest.fixture
 def watch(journal, exporter, program, tmp_path):
-    """Starts an exporter that sees this journal; with `groups` as a user who has no more than these."""
+    """Starts an exporter that sees this journal; with `groups` as a user who is in no others."""
     def start(config, groups=None):
-        wrapper, settings = tmp_path / "wrapper", tmp_path / "config.yml"
-        argv, ours = [program], '"$@"'
-        if groups is not None:  # … who could not read the file that it is given
-            for folder in [tmp_path, *tmp_path.parents][:3]:
-                os.chmod(folder, 0o755)
-            settings.write_text(json.dumps(config))
-            rights = [f"--groups={','.join(map(str, groups))}"] if groups else ["--clear-groups"]
-            argv = ["setpriv", "--reuid=65533", "--regid=65533", *rights, shutil.copy(program, tmp_path), f"--config.file={settings}"]
-            ours = '"$2"'
-        wrapper.write_text(f"#!/bin/sh\nexec {' '.join(map(str, journal.inside(argv)))} {ours}\n")
+        if groups is not None:
+            return exporter(config, program=unprivileged.wrap(program, tmp_path, groups, journal.inside([])))
+        wrapper = tmp_path / "wrapper"
+        wrapper.write_text(f"#!/bin/sh\nexec {' '.join(journal.inside([program]))} \"$@\"\n")
         wrapper.chmod(0o755)
-        args = [] if groups is not None else [f"--storage.path={tmp_path / 'state'}"]
-        return exporter(config, args, program=str(wrapper))
+        return exporter(config, [f"--storage.path={tmp_path / 'state'}"], program=str(wrapper))
     return start
 
 
