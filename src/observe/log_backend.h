@@ -23,6 +23,7 @@ struct log_sink {
 /* How a kind of source works. `self` is what start() gave. */
 struct log_backend {
     void (*poll)(void *self, struct client *client); /* NULL: needs none */
+    void (*wait)(void *self, bool wait);             /* read nothing meanwhile; NULL: is never asked to */
     /* Add the places to `out`, and put its counts in front of what is held back. */
     void (*save)(const void *self, struct log_saved *out);
     void (*close)(void *self);

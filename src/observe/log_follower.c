@@ -249,9 +249,9 @@ static void on_wake(uv_idle_t *handle) {
     f->reader.moved = false;
     if (f->names_due)
         look_at_name(f);
-    if (!f->reader.closing && read_files(f))
+    if (!f->reader.closing && !f->wait && read_files(f))
         wake(f);
-    if (!f->reader.closing)
+    if (!f->reader.closing && !f->wait)
         do_what_is_due(f);
     if (f->reader.closing)
         return;
@@ -333,8 +333,14 @@ static void backend_save(const void *self, struct log_saved *out) {
     log_follower_save(self, out);
 }
 
+static void backend_wait(void *self, bool wait) {
+    struct log_follower *f = self;
+    f->wait = wait;
+    wake(f);
+}
+
 static void backend_close(void *self) {
     log_follower_close(self);
 }
 
-const struct log_backend log_follower_backend = {.save = backend_save, .close = backend_close};
+const struct log_backend log_follower_backend = {.wait = backend_wait, .save = backend_save, .close = backend_close};

@@ -30,6 +30,7 @@ struct log_follower {
     struct log_watch *watch; /* NULL where inotify cannot be had */
     bool path_watched;
     bool names_due;    /* something may have happened to the name */
+    bool wait;         /* read nothing yet */
     bool begin_at_end; /* the next file that is opened was there before us */
 
     struct log_file *files;

@@ -22,8 +22,9 @@ struct log_source {
     struct log_decoder *decoder;
     struct log_sink sink;
     struct log_source_state state, told;
-    uint64_t events; /* that the decoder has told */
-    uv_timer_t held_timer;
+    uint64_t events;       /* that the decoder has told */
+    uv_timer_t held_timer; /* also while it waits, for nothing is held then */
+    bool waiting;
 
     const struct log_backend *backend; /* NULL: what to read is not known yet */
     void *self;
@@ -171,6 +172,7 @@ static unsigned on_held(void *arg) {
 }
 
 static void on_silence(uv_timer_t *timer) {
+    log_source_go(timer->data);
     log_source_flush(timer->data);
 }
 
@@ -191,6 +193,24 @@ static void on_step(void *arg, bool moved) {
         source->listener.moved(source->listener.arg);
     if (changed && source->listener.changed)
         source->listener.changed(source->listener.arg);
+}
+
+void log_source_wait(struct log_source *source, unsigned ms) {
+    source->waiting = source->backend && (source->backend->wait || source->backend->poll);
+    if (!source->waiting)
+        return;
+    if (source->backend->wait)
+        source->backend->wait(source->self, true);
+    uv_timer_start(&source->held_timer, on_silence, ms, 0);
+}
+
+void log_source_go(struct log_source *source) {
+    if (!source->waiting)
+        return;
+    source->waiting = false;
+    uv_timer_stop(&source->held_timer);
+    if (source->backend->wait)
+        source->backend->wait(source->self, false);
 }
 
 void log_source_flush(struct log_source *source) {
@@ -244,6 +264,7 @@ static int begin(struct log_source *source, enum log_kind kind, const char *name
 }
 
 static void stop_reading(struct log_source *source) {
+    log_source_go(source);
     if (source->backend)
         source->backend->close(source->self);
     source->backend = NULL;
@@ -376,8 +397,9 @@ struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_conf
 
 bool log_source_caught_up(const struct log_source *source) {
     const struct log_source_state *state = &source->state;
-    return (state->kind != LOG_FILE && state->kind != LOG_JOURNALD) || state->error ||
-           (state->readable && state->behind_bytes == 0);
+    if (state->kind == LOG_FILE || state->kind == LOG_JOURNALD)
+        return state->error || (state->readable && state->behind_bytes == 0 && !source->waiting);
+    return !source->waiting;
 }
 
 const struct log_source_state *log_source_state(const struct log_source *source) {

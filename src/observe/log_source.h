@@ -86,8 +86,7 @@ struct log_source_listener {
 struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_config *config,
                                     const struct log_source_listener *listener, const struct log_saved *saved);
 const struct log_source_state *log_source_state(const struct log_source *source);
-/* Whether all that was there when it was started has been read, as far as it can be. What only the server can tell is
- * not waited for. */
+/* Whether all that was there when it was started has been read, as far as it can be. */
 bool log_source_caught_up(const struct log_source *source);
 /* What is read: a path, or the like; "" while it is not known. */
 const char *log_source_name(const struct log_source *source);
@@ -95,6 +94,10 @@ const char *log_source_name(const struct log_source *source);
 void log_source_poll(struct log_source *source, struct client *client, bool local);
 /* Whether log_source_poll() has something to do. */
 bool log_source_wants_poll(const struct log_source *source);
+/* Read nothing of a file, and of a table be taken for behind, until log_source_go(), or until `ms` have passed. Right
+ * after the start only. */
+void log_source_wait(struct log_source *source, unsigned ms);
+void log_source_go(struct log_source *source);
 /* Tell what the decoder holds back: before the last log_source_save(). */
 void log_source_flush(struct log_source *source);
 /* Where it is now; `out` is overwritten. The place is in front of what the decoder holds back, and so are the counts.

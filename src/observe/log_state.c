@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DAY_S = 24 * 3600 };
+
 static const char format[] = "mysqlconn_exporter-error-log 1";
 
 /* The counts of struct log_source_state that outlive a run. */
@@ -67,6 +69,8 @@ void log_state_print(struct strbuf *out, const char *target, const struct log_st
     }
     for (int kind = LOG_EVENT_NONE + 1; kind < LOG_EVENT_KIND_COUNT; kind++)
         add_number(out, "event", log_event_kind_name((enum log_event_kind)kind), state->events[kind]);
+    if (state->clock_known)
+        add_number(out, "clock", state->ahead_s < 0 ? "behind" : "ahead", (uint64_t)llabs(state->ahead_s));
 }
 
 /* --- reading: each false where the record is wrong --- */
@@ -145,12 +149,21 @@ static bool take_event(struct parsing *p, const struct record *r) {
     return true;
 }
 
+static bool take_clock(struct parsing *p, const struct record *r) {
+    uint64_t value;
+    if (r->count != 2 || !record_u64(r, 1, &value) || value > DAY_S)
+        return false;
+    p->state->clock_known = true;
+    p->state->ahead_s = span_is(r->field[0], "behind") ? -(int64_t)value : (int64_t)value;
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*take)(struct parsing *p, const struct record *r);
 } takers[] = {
-    {"target", take_target}, {"source", take_source}, {"former", take_former},
-    {"place", take_place},   {"count", take_count},   {"event", take_event},
+    {"target", take_target}, {"source", take_source}, {"former", take_former}, {"place", take_place},
+    {"count", take_count},   {"event", take_event},   {"clock", take_clock},
 };
 
 static bool take_record(struct parsing *p, const struct record *r, log_state_fn *other, void *arg) {

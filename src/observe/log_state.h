@@ -12,6 +12,8 @@
 struct log_state {
     struct log_saved saved;
     uint64_t events[LOG_EVENT_KIND_COUNT];
+    bool clock_known;
+    int64_t ahead_s; /* of UTC was the server's clock, within a day */
 };
 
 void log_state_release(struct log_state *state);

@@ -297,8 +297,8 @@ static void poll_body(void *arg) {
     if (!s->stopping) {
         struct mono began = mono_now();
         poll_run(target, &s->kept);
-        if (s->log && s->kept && target->poll.health == TARGET_UP)
-            target_log_poll(s->log, s->kept); /* before it is judged what the log does not say */
+        if (s->log) /* before it is judged what the log does not say */
+            target_log_poll(s->log, target->poll.health == TARGET_UP ? s->kept : NULL);
         close_check_polled(target->close_check, began);
         close_check_settle(target->close_check);
         if (s->observer->polled && !s->stopping)

@@ -20,6 +20,7 @@
 enum {
     SAVE_MS = 5000, /* the state is kept so long after the first line that it lacks, at most */
     STATE_MAX = 8 * 1024 * 1024,
+    FIRST_POLL_MS = 1000, /* what needs the first poll waits for it so long */
 };
 #define CLOCK_GOOD_NS (600 * NS_PER_S) /* the server is asked again after so long: summer time may have begun */
 
@@ -28,17 +29,17 @@ struct target_log {
     const struct observer *observer;
     struct log_source *source;
     uv_timer_t save_timer;
-    bool clock_wanted;         /* a line came that names no zone */
-    uint64_t clock_connection; /* over which the server was asked for its clock, 0: it was not yet … */
+    bool clock_known;          /* the server's, by which lines are dated that name no zone; also from the last run */
+    int64_t ahead_s;           /* of UTC is that clock */
+    uint64_t clock_connection; /* over which the server was asked for it, 0: it was not yet … */
     struct mono clock_asked;   /* … and when */
-    int64_t ahead_ns;          /* of UTC is that clock, which its log shows */
 };
 
 /* --- keeping --- */
 
 static void save(struct target_log *log) {
     struct target *target = log->target;
-    struct log_state state = {0};
+    struct log_state state = {.clock_known = log->clock_known, .ahead_s = log->ahead_s};
     struct strbuf text;
     uv_timer_stop(&log->save_timer);
     log_source_save(log->source, &state.saved);
@@ -115,14 +116,11 @@ static bool load(struct target_log *log, struct log_state *state) {
 /* --- what the source tells --- */
 
 /* The time of a line that names no zone is the server's system time, whatever its time_zone is set to. */
-static void make_utc(struct target_log *log, struct log_event *event) {
-    if (event->time != LOG_TIME_LOCAL)
-        return;
-    log->clock_wanted = true;
-    if (log->clock_connection == 0)
+static void make_utc(const struct target_log *log, struct log_event *event) {
+    if (event->time != LOG_TIME_LOCAL || !log->clock_known)
         return;
     event->time = LOG_TIME_UTC;
-    event->wall_ns -= log->ahead_ns;
+    event->wall_ns -= log->ahead_s * NS_PER_S;
 }
 
 static void on_event(void *arg, const struct log_event *read) {
@@ -195,8 +193,9 @@ static void clock_row(void *arg, const struct span *fields, unsigned count) {
 }
 
 static bool wants_clock(const struct target_log *log, const struct client *client) {
-    return log->clock_wanted && (log->clock_connection != client_connection_id(client) ||
-                                 mono_between(log->clock_asked, mono_now()) >= CLOCK_GOOD_NS);
+    enum log_kind kind = log_source_state(log->source)->kind;
+    return (kind == LOG_FILE || kind == LOG_AUTO) && (log->clock_connection != client_connection_id(client) ||
+                                                      mono_between(log->clock_asked, mono_now()) >= CLOCK_GOOD_NS);
 }
 
 /* The variable system_time_zone is an abbreviation that may mean anything: let the server reckon. Where the target is
@@ -209,12 +208,13 @@ static void ask_clock(struct target_log *log, struct client *client) {
     struct failure failure;
     if (client_query(client, sql, clock_row, &answer, &failure) < 0 || !answer.there || target_stopping(target))
         return;
-    log->ahead_ns = answer.ahead_s * NS_PER_S;
+    log->clock_known = true;
+    log->ahead_s = answer.ahead_s;
     log->clock_connection = client_connection_id(client);
     log->clock_asked = mono_now();
 }
 
-void target_log_poll(struct target_log *log, struct client *client) {
+static void ask_server(struct target_log *log, struct client *client) {
     const struct target *target = log->target;
     const struct target_config *config = target->config;
     bool clock = wants_clock(log, client);
@@ -227,6 +227,14 @@ void target_log_poll(struct target_log *log, struct client *client) {
         ask_clock(log, client);
     if (!target_stopping(target) && client_connected(client) && log_source_wants_poll(log->source))
         log_source_poll(log->source, client, is_local(log->target, client));
+}
+
+void target_log_poll(struct target_log *log, struct client *client) {
+    const struct target *target = log->target;
+    if (client)
+        ask_server(log, client);
+    if (!target_stopping(target))
+        log_source_go(log->source);
 }
 
 /* --- begin and end --- */
@@ -244,6 +252,8 @@ struct target_log *target_log_start(uv_loop_t *loop, const struct observer *obse
         loaded = target->store && load(log, &state);
         if (loaded)
             memcpy(target->log_events, state.events, sizeof state.events);
+        log->clock_known = loaded && state.clock_known;
+        log->ahead_s = state.ahead_s;
         log->source = log_source_start(loop, &target->config->error_log, &listener, loaded ? &state.saved : NULL);
         log_state_release(&state);
     }
@@ -255,6 +265,8 @@ struct target_log *target_log_start(uv_loop_t *loop, const struct observer *obse
     uv_timer_init(loop, &log->save_timer);
     log->save_timer.data = log;
     target->error_log = log->source;
+    if (log_source_state(log->source)->kind == LOG_TABLE ? loaded : !log->clock_known)
+        log_source_wait(log->source, FIRST_POLL_MS);
     if (is_persistent(log) && !loaded) /* from now on no line is lost */
         save(log);
     return log;

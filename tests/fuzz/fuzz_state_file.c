@@ -35,6 +35,7 @@ static void check_again(const struct log_state *state) {
     fuzz_check(memcmp(again.events, state->events, sizeof again.events) == 0);
     fuzz_check(again.saved.state.lines == state->saved.state.lines);
     fuzz_check(count_formers(&again.saved) == count_formers(&state->saved));
+    fuzz_check(again.clock_known == state->clock_known && again.ahead_s == state->ahead_s);
     for (unsigned i = 0; i < again.saved.count; i++) {
         const struct log_place *a = &again.saved.places[i], *b = &state->saved.places[i];
         fuzz_check(memcmp(a->number, b->number, sizeof a->number) == 0 && !a->text == !b->text);

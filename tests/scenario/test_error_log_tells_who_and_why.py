@@ -9,8 +9,7 @@ import pytest
 
 from lib import clients
 from lib.exporter import target
-from lib.mariadb import APP, MariaDB
-from lib.process import wait_until
+from lib.mariadb import APP, MONITOR, MariaDB
 
 SLOW = {"poll": {"interval": "60s"}, "probe": {"interval": "60s"}}
 ABORTS = "mysqlconn_error_log_aborts_total"
@@ -171,20 +170,27 @@ def test_user_names_are_bounded_and_hostile_ones_do_no_harm(exporter, tmp_path):
     assert metrics.value("mysqlconn_error_log_folded_total") == 1000
 
 
-def test_time_of_a_line_without_a_zone_is_by_the_servers_clock(exporter, monkeypatch):
+def test_time_of_a_line_without_a_zone_is_by_the_servers_clock(exporter, monkeypatch, tmp_path):
+    """From the first line on: of what was there before us, of what comes later, and after a restart without the server."""
     monkeypatch.setenv("TZ", "XXX+03:30")  # three and a half hours behind UTC, and not ours
     with MariaDB(["--default-time-zone=+09:00"]) as server:  # of sessions, not of the log
         monkeypatch.delenv("TZ")
-        watching = exporter({"targets": [target(server, poll={"interval": "1s"}, probe={"interval": "1h"},
-                                                error_log={"file": server.error_log})]})
-        watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 10)
+        clients.leave_without_quit(server)
+        watching = exporter({"targets": [target(server, poll={"interval": "1h"}, probe={"interval": "1h"},
+                                                error_log={"file": server.error_log, "start": "beginning"})]},
+                            [f"--storage.path={tmp_path / 'state'}"])
 
-        def told():
-            connection = server.connect(user=APP[0], password=APP[1])
-            connection._force_close()
-            lines = watching.log(msg="connection aborted")
-            return lines and lines[-1]["time"]
+        def told_of(user):
+            said = watching.wait_for_log(10, msg="connection aborted", user=user)
+            seconds = datetime.fromisoformat(said["time"].replace("Z", "+00:00")).timestamp()
+            assert abs(seconds - time.time()) < 60, said
 
-        at = wait_until(told, 15, "an abort's time is known", step=0.2)
-        seconds = datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
-        assert abs(seconds - time.time()) < 60, at
+        told_of("app")
+        clients.leave_without_quit(server, *MONITOR)
+        told_of(MONITOR[0])
+        watching.stop()
+        clients.leave_without_quit(server)
+        server.stop()
+        watching.start()
+        told_of("app")
+

@@ -25,6 +25,8 @@ static void what_is_printed_is_read_again(void **state) {
     (void)state;
     in.saved.name = strdup("/var/log/my sql/%.log");
     in.events[LOG_EVENT_ABORTED] = 42;
+    in.clock_known = true;
+    in.ahead_s = -12600;
     assert_true(log_saved_add(&in.saved, numbers, "/a path"));
     assert_true(log_saved_add(&in.saved, numbers, NULL));
     for (int i = 0; i <= LOG_FORMER_MAX; i++) {
@@ -60,6 +62,8 @@ static void what_is_printed_is_read_again(void **state) {
     assert_int_equal(out.saved.state.lines, 7);
     assert_int_equal(out.saved.state.gaps, 3);
     assert_int_equal(out.events[LOG_EVENT_ABORTED], 42);
+    assert_true(out.clock_known);
+    assert_int_equal(out.ahead_s, -12600);
     log_state_release(&out);
     log_state_release(&in);
     strbuf_release(&text);
@@ -94,6 +98,7 @@ static void what_cannot_be_right_is_refused(void **state) {
     assert_refused("target db1\ncount lines 99999999999999999999\n", 3);
     assert_refused("target db1\ncount lines\n", 3);
     assert_refused("target db1\nevent aborted x\n", 3);
+    assert_refused("target db1\nclock behind 86401\n", 3);
     assert_refused("target db1\nbad\n", 3);
     struct strbuf many;
     strbuf_init(&many, 1 << 16);
@@ -115,6 +120,7 @@ static void what_a_later_version_adds_is_no_harm(void **state) {
     records_end(&text);
     assert_true(log_state_parse(&records, text.data, text.len, "db1", &out, NULL, NULL));
     assert_int_equal(out.saved.kind, LOG_NONE);
+    assert_false(out.clock_known);
     log_state_release(&out);
     strbuf_release(&text);
 }
