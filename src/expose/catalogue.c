@@ -40,8 +40,11 @@ static void append_variables(void) {
 
     for (size_t first = 0, next; first < variable_count; first = next) {
         const struct variable *row = &variable_table[first];
-        for (next = first + 1; next < variable_count && strcmp(variable_table[next].metric, row->metric) == 0;)
+        for (next = first + 1; row->metric && next < variable_count && variable_table[next].metric &&
+                               strcmp(variable_table[next].metric, row->metric) == 0;)
             next++;
+        if (!row->metric)
+            continue;
         append(&(struct metric_family){
             .name = row->metric,
             .type = types[row->type],

@@ -60,6 +60,11 @@ static void emit_level(struct sample_writer *w, const struct target *target) {
         sample_count(w, SAMPLE_NO_LABELS, (uint64_t)suffices);
 }
 
+static void emit_level_reason(struct sample_writer *w, const struct target *target) {
+    if (target_log_level_suffices(target) == 0)
+        sample_count(w, SAMPLE_LABELS("reason", log_sight_name(target_log_sight(target))), 1);
+}
+
 static void emit_events(struct sample_writer *w, const struct target *target) {
     if (!target->error_log)
         return;
@@ -115,9 +120,18 @@ static const struct metric_family rows[] = {
         .name = "mysqlconn_error_log_level_sufficient",
         .type = METRIC_GAUGE,
         .help = "1 when the server's settings let it write aborted connections to its log: log_error_verbosity 3, or "
-                "log_warnings 2 and more.",
+                "log_warnings 2 and more, and no filter that hides them.",
         .condition = "the last poll succeeded",
         .of_target = emit_level,
+    },
+    {
+        .name = "mysqlconn_error_log_insufficient_info",
+        .type = METRIC_GAUGE,
+        .help = "Why the server may not write aborted connections to its log, as the label of a constant 1: level, "
+                "suppressed (by log_error_suppression_list) or filtered (by a component of log_error_services).",
+        .labels = "reason",
+        .condition = "it may not",
+        .of_target = emit_level_reason,
     },
     {
         .name = "mysqlconn_error_log_events_total",

@@ -50,7 +50,7 @@ static void show_row(struct poll_run *run, enum variable_source source, const st
     if (count < 2 || !fields[1].ptr)
         return;
     int row = variable_find(source, fields[0]);
-    if (row >= 0 && variable_parse(fields[1], &run->value[row]) < 0)
+    if (row >= 0 && variable_read(row, fields[1], &run->value[row]) < 0)
         run->value[row] = NAN;
 }
 
@@ -69,7 +69,7 @@ static void setting_row(void *arg, const struct span *fields, unsigned count) {
 static void select_row(void *arg, const struct span *fields, unsigned count) {
     struct poll_run *run = arg;
     for (unsigned i = 0; i < count && i < run->columns; i++)
-        if (!fields[i].ptr || variable_parse(fields[i], &run->value[run->column[i]]) < 0)
+        if (!fields[i].ptr || variable_read(run->column[i], fields[i], &run->value[run->column[i]]) < 0)
             run->value[run->column[i]] = NAN;
 }
 

@@ -168,12 +168,35 @@ double target_setting(const struct target *target, const char *name) {
     return value_of(target, VARIABLE_SETTING, name);
 }
 
-int target_log_level_suffices(const struct target *target) {
+const char *log_sight_name(enum log_sight sight) {
+    static const char *const names[] = {
+#define LOG_SIGHT_NAME(id, label, meaning) label,
+        LOG_SIGHTS(LOG_SIGHT_NAME)
+#undef LOG_SIGHT_NAME
+    };
+    return names[sight];
+}
+
+/* MySQL 5.7 has both levels, and obeys the newer one. In MySQL 8 level and list belong to a filter, which may be left
+ * out. */
+enum log_sight target_log_sight(const struct target *target) {
     enum { LOG_WARNINGS_MIN = 2, LOG_ERROR_VERBOSITY_MIN = 3 };
     double verbosity = target_setting(target, "log_error_verbosity"), warnings = target_setting(target, "log_warnings");
-    if (!isnan(verbosity))
-        return verbosity >= LOG_ERROR_VERBOSITY_MIN;
-    return isnan(warnings) ? -1 : warnings >= LOG_WARNINGS_MIN;
+    double filter = target_setting(target, "log_error_services");
+    if (filter == LOG_FILTER_OTHER)
+        return LOG_SIGHT_FILTERED;
+    if (filter == LOG_FILTER_NONE)
+        return LOG_SIGHT_GOOD;
+    if (isnan(verbosity) && isnan(warnings))
+        return LOG_SIGHT_UNKNOWN;
+    if (isnan(verbosity) ? warnings < LOG_WARNINGS_MIN : verbosity < LOG_ERROR_VERBOSITY_MIN)
+        return LOG_SIGHT_LEVEL;
+    return target_setting(target, "log_error_suppression_list") == 1 ? LOG_SIGHT_SUPPRESSED : LOG_SIGHT_GOOD;
+}
+
+int target_log_level_suffices(const struct target *target) {
+    enum log_sight sight = target_log_sight(target);
+    return sight == LOG_SIGHT_UNKNOWN ? -1 : sight == LOG_SIGHT_GOOD;
 }
 
 /* --- what the log is told --- */

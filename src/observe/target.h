@@ -141,8 +141,25 @@ bool target_stopping(const struct target *target);
 /* What the last poll read of a variable of variable_table; NaN where the server has none of that name, or is down. */
 double target_status(const struct target *target, const char *name);
 double target_setting(const struct target *target, const char *name);
-/* Whether the server's settings let it write aborted connections to its log: 1, 0, or -1 not known. MySQL 5.7 has both
- * settings, and obeys the newer one. */
+
+/* Whether the server's settings let it write aborted connections to its log, and else which do not.
+ *        enum suffix, label, meaning */
+#define LOG_SIGHTS(X)                                                                                                  \
+    X(UNKNOWN, "unknown", "it was not asked yet, or is down")                                                          \
+    X(GOOD, "", "they are written")                                                                                    \
+    X(LEVEL, "level", "log_warnings below 2, log_error_verbosity below 3")                                             \
+    X(SUPPRESSED, "suppressed", "log_error_suppression_list has their code, MY-010914")                                \
+    X(FILTERED, "filtered", "log_error_services has a filter with rules of its own, which may drop them")
+
+enum log_sight {
+#define LOG_SIGHT_ENUM(id, label, meaning) LOG_SIGHT_##id,
+    LOG_SIGHTS(LOG_SIGHT_ENUM)
+#undef LOG_SIGHT_ENUM
+};
+
+const char *log_sight_name(enum log_sight sight);
+enum log_sight target_log_sight(const struct target *target);
+/* The same in short: 1, 0, or -1 not known. */
 int target_log_level_suffices(const struct target *target);
 
 /* The last reader gone frees it. */

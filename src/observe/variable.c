@@ -14,20 +14,77 @@
 #define STATUS(lower, server, text)                                                                                    \
     {                                                                                                                  \
         VARIABLE_STATUS, VARIABLE_UNTYPED, server, "mysql_global_status_" #lower, NULL, NULL,                          \
-            "SHOW GLOBAL STATUS " server ": " text                                                                     \
+            "SHOW GLOBAL STATUS " server ": " text, NULL                                                               \
     }
 #define CONNECTION_ERROR(error)                                                                                        \
     {                                                                                                                  \
         VARIABLE_STATUS, VARIABLE_COUNTER, "Connection_errors_" error, "mysql_global_status_connection_errors_total",  \
             "error", error,                                                                                            \
             "SHOW GLOBAL STATUS Connection_errors_*: connections that failed in the server before they had a user, "   \
-            "by cause."                                                                                                \
+            "by cause.",                                                                                               \
+            NULL                                                                                                       \
     }
 #define SETTING(lower, text)                                                                                           \
     {                                                                                                                  \
         VARIABLE_SETTING, VARIABLE_GAUGE, #lower, "mysql_global_variables_" #lower, NULL, NULL,                        \
-            "SHOW GLOBAL VARIABLES " #lower ": " text                                                                  \
+            "SHOW GLOBAL VARIABLES " #lower ": " text, NULL                                                            \
     }
+
+/* --- settings that are texts --- */
+
+/* The next item of a list, without spaces around it; false at the end. */
+static bool next_item(struct span *list, const char *separators, struct span *out) {
+    static const char spaces[] = " \t";
+    while (list->len > 0 && (strchr(spaces, *list->ptr) || strchr(separators, *list->ptr)))
+        *list = (struct span){list->ptr + 1, list->len - 1};
+    size_t len = 0;
+    while (len < list->len && !strchr(separators, list->ptr[len]))
+        len++;
+    *out = (struct span){list->ptr, len};
+    *list = (struct span){list->ptr + len, list->len - len};
+    while (out->len > 0 && strchr(spaces, out->ptr[out->len - 1]))
+        out->len--;
+    return out->len > 0;
+}
+
+static bool is_word(struct span text, const char *word) {
+    return text.len == strlen(word) && strncasecmp(text.ptr, word, text.len) == 0;
+}
+
+static int parse_log_services(struct span text, double *out) {
+    struct span item;
+    *out = LOG_FILTER_NONE;
+    while (next_item(&text, ";,", &item))
+        if (item.len > strlen("log_filter_") && strncasecmp(item.ptr, "log_filter_", strlen("log_filter_")) == 0 &&
+            *out < LOG_FILTER_OTHER)
+            *out = is_word(item, "log_filter_internal") ? LOG_FILTER_OWN : LOG_FILTER_OTHER;
+    return 0;
+}
+
+/* MY-010914, 10914 or its symbol. */
+static bool is_abort_code(struct span item) {
+    enum { ABORTED = 10914 };
+    uint64_t code;
+    if (is_word(item, "ER_ABORTING_USER_CONNECTION"))
+        return true;
+    if (item.len > 3 && strncasecmp(item.ptr, "MY-", 3) == 0)
+        item = (struct span){item.ptr + 3, item.len - 3};
+    return number_parse_u64(item, UINT64_MAX, &code) == 0 && code == ABORTED;
+}
+
+static int parse_suppression_list(struct span text, double *out) {
+    struct span item;
+    *out = 0;
+    while (next_item(&text, ",", &item))
+        if (is_abort_code(item))
+            *out = 1;
+    return 0;
+}
+
+#define TEXT_SETTING(name, parse)                                                                                      \
+    { VARIABLE_SETTING, VARIABLE_GAUGE, #name, NULL, NULL, NULL, NULL, parse }
+
+/* --- the table --- */
 
 /* clang-format off */
 const struct variable variable_table[] = {
@@ -76,6 +133,8 @@ const struct variable variable_table[] = {
     SETTING(idle_write_transaction_timeout, "seconds after which a client idle in a writing transaction is cut off, 0 never (MariaDB)."),
     SETTING(interactive_timeout, "seconds after which an idle interactive client is cut off."),
     SETTING(lock_wait_timeout, "seconds that a statement waits for a metadata lock."),
+    TEXT_SETTING(log_error_services, parse_log_services),
+    TEXT_SETTING(log_error_suppression_list, parse_suppression_list),
     SETTING(log_error_verbosity, "what the error log holds: aborted connections from 3 on (MySQL)."),
     SETTING(log_warnings, "what the error log holds: aborted connections from 2 on (MariaDB)."),
     SETTING(max_allowed_packet, "bytes of the largest packet; a larger one aborts the connection."),
@@ -143,4 +202,8 @@ int variable_parse(struct span text, double *out) {
         }
     /* What is out of range for a double is no value that we could show either. */
     return number_parse_double(text, out) == 0 ? 0 : -EINVAL;
+}
+
+int variable_read(int row, struct span text, double *out) {
+    return variable_table[row].parse ? variable_table[row].parse(text, out) : variable_parse(text, out);
 }

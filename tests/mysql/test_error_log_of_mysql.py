@@ -52,3 +52,33 @@ def test_text_and_json_give_the_same_events(exporter, server):
         told = {int(line["connection_id"]) for line in watching.log(msg="connection aborted", target=name)}
         assert idle in told and told & set(gone)
     assert "victim" not in {l.get("user") for l, _ in metrics.samples(ABORTS)}
+
+
+def test_settings_that_hide_aborts_are_said(exporter, server):
+    """Each setting, what is said of it, and whether the line of an abort is written."""
+    close(server.connect(*APP))
+    server.execute("INSTALL COMPONENT 'file://component_log_filter_dragnet'")
+    server.execute("SET GLOBAL log_error_services = DEFAULT, log_error_verbosity = 3")
+    fast = {"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "1h", "timeout": "1s"}}
+    watching = exporter({**fast, "targets": [target(server, error_log={"file": server.error_log})]})
+    try:
+        for name, value, reason in [
+                ("log_error_suppression_list", "MY-010926, 10914", "suppressed"),
+                ("log_error_suppression_list", "MY-010926", None),
+                ("log_error_verbosity", 2, "level"),
+                ("log_error_services", "log_filter_dragnet; log_sink_internal", "filtered"),
+                ("log_error_services", "log_sink_internal", None),
+                ("log_error_services", "log_filter_internal; log_sink_internal", "level"),
+                ("log_error_verbosity", 3, None)]:
+            server.execute(f"SET GLOBAL {name} = %s", (value,))
+            wanted = [{"reason": reason}] if reason else []
+            metrics = watching.wait_for(lambda m: wanted == [{"reason": l["reason"]} for l, _ in m.samples(
+                "mysqlconn_error_log_insufficient_info")] and m.value("mysqlconn_error_log_level_sufficient") == (not wanted), 10)
+            before = metrics.sum(ABORTS)
+            written = server.error_text().count("Aborted connection")
+            clients.leave_without_quit(server, **PLAIN)
+            if not reason:
+                watching.wait_for(lambda m: m.sum(ABORTS) == before + 1, 10)
+            assert server.error_text().count("Aborted connection") == written + (not reason)
+    finally:
+        server.execute("SET GLOBAL log_error_suppression_list = ''")
