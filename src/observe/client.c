@@ -545,7 +545,7 @@ const char *client_server_version(const struct client *client) {
     return version ? version : "";
 }
 
-pid_t client_server_pid(const struct client *client) {
+pid_t client_server_pid(struct client *client) {
     struct ucred peer = {0};
     socklen_t len = sizeof peer;
     if (!client_connected(client) ||

@@ -95,7 +95,7 @@ int64_t client_phase_ns(const struct client *client, enum phase phase);
 uint64_t client_connection_id(const struct client *client);
 const char *client_server_version(const struct client *client);
 /* The process that listens at the unix socket; 0 where there is none, or systemd listens in the server's place. */
-pid_t client_server_pid(const struct client *client);
+pid_t client_server_pid(struct client *client);
 const struct client_facts *client_facts(const struct client *client);
 
 #endif

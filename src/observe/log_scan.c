@@ -4,7 +4,7 @@
  * A message of interest follows a label or tag, "[Warning] " or "mysqld[811]: ", and begins like a frame; before 4.1,
  * it is "Aborted connection" without a label. What is wrapped so that it must be unwrapped is JSON, at the beginning of
  * a line or behind a blank, or a piece of CRI's, "stderr P ". So a few pairs of bytes are enough to stop at. 64 places
- * are looked at at once: with SSE2, which every amd64 has, with AVX2 where there is that, and one by one on others.
+ * are looked at at once: with AVX2, with SSSE3 (every amd64 since 2008 has that), and one by one on others.
  */
 #include "observe/log_scan.h"
 
@@ -17,49 +17,59 @@ enum { STEP = 64 };
 
 /* --- which of 64 places hold a pair; bytes p[0] to p[64] are looked at --- */
 
-#ifdef __SSE2__
+#ifdef __x86_64__
 #include <immintrin.h>
 
-static inline uint64_t pairs_sse2(const char *p, uint64_t *newlines) {
+/* Bytes that may begin a pair, and bytes that may end one, each at the place of its low four bits: PSHUFB then finds
+ * all of them at once. What is "{" needs no second byte, and what is no pair for all that is sorted out later. */
+#define FIRST 'P', 'A', 0, 0, 0, 0, 0, 0, 0, 0, 0, '{', 0, ']', 0, 0
+#define SECOND ' ', 0, 'b', 0, 0, 0, 0, 0, 0, 0, ':', 0, 0, 0, 0, 0
+
+__attribute__((target("ssse3,popcnt"))) static inline uint64_t pairs_ssse3(const char *p, uint64_t *newlines) {
+    const __m128i first = _mm_setr_epi8(FIRST), second = _mm_setr_epi8(SECOND);
     uint64_t places = 0, ends = 0;
+#pragma GCC unroll 4
     for (unsigned i = 0; i < STEP; i += 16) {
         __m128i a = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
         __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + i + 1));
-#define A(c) _mm_cmpeq_epi8(a, _mm_set1_epi8(c))
-#define B(c) _mm_cmpeq_epi8(b, _mm_set1_epi8(c))
-        __m128i end = _mm_and_si128(_mm_or_si128(A(']'), A('P')), _mm_or_si128(B(' '), B(':')));
-        __m128i abort = _mm_and_si128(A('A'), B('b'));
-        places |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(end, A('{')), abort)) << i;
-        ends |= (uint64_t)(unsigned)_mm_movemask_epi8(A('\n')) << i;
-#undef A
-#undef B
+        __m128i begins = _mm_cmpeq_epi8(a, _mm_shuffle_epi8(first, a));
+        __m128i ended =
+            _mm_or_si128(_mm_cmpeq_epi8(b, _mm_shuffle_epi8(second, b)), _mm_cmpeq_epi8(a, _mm_set1_epi8('{')));
+        places |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_and_si128(begins, ended)) << i;
+        ends |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, _mm_set1_epi8('\n'))) << i;
     }
     *newlines = ends;
     return places;
 }
 
 __attribute__((target("avx2,popcnt"))) static inline uint64_t pairs_avx2(const char *p, uint64_t *newlines) {
+    const __m256i first = _mm256_setr_epi8(FIRST, FIRST), second = _mm256_setr_epi8(SECOND, SECOND);
     uint64_t places = 0, ends = 0;
+#pragma GCC unroll 2
     for (unsigned i = 0; i < STEP; i += 32) {
         __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(p + i));
         __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + i + 1));
-#define A(c) _mm256_cmpeq_epi8(a, _mm256_set1_epi8(c))
-#define B(c) _mm256_cmpeq_epi8(b, _mm256_set1_epi8(c))
-        __m256i end = _mm256_and_si256(_mm256_or_si256(A(']'), A('P')), _mm256_or_si256(B(' '), B(':')));
-        __m256i abort = _mm256_and_si256(A('A'), B('b'));
-        places |= (uint64_t)(unsigned)_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(end, A('{')), abort)) << i;
-        ends |= (uint64_t)(unsigned)_mm256_movemask_epi8(A('\n')) << i;
-#undef A
-#undef B
+        __m256i begins = _mm256_cmpeq_epi8(a, _mm256_shuffle_epi8(first, a));
+        __m256i ended = _mm256_or_si256(_mm256_cmpeq_epi8(b, _mm256_shuffle_epi8(second, b)),
+                                        _mm256_cmpeq_epi8(a, _mm256_set1_epi8('{')));
+        places |= (uint64_t)(unsigned)_mm256_movemask_epi8(_mm256_and_si256(begins, ended)) << i;
+        ends |= (uint64_t)(unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, _mm256_set1_epi8('\n'))) << i;
     }
     *newlines = ends;
     return places;
 }
 
-static bool has_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
-}
 #endif
+
+enum log_scan_speed log_scan_best(void) {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("popcnt"))
+        return __builtin_cpu_supports("avx2")    ? LOG_SCAN_AVX2
+               : __builtin_cpu_supports("ssse3") ? LOG_SCAN_SSSE3
+                                                 : LOG_SCAN_BYTES;
+#endif
+    return LOG_SCAN_BYTES;
+}
 
 static bool is_pair(const char *p) {
     switch (p[0]) {
@@ -91,7 +101,9 @@ static bool is_rare_place(const char *begin, const char *p, const char *end) {
 
 static inline __attribute__((always_inline)) bool is_place(const char *begin, const char *p, const char *end) {
     if (p[0] != ']')
-        return is_rare_place(begin, p, end);
+        return is_pair(p) && is_rare_place(begin, p, end);
+    if (p[1] == 'b')
+        return false;
     const char *message = p + (p[1] == ':' ? 3 : 2);
     return end - message < 3 || (log_frame_may_fit(message) && log_frame_may_fit_behind_name(message, end));
 }
@@ -138,22 +150,24 @@ static inline __attribute__((always_inline)) bool scan_steps(const char **p, con
     return false;
 }
 
-#ifdef __SSE2__
+#ifdef __x86_64__
 __attribute__((target("avx2,popcnt"))) static bool scan_avx2(const char **p, const char *end, size_t *lines) {
     return scan_steps(p, end, lines, pairs_avx2);
 }
 
-static bool scan_sse2(const char **p, const char *end, size_t *lines) {
-    return scan_steps(p, end, lines, pairs_sse2);
+__attribute__((target("ssse3,popcnt"))) static bool scan_ssse3(const char **p, const char *end, size_t *lines) {
+    return scan_steps(p, end, lines, pairs_ssse3);
 }
 #endif
 
-const char *log_scan_next(const char *p, const char *end, size_t *lines) {
+const char *log_scan_next_with(enum log_scan_speed speed, const char *p, const char *end, size_t *lines) {
     const char *begin = p;
     *lines = 0;
-#ifdef __SSE2__
-    if (has_avx2() ? scan_avx2(&p, end, lines) : scan_sse2(&p, end, lines))
+#ifdef __x86_64__
+    if (speed == LOG_SCAN_AVX2 ? scan_avx2(&p, end, lines) : speed == LOG_SCAN_SSSE3 && scan_ssse3(&p, end, lines))
         return p;
+#else
+    (void)speed;
 #endif
     for (; end - p > 1; p++) {
         if (is_pair(p) && is_place(begin, p, end))
@@ -163,4 +177,8 @@ const char *log_scan_next(const char *p, const char *end, size_t *lines) {
     if (p < end)
         *lines += *p == '\n';
     return NULL;
+}
+
+const char *log_scan_next(const char *p, const char *end, size_t *lines) {
+    return log_scan_next_with(log_scan_best(), p, end, lines);
 }

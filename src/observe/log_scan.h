@@ -12,4 +12,9 @@
  * it is still of importance. *lines: how many newlines are in front of the place, or in all. */
 const char *log_scan_next(const char *p, const char *end, size_t *lines);
 
+/* The same with no better instructions than these, for tests; log_scan_next() takes the best that the processor has. */
+enum log_scan_speed { LOG_SCAN_BYTES, LOG_SCAN_SSSE3, LOG_SCAN_AVX2 };
+enum log_scan_speed log_scan_best(void);
+const char *log_scan_next_with(enum log_scan_speed speed, const char *p, const char *end, size_t *lines);
+
 #endif
