@@ -6,9 +6,12 @@
  *     db-1  | 2026-11-21  1:51:41 5 [Warning] …                                              Compose
  *     [pod/mysql-0/mysql] 2026-11-21  1:51:41 5 [Warning] …                                  kubectl logs --prefix
  *     { "prio" : 3, "err_code" : 10914, …, "msg" : "…", "time" : "…", "thread" : 5, … }      MySQL 8, log_sink_json
+ *     { "MESSAGE" : "…", "__REALTIME_TIMESTAMP" : "1795225901000000", … }                    journalctl -o json
+ *     <30>1 2026-11-21T01:51:41.123456Z db1 mysqld 811 - - Aborted connection 5 to db: …     RFC 5424
  */
 #include "observe/log_unwrap.h"
 
+#include "base/clock.h"
 #include "observe/log_json.h"
 #include "observe/log_text.h"
 
@@ -41,12 +44,20 @@ static const char *behind_bar(struct span line) {
     return name_end > line.ptr ? bar + 2 : NULL;
 }
 
+bool log_unwrap_is_syslog(struct span line) {
+    uint64_t priority;
+    return span_take(&line, SPAN_LITERAL("<")) && span_take_number(&line, &priority) &&
+           span_take(&line, SPAN_LITERAL(">1 "));
+}
+
 bool log_unwrap_is_needed(struct span line) {
     if (line.len < 2)
         return false;
     char c = line.ptr[0];
     if (c == '{')
         return true;
+    if (c == '<')
+        return log_unwrap_is_syslog(line);
     if (c == '[')
         return span_starts(line, SPAN_LITERAL("[pod/"));
     /* A server's own line goes on with a thread or a label. */
@@ -112,6 +123,68 @@ static bool take_docker(struct strbuf *scratch, struct log_unwrapped *out) {
     return true;
 }
 
+static bool take_journal(struct strbuf *scratch, struct log_unwrapped *out) {
+    enum { MESSAGE, TIME, MEMBERS };
+    struct log_json_member m[MEMBERS] = {{.name = "MESSAGE"}, {.name = "__REALTIME_TIMESTAMP"}};
+    uint64_t us;
+    if (!out->text.len || out->text.ptr[0] != '{' || !log_json_read(out->text, m, MEMBERS) || !m[MESSAGE].is_string ||
+        !m[TIME].is_string || number_parse_u64(m[TIME].raw, INT64_MAX / NS_PER_US, &us) < 0)
+        return false;
+    out->is_message = true;
+    out->text = decoded(m[MESSAGE].raw, scratch);
+    out->stamp = (struct log_stamp){LOG_TIME_UTC, (int64_t)us * NS_PER_US};
+    return true;
+}
+
+static bool take_word(struct span *s, struct span *out) {
+    const char *blank = span_find_char(*s, ' ');
+    if (!blank || blank == s->ptr)
+        return false;
+    *out = span_until(*s, blank);
+    *s = span_from(*s, out->len + 1);
+    return true;
+}
+
+/* RFC 5424's structured data: "-", or [NAME KEY="VALUE"…]…, and the blank behind it. */
+static bool take_data(struct span *s) {
+    bool quoted = false, inside = false;
+    size_t i = 0;
+    for (; i < s->len && (inside || s->ptr[i] != ' '); i++) {
+        char c = s->ptr[i];
+        if (c == '\\' && quoted)
+            i++;
+        else if (c == '"')
+            quoted = inside && !quoted;
+        else if (c == '[' && !quoted)
+            inside = true;
+        else if (c == ']' && !quoted)
+            inside = false;
+    }
+    if (i >= s->len || (s->ptr[0] != '[' && !(i == 1 && s->ptr[0] == '-')))
+        return false;
+    *s = span_from(*s, i + 1);
+    return true;
+}
+
+/* The message may have a front and a label of the server's own, or none. */
+static void take_syslog(struct log_unwrapped *out) {
+    enum { NAMES = 4 }; /* host, program, process, kind of message */
+    struct span rest = out->text, word;
+    struct log_stamp stamp = {.time = LOG_TIME_NONE};
+    if (!log_unwrap_is_syslog(rest) || !take_word(&rest, &word) || !take_word(&rest, &word) ||
+        (!log_time_iso(word, &stamp) && !span_is(word, "-")))
+        return;
+    for (int i = 0; i < NAMES; i++)
+        if (!take_word(&rest, &word))
+            return;
+    if (!take_data(&rest))
+        return;
+    span_take(&rest, SPAN_LITERAL("\xef\xbb\xbf"));
+    out->is_message = true;
+    out->text = rest;
+    out->stamp = stamp;
+}
+
 static void take_mysql(struct strbuf *scratch, struct log_unwrapped *out) {
     enum { MSG, TIME, THREAD, PRIO, ERR_CODE, LABEL, MEMBERS };
     struct log_json_member m[MEMBERS] = {{.name = "msg"},  {.name = "time"},     {.name = "thread"},
@@ -136,6 +209,8 @@ void log_unwrap(struct span line, struct strbuf scratch[2], struct log_unwrapped
     /* What a container engine calls a piece, no other one wraps. */
     if (!out->goes_on)
         take_docker(&scratch[0], out);
-    if (!out->goes_on)
+    if (!out->goes_on && !take_journal(&scratch[1], out))
         take_mysql(&scratch[1], out);
+    if (out->engine == LOG_ENGINE_NONE && !out->is_message)
+        take_syslog(out);
 }
