@@ -136,6 +136,14 @@ fuzz-run: $(FUZZERS)
 	  $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 \
 	    -artifact_prefix=$(B)/found-$$name- $(B)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; done
 
+# The tables of messages in other languages, from what MariaDB, MySQL 9 and (one message) MySQL 5.7 print.
+.PHONY: localized-frames
+localized-frames:
+	@tests/lib/install-packages test
+	@tests/lib/fetch-mysql
+	@tests/lib/make-localized-frames /usr/share/mysql \
+	  "$${XDG_CACHE_HOME:-$$HOME/.cache}/mysqlconn_exporter/mysql-sid/usr/share/mysql" tests/samples/errmsg-mysql-5.7.txt
+
 # The same schedules of rotations, stops and kills as in the unit test, many more: as many of each of the 48 kinds as
 # SCHEDULES says, from SEED on.
 .PHONY: test-exactly-once
@@ -200,5 +208,6 @@ help:
 	@echo 'make bench       cost against peers and floors, as ratios (BENCH=--quick: one short round)'
 	@echo 'make install     into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall takes it away'
 	@echo 'make readme      refresh the generated tables of README.md'
+	@echo 'make localized-frames  make the tables of messages in other languages anew'
 	@echo 'make format      clang-format the tree;  make clean  remove build/'
 	@echo 'Variables: VARIANT=release|debug|asan|coverage  CC=gcc|clang  V=1  WERROR=1'
