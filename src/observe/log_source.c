@@ -326,14 +326,14 @@ bool log_source_wants_poll(const struct log_source *source) {
     return source->config->source == LOG_AUTO || (source->backend && source->backend->poll);
 }
 
-/* Once for each connection: a server does not move its log while it runs. */
+/* Once for each connection: a server does not move its log while it runs. But a right that is missing may be given. */
 static void ask_server(struct log_source *source, struct client *client, bool local) {
     struct log_finding finding = {0};
     uint64_t connection = client_connection_id(client);
     if (source->asked == connection)
         return;
     if (log_finder_ask(client, local, &finding) && !source->closing) {
-        source->asked = connection;
+        source->asked = finding.error == -EACCES ? 0 : connection;
         take_finding(source, &finding);
     }
     log_finding_release(&finding);

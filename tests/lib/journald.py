@@ -19,6 +19,7 @@ from .process import Process, wait_until
 
 GROUP = 60123  # stands for systemd-journal, whose number is another on each machine
 _PROGRAM = "/lib/systemd/systemd-journald"
+_FOLDERS = ("/run/log/journal", "/var/log/journal")
 _SETTINGS = """[Journal]
 Storage=persistent
 Audit=
@@ -110,10 +111,10 @@ class Journald:
         with self.stream(identifier, unit) as stream:
             subprocess.run(["cat"], input="".join(line + "\n" for line in lines).encode(), stdout=stream, check=True, timeout=20)
 
-    def files(self, where="/var/log/journal"):
+    def files(self, *folders):
         """Names of the journal's files, archived ones too."""
-        root = f"/proc/{self.process.pid}/root{where}"
-        return sorted(name for _, _, names in os.walk(root) for name in names if name.endswith(".journal"))
+        return sorted(name for folder in folders or _FOLDERS for _, _, names in os.walk(f"/proc/{self.process.pid}/root{folder}")
+                      for name in names if name.endswith(".journal"))
 
     def rotate(self):
         """What is written from now on is in another file."""
@@ -124,7 +125,7 @@ class Journald:
     def flush(self):
         """From /run to /var/log, as at the end of a machine's boot."""
         self.process.signal(signal.SIGUSR1)
-        wait_until(lambda: self.files() and not self.files("/run/log/journal"), 20, "the journal is flushed to /var/log")
+        wait_until(lambda: self.files(_FOLDERS[1]) and not self.files(_FOLDERS[0]), 20, "the journal is flushed to /var/log")
 
     def vacuum(self):
         """Delete all archived files."""

@@ -23,8 +23,15 @@ def journal(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(journal):
-    with JournalMariaDB(journal) as running:
+def server(journal, tmp_path_factory):
+    """Its pid file is in a folder that is open, and closed itself, as with Debian's service."""
+    folder = tmp_path_factory.mktemp("run")
+    for path in [folder, *folder.parents][:3]:
+        os.chmod(path, 0o755)
+    maria = JournalMariaDB(journal, options=[f"--pid-file={folder}/server.pid"])
+    os.chown(folder, *maria.user)
+    maria.pid_file = f"{folder}/server.pid"
+    with maria as running:
         yield running
 
 
@@ -161,17 +168,18 @@ def test_auto_finds_the_journal_of_the_servers_unit(server, watch):
 
 @pytest.mark.usefixtures("unit")
 def test_auto_over_the_socket_needs_no_pid_file(server, watch):
-    os.rename(f"{server.folder}/server.pid", f"{server.folder}/moved.pid")
+    os.rename(server.pid_file, f"{server.folder}/moved.pid")
     watching = watch(auto(server))
     watching.wait_for(lambda m: m.value("mysqlconn_error_log_unreadable_info", reason="no_log") == 1, 20)
     watching.stop()
     watching = watch(auto(server, address=f"unix:{server.socket}"))
     watching.wait_for(lambda m: m.value("mysqlconn_error_log_source_info", source="journald", path="mariadb.service") == 1, 20)
-    os.rename(f"{server.folder}/moved.pid", f"{server.folder}/server.pid")
+    os.rename(f"{server.folder}/moved.pid", server.pid_file)
 
 
 @pytest.mark.usefixtures("unit")
 def test_auto_says_that_it_may_not_know_the_servers_process(server, watch):
-    """The server's pid file is not for everybody, as it is with Debian's."""
     watching = watch(auto(server), groups=[journald.GROUP])
     watching.wait_for(lambda m: m.value("mysqlconn_error_log_unreadable_info", reason="permission") == 1, 20)
+    os.chmod(server.pid_file, 0o664)
+    watching.wait_for(lambda m: m.value("mysqlconn_error_log_source_info", source="journald", path="mariadb.service") == 1, 20)
