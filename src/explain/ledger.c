@@ -314,8 +314,7 @@ static void read_counters(struct ledger *ledger, struct target *target, enum led
 }
 
 static bool log_is_catching_up(const struct target *target) {
-    const struct log_source_state *state = target->error_log ? log_source_state(target->error_log) : NULL;
-    return state && state->readable && state->behind_bytes > 0 && target->poll.polls < CATCH_UP_POLLS;
+    return target->error_log && !log_source_caught_up(target->error_log) && target->poll.polls < CATCH_UP_POLLS;
 }
 
 static void begin(struct target *target, struct mono began) {

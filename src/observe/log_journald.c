@@ -252,6 +252,7 @@ static void on_wake(uv_idle_t *handle) {
         wake(j);
     j->state->error = rc < 0 ? rc : 0;
     j->state->readable = rc >= 0;
+    j->state->behind = rc > 0;
     arrange_next_look(j);
     j->sink->stepped(j->sink->arg, moved);
 }

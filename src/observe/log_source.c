@@ -397,9 +397,10 @@ struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_conf
 
 bool log_source_caught_up(const struct log_source *source) {
     const struct log_source_state *state = &source->state;
+    bool read = state->behind_bytes == 0 && !state->behind && !source->waiting;
     if (state->kind == LOG_FILE || state->kind == LOG_JOURNALD)
-        return state->error || (state->readable && state->behind_bytes == 0 && !source->waiting);
-    return !source->waiting;
+        return state->error || (state->readable && read);
+    return read;
 }
 
 const struct log_source_state *log_source_state(const struct log_source *source) {

@@ -33,7 +33,8 @@ struct log_source_state {
     uint64_t missed;      /* lines that are known to have been dropped before they were read */
     /* Of now: */
     bool watched;              /* inotify tells what happens to the file; else it is looked at from time to time */
-    uint64_t behind_bytes;     /* there and not read yet, when last looked */
+    uint64_t behind_bytes;     /* there and not read yet, when last looked; of a file only */
+    bool behind;               /* the same of the journal and the table, where nobody knows how many */
     int64_t last_read_wall_ns; /* when bytes or entries last came; 0 never */
 };
 

@@ -238,7 +238,8 @@ static int look(struct log_table *t, struct client *client, struct failure *fail
         if (t->rows < ROWS_A_QUERY)
             break;
     }
-    if (t->rows < ROWS_A_QUERY)
+    t->state->behind = t->rows == ROWS_A_QUERY;
+    if (!t->state->behind)
         count_missed(t, total, start_s, place_us);
     else /* there is more: what is missed is not known yet */
         t->written += t->taken;

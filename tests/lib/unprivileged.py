@@ -1,19 +1,31 @@
 """The exporter as a user who may do no more than everybody."""
 
 import os
+import pathlib
 import shlex
 import shutil
 import subprocess
+import tempfile
 
 USER = 65533  # an account that nothing belongs to
 
 
+class OpenFolder:
+    """A folder of the test's own that everybody may enter; use it in a `with`. (pytest closes its own, again and again.)"""
+
+    def __enter__(self):
+        self.path = tempfile.mkdtemp(prefix="mysqlconn-open-")
+        os.chmod(self.path, 0o755)
+        return pathlib.Path(self.path)
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
 def wrap(program, folder, groups=(), within=()):
     """A program that becomes the exporter under USER, in these groups besides; `within` is a command in front of that, such as
-    nsenter's. Only for root. `folder`, a test's own, is opened to everybody, and holds the copies that USER may read."""
+    nsenter's. Only for root. `folder`, an OpenFolder, holds the copies that USER may read."""
     wrapper, config = os.path.join(folder, "wrapper"), os.path.join(folder, "config-to-read.yml")
-    for path in [folder, *folder.parents][:3]:
-        os.chmod(path, 0o755)
     command = [*within, "setpriv", "--pdeathsig=KILL", f"--reuid={USER}", f"--regid={USER}",
                f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups", "--",
                shutil.copy(program, folder), f"--config.file={config}"]

@@ -11,6 +11,7 @@ sys.path.insert(0, TESTS)
 
 from lib.exporter import Exporter  # noqa: E402
 from lib.mariadb import MariaDB  # noqa: E402
+from lib.unprivileged import OpenFolder  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -47,6 +48,13 @@ def exporter(program):
         def start(config, args=(), env=None, program=program):
             return stack.enter_context(Exporter(program, config, args, env))
         yield start
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that everybody may enter."""
+    with OpenFolder() as path:
+        yield path
 
 
 @pytest.fixture

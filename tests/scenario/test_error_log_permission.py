@@ -21,19 +21,19 @@ def append(log, first, last, mode=0o644):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "logs").mkdir(mode=0o755)
-    return tmp_path / "logs"
+def folder(open_folder):
+    (open_folder / "logs").mkdir(mode=0o755)
+    return open_folder / "logs"
 
 
 @pytest.fixture
-def watching(exporter, program, folder, tmp_path):
-    state = tmp_path / "state"
+def watching(exporter, program, folder, open_folder):
+    state = open_folder / "state"
     state.mkdir()
     os.chown(state, unprivileged.USER, unprivileged.USER)
     append(folder / "error.log", 1, 0)
     running = exporter({**SLOW, "targets": [target("127.0.0.1:1", error_log={"file": str(folder / "error.log")})]},
-                       [f"--storage.path={state}"], program=unprivileged.wrap(program, tmp_path))
+                       [f"--storage.path={state}"], program=unprivileged.wrap(program, open_folder))
     reads(running, 0)
     return running
 

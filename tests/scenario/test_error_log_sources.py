@@ -97,11 +97,11 @@ def test_journals_first_entry_that_came_while_we_were_away_is_counted(exporter, 
 
 
 @pytest.mark.skipif(bool(unprivileged.why_not()), reason=unprivileged.why_not())
-def test_journal_that_may_not_be_read_is_said(exporter, program, tmp_path):
-    journal = Journal(tmp_path / "journal")
+def test_journal_that_may_not_be_read_is_said(exporter, program, open_folder):
+    journal = Journal(open_folder / "journal")
     journal.write(journal.entry(abort(1)))
     os.chmod(journal.folder / "test.journal", 0o600)
-    watching = exporter(journald(journal, unit="mariadb"), program=unprivileged.wrap(program, tmp_path))
+    watching = exporter(journald(journal, unit="mariadb"), program=unprivileged.wrap(program, open_folder))
     said = watching.wait_for_log(10, msg="error log cannot be read", target="db1")
     assert said["reason"] == "permission"
     metrics = watching.scrape()

@@ -23,24 +23,22 @@ def journal(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(journal, tmp_path_factory):
+def server(journal):
     """Its pid file is in a folder that is open, and closed itself, as with Debian's service."""
-    folder = tmp_path_factory.mktemp("run")
-    for path in [folder, *folder.parents][:3]:
-        os.chmod(path, 0o755)
-    maria = JournalMariaDB(journal, options=[f"--pid-file={folder}/server.pid"])
-    os.chown(folder, *maria.user)
-    maria.pid_file = f"{folder}/server.pid"
-    with maria as running:
-        yield running
+    with unprivileged.OpenFolder() as folder:
+        maria = JournalMariaDB(journal, options=[f"--pid-file={folder}/server.pid"])
+        os.chown(folder, *maria.user)
+        maria.pid_file = f"{folder}/server.pid"
+        with maria as running:
+            yield running
 
 
 @pytest.fixture
-def watch(journal, exporter, program, tmp_path):
+def watch(journal, exporter, program, tmp_path, open_folder):
     """Starts an exporter that sees this journal; with `groups` as a user who is in no others."""
     def start(config, groups=None):
         if groups is not None:
-            return exporter(config, program=unprivileged.wrap(program, tmp_path, groups, journal.inside([])))
+            return exporter(config, program=unprivileged.wrap(program, open_folder, groups, journal.inside([])))
         wrapper = tmp_path / "wrapper"
         wrapper.write_text(f"#!/bin/sh\nexec {' '.join(journal.inside([program]))} \"$@\"\n")
         wrapper.chmod(0o755)
@@ -94,13 +92,15 @@ def test_thousands_of_lines_are_counted_once_while_the_journal_is_rotated_and_we
     watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 20)
     written = 0
     for turn in range(12):
-        journal.write(*(abort(written + i) for i in range(500)), identifier="busy", unit="busy.service")
-        written += 500
+        journal.write(*(abort(written + i) for i in range(1000)), identifier="busy", unit="busy.service")
+        written += 1000
         if turn % 3 == 0:
             journal.rotate()
         if turn % 4 == 1:
+            before = watching.scrape().sum(ABORTS)
             watching.process.kill()
             watching.start()
+            assert watching.scrape().sum(ABORTS) >= before  # no counter goes back
     counts(watching, written)
     journal.write(abort(0, user="last"), identifier="busy", unit="busy.service")
     metrics = watching.wait_for(lambda m: m.sum(ABORTS, user="last") == 1, 20)
