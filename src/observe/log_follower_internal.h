@@ -40,8 +40,9 @@ struct log_follower {
     int name_error; /* why the name leads to no file that we could open, else 0 */
     int read_error;
 
-    bool noted;       /* it is known what of the folder is not new */
-    int64_t since_ns; /* without a file: what nobody saw yet was written at this time or later */
+    bool noted; /* it is known what of the folder is not new */
+    int64_t
+        since_ns;  /* what nobody saw yet was written at this time or later: when we began, or stopped the last time */
     dev_t was_dev; /* of the newest saved place; under the same inode may be other content now. 0: another came since */
     ino_t was_ino;
     struct log_saved *waiting; /* places not taken up yet, for the name's file may not be read; else NULL */

@@ -262,7 +262,7 @@ static void make_newest(struct log_follower *f, struct log_file *file) {
     f->was_ino = 0;
     file->found = false;
     file->overtaken = false;
-    file->since_ns = before ? before->since_ns : f->since_ns;
+    file->since_ns = before && before->since_ns > f->since_ns ? before->since_ns : f->since_ns;
     link_file(f, file, NULL);
     if (f->noted)
         log_names_take_older(f, file);

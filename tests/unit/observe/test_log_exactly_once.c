@@ -472,10 +472,12 @@ static void act(struct world *w) {
         keep(w, any(HELD_MAX));
         break;
     case 10:
-        if (any(2))
-            clock_ahead_ms += 61 * 1000; /* what is quiet is closed */
-        else
+        if (any(2)) {
+            clock_ahead_ms += 61 * 1000; /* what is quiet is closed, and nothing is held so long */
+            w->last_count = 0;
+        } else {
             usleep(5000); /* the clock of the files ticks */
+        }
         break;
     case 5:
         if (w->fate == RUNNING)
