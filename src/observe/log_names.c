@@ -264,8 +264,10 @@ static void make_newest(struct log_follower *f, struct log_file *file) {
     file->overtaken = false;
     file->since_ns = before && before->since_ns > f->since_ns ? before->since_ns : f->since_ns;
     link_file(f, file, NULL);
-    if (f->noted)
-        log_names_take_older(f, file);
+    /* What is older than one of those before it belongs in front of that. */
+    for (struct log_file *other = f->files; other && f->noted; other = other->next)
+        if (other->fresh || other == file)
+            log_names_take_older(f, other);
 }
 
 int log_names_look(struct log_follower *f) {
