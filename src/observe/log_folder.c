@@ -54,22 +54,25 @@ static bool is_rotated(const char *base, const char *name) {
            is_digit(name[stem + 1]) && strcmp(name + name_len - ending, dot) == 0;
 }
 
-static bool is_of(const char *base, bool pattern, const char *name) {
+static bool is_match(const char *pattern, const char *name) {
+    return !is_no_text(name) && fnmatch(pattern, name, FNM_PERIOD) == 0;
+}
+
+static bool is_of(const char *base, const char *name) {
     char longer[NAME_MAX + 16];
-    if (is_no_text(name))
-        return false;
-    if (!pattern)
-        return is_rotated(base, name);
+    if (!log_folder_is_pattern(base))
+        return !is_no_text(name) && is_rotated(base, name);
     snprintf(longer, sizeof longer, "%s[-._]*", base);
-    return fnmatch(base, name, FNM_PERIOD) == 0 || fnmatch(longer, name, FNM_PERIOD) == 0;
+    return is_match(base, name) || is_match(longer, name);
 }
 
 /* --- the folder --- */
 
-int log_folder_scan(const char *path, log_folder_fn *fn, void *arg) {
+/* What is in the folder of `path`, and of it by `is_wanted`. `follow`: 0, or AT_SYMLINK_NOFOLLOW. */
+static int scan(const char *path, bool (*is_wanted)(const char *base, const char *name), int follow, log_folder_fn *fn,
+                void *arg) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     char folder[PATH_MAX] = ".", found[PATH_MAX];
-    bool pattern = log_folder_is_pattern(path);
     struct stat st;
     if (slash)
         snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
@@ -79,8 +82,7 @@ int log_folder_scan(const char *path, log_folder_fn *fn, void *arg) {
     /* One thread alone reads this DIR. */
     // cppcheck-suppress readdirCalled
     for (const struct dirent *e; (e = readdir(dir));) {
-        if (!is_of(base, pattern, e->d_name) || fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-            !S_ISREG(st.st_mode))
+        if (!is_wanted(base, e->d_name) || fstatat(dirfd(dir), e->d_name, &st, follow) < 0 || !S_ISREG(st.st_mode))
             continue;
         int len = snprintf(found, sizeof found, "%s/%s", folder[1] ? folder : "", e->d_name);
         if (len > 0 && (size_t)len < sizeof found)
@@ -90,8 +92,15 @@ int log_folder_scan(const char *path, log_folder_fn *fn, void *arg) {
     return 0;
 }
 
+int log_folder_scan(const char *path, log_folder_fn *fn, void *arg) {
+    return scan(path, is_of, AT_SYMLINK_NOFOLLOW, fn, arg);
+}
+
+int log_folder_matches(const char *pattern, log_folder_fn *fn, void *arg) {
+    return scan(pattern, is_match, 0, fn, arg);
+}
+
 struct newest {
-    const char *pattern; /* the last part */
     char *path;
     struct stat st;
     bool any;
@@ -99,8 +108,6 @@ struct newest {
 
 static void take_newer(void *arg, const char *path, const struct stat *st) {
     struct newest *n = arg;
-    if (fnmatch(n->pattern, strrchr(path, '/') + 1, FNM_PERIOD) != 0)
-        return;
     if (n->any && log_folder_compare(n->path, &n->st, path, st) >= 0)
         return;
     snprintf(n->path, PATH_MAX, "%s", path);
@@ -109,9 +116,8 @@ static void take_newer(void *arg, const char *path, const struct stat *st) {
 }
 
 int log_folder_newest(const char *pattern, char out[PATH_MAX]) {
-    const char *slash = strrchr(pattern, '/');
-    struct newest n = {.pattern = slash ? slash + 1 : pattern, .path = out};
-    int rc = log_folder_scan(pattern, take_newer, &n);
+    struct newest n = {.path = out};
+    int rc = log_folder_matches(pattern, take_newer, &n);
     return rc < 0 ? rc : n.any ? 0 : -ENOENT;
 }
 

@@ -12,13 +12,16 @@
 
 /* Whether `path` is a pattern in its last part. */
 bool log_folder_is_pattern(const char *path);
-/* The file that was written last of those that match `pattern`. 0 or a negative errno; -ENOENT where none does. */
+/* The file that was written last of those that match `pattern`, or that a symbolic link leads to which does. 0 or a
+ * negative errno; -ENOENT where none does. */
 int log_folder_newest(const char *pattern, char out[PATH_MAX]);
+/* Hand over all that match. 0 or a negative errno. */
+typedef void log_folder_fn(void *arg, const char *path, const struct stat *st);
+int log_folder_matches(const char *pattern, log_folder_fn *fn, void *arg);
 
 /* Hand over the regular files in the folder of `path` whose names say that they are what `path` was rotated to
  * (error.log.1, error.log-20261121, error-1.log, error.log.old), also a file of that very name, or (a pattern) that
  * match; not those that are compressed, or just being made (.new, .tmp, .part). 0 or a negative errno. */
-typedef void log_folder_fn(void *arg, const char *path, const struct stat *st);
 int log_folder_scan(const char *path, log_folder_fn *fn, void *arg);
 
 /* Order of two files by age, the older one first: below, at or above zero. By when they were written last, then by what

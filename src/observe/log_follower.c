@@ -23,6 +23,7 @@ enum {
     LINGER_MS = 60 * 1000,   /* an old file is closed when nothing came for so long */
     REST_MS = 5 * 1000,      /* the beginning of a line is used when its end has not come for so long */
     ODD_MS = 1000,           /* between looks where no watch tells when */
+    DAY_S = 24 * 3600,
 };
 
 static void on_wake(uv_idle_t *handle);
@@ -233,11 +234,27 @@ static int look(struct log_follower *f) {
     return rc < 0 ? rc : log_names_look(f);
 }
 
+/* The one of the pattern's files that is written next is the newest then. One that was left alone for a day is not. */
+static void watch_next_write(void *arg, const char *path, const struct stat *st) {
+    struct log_follower *f = arg;
+    if (st->st_ctim.tv_sec > wall_now_ns() / NS_PER_S - DAY_S)
+        f->path_watched &= log_watch_next_write(f->watch, path);
+}
+
+/* Before the look: what happens after it is told. */
+static void watch_path(struct log_follower *f) {
+    char matching[PATH_MAX];
+    bool any = f->pattern && log_folder_newest(f->path, matching) == 0;
+    f->path_watched = log_watch_path(f->watch, f->path, any ? matching : NULL);
+    if (f->pattern)
+        log_folder_matches(f->path, watch_next_write, f);
+}
+
 static void look_at_name(struct log_follower *f) {
     f->names_due = false;
     watch_all(f);
-    if (f->watch) /* before the look: what happens after it is told */
-        f->path_watched = log_watch_path(f->watch, f->path);
+    if (f->watch)
+        watch_path(f);
     f->name_error = look(f);
     if (f->name_error == -ENOENT)
         f->begin_at_end = false;

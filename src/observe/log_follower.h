@@ -28,7 +28,9 @@
  * does not keep that time, one that is deleted and made anew with the same inode would be taken for the old one.
  * - Where the file may not be read at the start, the places that were kept wait until it may.
  * - A file that is there at the first start and cannot be opened yet is taken up where it ends when it first can.
- * - A pattern means the file that was written last of those that match; another that comes is a rotation.
+ * - A pattern means the file that was written last of those that match (a symbolic link: that it leads to); another
+ * that comes, or is written again, is a rotation. One that nobody touched for a day and is then written is seen with
+ * the next change of a name.
  * - A line is at most `max_line_bytes` long with its end; a longer one is handed over cut and counted, and its rest is
  * skipped. NUL bytes before a line (the hole that a writer leaves which goes on at its old place after a truncation)
  * are no part of it. A line that has waited for its newline for five seconds is handed over as it is; if that told

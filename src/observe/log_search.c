@@ -33,9 +33,11 @@ int log_search_open(const char *path, struct stat *st) {
 
 /* The folder of the name, and that which the name's link leads to. */
 static void scan_folders(const struct log_follower *f, log_folder_fn *fn, void *arg) {
-    char real[PATH_MAX];
+    char matching[PATH_MAX], real[PATH_MAX];
+    bool any = f->pattern && log_folder_newest(f->path, matching) == 0;
+    const char *name = any ? matching : f->path;
     log_folder_scan(f->path, fn, arg);
-    if (!f->pattern && realpath(f->path, real) && strcmp(real, f->path) != 0)
+    if (realpath(name, real) && strcmp(real, name) != 0)
         log_folder_scan(real, fn, arg);
 }
 

@@ -70,8 +70,11 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
             names = files = true;
         else if (is_folder(watch, event->wd))
             names |= concerns_name(watch, event);
+        else if (event->mask &
+                 IN_IGNORED) /* a watch is over: of a next write, or of a file that is not read any more */
+            names = true;
         else
-            files |= !(event->mask & IN_IGNORED);
+            files = true;
         at += (ssize_t)(sizeof *event + event->len);
     }
     if (names || files)
@@ -187,19 +190,28 @@ static bool walk_path(struct log_watch *watch, struct walk *w) {
     return false;
 }
 
-bool log_watch_path(struct log_watch *watch, const char *path) {
+static bool walk(struct log_watch *watch, const char *path) {
     struct walk w = {.rest = ""};
+    snprintf(w.rest, sizeof w.rest, "%s", path);
+    return walk_path(watch, &w);
+}
+
+bool log_watch_path(struct log_watch *watch, const char *path, const char *match) {
     int before[NAMES_MAX];
     unsigned before_count = watch->count;
     for (unsigned i = 0; i < before_count; i++)
         before[i] = watch->names[i].descriptor;
     watch->count = 0;
-    snprintf(w.rest, sizeof w.rest, "%s", path);
-    bool ok = walk_path(watch, &w);
+    bool ok = walk(watch, path) && (!match || walk(watch, match));
     for (unsigned i = 0; i < before_count; i++)
         if (!is_folder(watch, before[i]))
             inotify_rm_watch(watch->fd, before[i]); /* twice for some: the second fails, and does no harm */
     return ok;
+}
+
+bool log_watch_next_write(struct log_watch *watch, const char *path) {
+    /* IN_MASK_CREATE leaves the watch of a file that is read as it is. */
+    return inotify_add_watch(watch->fd, path, IN_MODIFY | IN_ONESHOT | IN_MASK_CREATE) >= 0 || errno != ENOSPC;
 }
 
 /* --- begin and end --- */

@@ -20,8 +20,12 @@ struct log_watch *log_watch_start(uv_loop_t *loop, log_watch_fn *on_change, void
 int log_watch_file(struct log_watch *watch, int fd);
 void log_watch_drop_file(struct log_watch *watch, int descriptor);
 /* Watch everything that `path` (absolute) leads through: what is missing of it, symbolic links and the name itself; in
- * its last part may stand a pattern. Replaces what was watched so. False where some of it cannot be watched. */
-bool log_watch_path(struct log_watch *watch, const char *path);
+ * its last part may stand a pattern, and `match` is what it means now (NULL nothing). Replaces what was watched so.
+ * False where some of it cannot be watched. */
+bool log_watch_path(struct log_watch *watch, const char *path, const char *match);
+/* Tell, as of a name, the next write to the file at `path`, unless that is a watched file already. False where it
+ * cannot be watched. */
+bool log_watch_next_write(struct log_watch *watch, const char *path);
 void log_watch_close(struct log_watch *watch); /* NULL is allowed */
 
 #endif

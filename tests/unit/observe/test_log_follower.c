@@ -1085,6 +1085,57 @@ static void pattern_means_the_newest(void **state) {
     assert_int_equal(now(fx)->rotations, 1);
 }
 
+/* A file that was not the newest when it came, or not any more, is as soon as it is written. */
+static void pattern_means_another_as_soon_as_it_is_written(void **state) {
+    struct fixture *fx = *state;
+    char pattern[128], first[128], second[128];
+    snprintf(pattern, sizeof pattern, "%s/host-*.err", fx->folder);
+    snprintf(first, sizeof first, "%s/host-1.err", fx->folder);
+    snprintf(second, sizeof second, "%s/host-2.err", fx->folder);
+    fx->config.file = pattern;
+    append(first, "1\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "1\n");
+    append(fx->other, "");
+    assert_int_equal(utimensat(AT_FDCWD, fx->other, (struct timespec[2]){{.tv_sec = 1000}, {.tv_sec = 1000}}, 0), 0);
+    move(fx->other, second);
+    settle(fx);
+    append(second, "2\n");
+    expect(fx, "2\n");
+    int before = open_descriptors();
+    clock_ahead_ms = 61 * 1000; /* the first one is closed */
+    append(second, "3\n");
+    expect(fx, "3\n");
+    WAIT_FOR(fx, open_descriptors() == before - 1);
+    settle(fx);
+    append(first, "4\n");
+    expect(fx, "4\n");
+    append(second, "5\n");
+    expect(fx, "5\n");
+    assert_int_equal(now(fx)->gaps, 0);
+}
+
+static void pattern_matches_a_link(void **state) {
+    struct fixture *fx = *state;
+    char pattern[128], link[128];
+    snprintf(pattern, sizeof pattern, "%s/host-*.err", fx->folder);
+    snprintf(link, sizeof link, "%s/host-1.err", fx->folder);
+    fx->config.file = pattern;
+    append(fx->path, "1\n");
+    assert_int_equal(symlink(fx->path, link), 0);
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "1\n");
+    move(fx->path, fx->old); /* what it leads to is rotated */
+    append(fx->old, "2\n");
+    append(fx->path, "3\n");
+    expect(fx, "2\n3\n");
+    append(fx->other, "4\n");
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(symlink(fx->other, link), 0);
+    expect(fx, "4\n");
+    assert_int_equal(now(fx)->rotations, 2);
+}
+
 /* --- what is no file that we can read --- */
 
 static void directory_or_pipe_in_its_place(void **state) {
@@ -1414,6 +1465,8 @@ int main(void) {
         TEST(line_without_an_end_is_used_after_a_while),
         TEST(hostile_places_do_no_harm),
         TEST(pattern_means_the_newest),
+        TEST(pattern_means_another_as_soon_as_it_is_written),
+        TEST(pattern_matches_a_link),
         TEST(directory_or_pipe_in_its_place),
         TEST(permission_lost_and_given_back),
         TEST(without_inotify_the_timer_looks),
