@@ -162,12 +162,12 @@ static ssize_t read_gzip(struct explain_input *input, char *to, size_t room, con
         take_raw(input, input->raw_len - z->avail_in);
         if (rc == Z_STREAM_END)
             input->in_member = false;
-        else if (rc != Z_OK && rc != Z_BUF_ERROR) {
+        if (z->avail_out < room) /* what is wrong behind these is told again */
+            return (ssize_t)(room - z->avail_out);
+        if (rc != Z_STREAM_END && rc != Z_OK && rc != Z_BUF_ERROR) {
             *error = rc == Z_MEM_ERROR ? strerror(ENOMEM) : "the compressed data is damaged";
             return -EIO;
         }
-        if (z->avail_out < room)
-            return (ssize_t)(room - z->avail_out);
     }
 }
 

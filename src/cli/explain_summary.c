@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    LIST_MAX = 4096, /* texts in a list */
+    LIST_MAX = 2048, /* texts in a list */
     TEXT_MAX = 256,  /* bytes of one: longer than what servers cut names, hosts and reasons to */
     CLIENT_MAX = 2 * TEXT_MAX + 2,
     NO_USER = 'N',

@@ -188,13 +188,16 @@ def test_a_file_that_cannot_be_read_does_not_hide_the_others(explain, tmp_path):
     good, damaged, short = tmp_path / "good", tmp_path / "damaged.gz", tmp_path / "short.gz"
     good.write_text(line_of(1))
     packed = gzip.compress("".join(map(line_of, range(5000))).encode())
-    damaged.write_bytes(packed[:9000] + b"\xff" * 200 + packed[9200:])
+    few = gzip.compress("".join(map(line_of, range(1000))).encode())
+    damaged.write_bytes(few[:len(few) // 2] + b"\xff" * 200 + few[len(few) // 2 + 200:])
     short.write_bytes(packed[:-2000])
     for path, why in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory"), (damaged, "damaged"),
                       (short, "ends too early")):
         done = explain("--json", path, good, status=1)
         assert str(path) in done.complaint and why in done.complaint
         told = json.loads(done.text)
+        if path == damaged:  # what is in front of the damage was read
+            assert 100 < told["aborts"]["count"] < 1000
         assert why in told["files"][0]["error"] and told["files"][1] == {
             "file": str(good), "lines": 1, "cut_lines": 0, "bytes": len(line_of(1)), "error": None}
     assert told["aborts"]["count"] > 1000  # what could be read of the short one was
@@ -402,14 +405,18 @@ def test_a_full_disk_is_told(program):
 
 # --- bounds ---
 
+REFUSED = "2026-11-21  1:51:41 5 [Warning] Access denied for user '%s'@'%s' (using password: YES)\n"
+
+
 def test_gigabytes_in_bounded_memory(program, sanitized, figure):
-    """A stream of different clients, reasons and databases, with lines without end in between."""
+    """A stream of different clients, reasons and databases with long names, with lines without end in between."""
     size = (30 if sanitized else 2000) * 1000 * 1000
     child = subprocess.Popen([program, "explain", "--json", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment())
     sent = events_sent = 0
     filler = b"2026-11-21  1:51:41 0 [Note] InnoDB: Buffer pool(s) load completed at 261121  1:51:41\n" * 8000
     while sent < size:
-        different = "".join(line_of(i, user=f"u{i}", host=f"h{i}" * 20, db=f"d{i}" * 20, reason=f"r{i}")
+        different = "".join(line_of(i, user=f"u{i}" * 60, host=f"h{i}" * 60, db=f"d{i}" * 60, reason=f"r{i}" * 60) +
+                            REFUSED % (f"u{i}" * 60, f"h{i}" * 60)
                             for i in range(events_sent, events_sent + 500)).encode()
         events_sent += 500
         for part in (different, filler, b"x" * 300000 + b"\n"):
