@@ -3,8 +3,9 @@
  *
  * A message of interest follows a label or tag, "[Warning] " or "mysqld[811]: ", and begins like a frame; before 4.1,
  * it is "Aborted connection" without a label. What is wrapped so that it must be unwrapped is JSON, at the beginning of
- * a line or behind a blank, or a piece of CRI's, "stderr P ". So a few pairs of bytes are enough to stop at. 64 places
- * are looked at at once: with AVX2, with SSSE3 (every amd64 since 2008 has that), and one by one on others.
+ * a line or behind a blank, a piece of CRI's, "stderr P ", or RFC 5424's syslog, "<30>1 ". So a few pairs of bytes are
+ * enough to stop at. 64 places are looked at at once: with AVX2, with SSSE3 (every amd64 since 2008 has that), and one
+ * by one on others.
  */
 #include "observe/log_scan.h"
 
@@ -22,8 +23,8 @@ enum { STEP = 64 };
 
 /* Bytes that may begin a pair, and bytes that may end one, each at the place of its low four bits: PSHUFB then finds
  * all of them at once. What is "{" needs no second byte, and what is no pair for all that is sorted out later. */
-#define FIRST 'P', 'A', 0, 0, 0, 0, 0, 0, 0, 0, 0, '{', 0, ']', 0, 0
-#define SECOND ' ', 0, 'b', 0, 0, 0, 0, 0, 0, 0, ':', 0, 0, 0, 0, 0
+#define FIRST 'P', 'A', 0, 0, 0, 0, 0, 0, 0, 0, '\n', '{', 0, ']', 0, 0
+#define SECOND ' ', 0, 'b', 0, 0, 0, 0, 0, 0, 0, ':', 0, '<', 0, 0, 0
 
 __attribute__((target("ssse3,popcnt"))) static inline uint64_t pairs_ssse3(const char *p, uint64_t *newlines) {
     const __m128i first = _mm_setr_epi8(FIRST), second = _mm_setr_epi8(SECOND);
@@ -78,6 +79,8 @@ static bool is_pair(const char *p) {
         return p[1] == ' ' || p[1] == ':';
     case 'A':
         return p[1] == 'b';
+    case '\n':
+        return p[1] == '<';
     case '{':
         return true;
     default:
@@ -94,6 +97,8 @@ static bool is_rare_place(const char *begin, const char *p, const char *end) {
         return end - p > (ptrdiff_t)sizeof aborted && memcmp(p, aborted, sizeof aborted - 1) == 0;
     case 'P':
         return p - begin >= 7 && (memcmp(p - 7, out, 7) == 0 || memcmp(p - 7, err, 7) == 0);
+    case '\n':
+        return true;
     default:
         return p == begin || p[-1] == ' ' || p[-1] == '\n';
     }
@@ -102,7 +107,7 @@ static bool is_rare_place(const char *begin, const char *p, const char *end) {
 static inline __attribute__((always_inline)) bool is_place(const char *begin, const char *p, const char *end) {
     if (p[0] != ']')
         return is_pair(p) && is_rare_place(begin, p, end);
-    if (p[1] == 'b')
+    if (p[1] != ' ' && p[1] != ':')
         return false;
     const char *message = p + (p[1] == ':' ? 3 : 2);
     return end - message < 3 || (log_frame_may_fit(message) && log_frame_may_fit_behind_name(message, end));

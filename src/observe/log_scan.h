@@ -9,7 +9,8 @@
 
 /* A place in the first line from `p` (the beginning of a line) on that may be an event or be wrapped, NULL when there
  * is none before `end`. Each line that log_decoder_line() would make something of has such a place, if no line before
- * it is still of importance. *lines: how many newlines are in front of the place, or in all. */
+ * it is still of importance; where the line begins with '<' that is the newline in front of it, so that it has none at
+ * `p`. *lines: how many newlines are in front of the place, or in all. */
 const char *log_scan_next(const char *p, const char *end, size_t *lines);
 
 /* The same with no better instructions than these, for tests; log_scan_next() takes the best that the processor has. */
