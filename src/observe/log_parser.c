@@ -6,6 +6,7 @@
  *     2026-11-21  1:51:41 5 [Warning] Aborted connection 5 to db: …
  *     2026-11-21T01:51:41.123456Z 5 [Note] [MY-010914] [Server] Aborted connection 5 to db: …
  *     Nov 21 01:51:41 db1 mysqld[811]: Aborted connection 5 to db: …                            (syslog: no label)
+ *     Nov 21 01:51:41 db1 mysqld: Aborted connection 5 to db: …                                 (… and no pid)
  *     010301 14:38:23  Aborted connection 854 to db: …                                          (3.23 and 4.0: no
  * label)
  *
@@ -58,6 +59,18 @@ static bool take_pid(struct span *s) {
     return true;
 }
 
+/* "mysqld: " behind a host, where syslog was told to name no pid: an abort's message only, for log_scan.h stops at no
+ * other then. */
+static struct span behind_program(struct span line) {
+    const char *colon = span_find(line, SPAN_LITERAL(": "));
+    struct span before = colon ? span_until(line, colon) : (struct span){0};
+    struct span word = colon ? span_take_last_word(&before) : before;
+    if (before.len == 0 || (!span_is(word, "mysqld") && !span_is(word, "mariadbd")))
+        return (struct span){0};
+    struct span message = span_from(line, (size_t)(colon + 2 - line.ptr));
+    return span_starts(message, SPAN_LITERAL("Aborted connection ")) ? message : (struct span){0};
+}
+
 static bool find_message(struct span line, struct span *front, struct span *message, bool *one_line) {
     *one_line = false;
     struct span rest = line, behind_pid = {0};
@@ -73,6 +86,8 @@ static bool find_message(struct span line, struct span *front, struct span *mess
             behind_pid = at;
         rest = span_from(rest, 1);
     }
+    if (!behind_pid.ptr)
+        behind_pid = behind_program(line);
     if (behind_pid.ptr) {
         *front = span_until(line, behind_pid.ptr);
         *message = behind_pid;

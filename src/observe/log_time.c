@@ -185,13 +185,17 @@ bool log_front_is_plausible(struct span front) {
         span_find_char(front, '\t') || front.ptr[front.len - 1] != ' ')
         return false;
     struct span rest = front, word = span_take_last_word(&rest);
+    struct log_stamp stamp;
+    int64_t ns;
     if (span_ends(word, SPAN_LITERAL("]:")))
         return true;
+    if (span_is(word, "mysqld:") || span_is(word, "mariadbd:")) {
+        span_take_last_word(&rest); /* the host */
+        return take_last_time(&rest, &stamp);
+    }
     if (is_number(word))
         word = span_take_last_word(&rest);
     /* A clock is enough: what is in front of it differs. */
-    struct log_stamp stamp;
-    int64_t ns;
     return log_time_iso(word, &stamp) || (take_clock(&word, &ns) && !word.len);
 }
 

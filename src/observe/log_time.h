@@ -16,8 +16,8 @@ struct log_stamp {
 bool log_time_iso(struct span word, struct log_stamp *out);
 
 /* What stands in front of a message (in front of its label, if it has one). Whether that is the front of a server's own
- * line, and not of something that quotes one: nothing; … time; … time thread; or syslog's "… mysqld[123]:". Quotes and
- * tabs belong to statements (the general log) and to quotations. */
+ * line, and not of something that quotes one: nothing; … time; … time thread; or syslog's "… mysqld[123]:", "… time
+ * host mysqld:". Quotes and tabs belong to statements (the general log) and to quotations. */
 bool log_front_is_plausible(struct span front);
 
 /* The time in a plausible front, as exactly as it can be told: the server's own, the last one in the front, goes before

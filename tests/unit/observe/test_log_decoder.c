@@ -108,6 +108,8 @@ static void wrappers_are_taken_off(void **state) {
         "Nov 21 01:51:41 db1 mysqld[811]: " ABORT_MESSAGE,
         "Nov 21 01:51:41 db1 mysqld[811]: [Warning] " ABORT_MESSAGE,
         "<28>Nov  1 01:51:41 db1 mysqld[811]: " ABORT_MESSAGE,
+        "Nov 21 01:51:41 db1 mysqld: " ABORT_MESSAGE,
+        "2026-11-21T01:51:41.123456+01:00 db1 mariadbd: " ABORT_MESSAGE ".",
         "<28>1 2026-11-21T01:51:41.003Z db1 mysqld 811 - - " ABORT_LINE,
         "<30>1 2026-11-21T02:51:41.003+01:00 db1 mysqld 811 - - " ABORT_MESSAGE ".",
         "<30>1 2026-11-21T01:51:41Z db1 mysqld 811 - - \xef\xbb\xbf" ABORT_MESSAGE ".",
@@ -580,6 +582,9 @@ static void quotations_are_no_events(void **state) {
         {"$ grep -c '[Warning] ", "' error.log"},
         {"{\"message\":\"2026-11-21  1:51:41 5 [Warning] ", "\"}"},
         {"# User@Host: app[app] @  [10.0.0.7] [Warning] ", ""},
+        {"2026-11-21T01:51:41.123456Z\t    5 Query\tSELECT 1 -- mysqld: ", ""},
+        {"-- mysqld: ", ""},
+        {"mysqld: ", ""},
     };
     struct fixture *fx = *state;
     for (size_t m = 0; m < sizeof messages / sizeof *messages; m++) {
@@ -629,6 +634,8 @@ static void a_block_is_its_lines(void **state) {
         "<30>1 2026-11-21T01:51:41Z db1 mysqld 811 - - Access denied for user 'u'@'h' (using password: YES)",
         "<30>1 2026-11-21T01:51:41Z db1 mysqld 811 - - " ABORT_MESSAGE,
         "<30>Nov 21 01:51:41 db1 mysqld: x",
+        "Nov 21 01:51:41 db1 mysqld: Access denied for user 'u'@'h' (using password: YES)",
+        "Nov 21 01:51:41 db1 mysqld: Bad handshake",
         "<",
         "{\"log\":\"" ABORT_LINE "\\n\",\"time\":\"2026-11-21T01:51:41Z\"}",
         "{\"log\":\"2026-11-21  1:51:4\"}",
