@@ -192,3 +192,17 @@ void log_json_add_text(struct strbuf *out, struct span raw) {
             strbuf_addch(out, escape ? meanings[escape - escapes] : c);
     }
 }
+
+bool log_json_add_bytes(struct strbuf *out, struct span raw) {
+    uint64_t byte;
+    char end = '[';
+    while (take_byte(&raw, end) && end != ']') {
+        skip_blanks(&raw);
+        if (!span_take_number(&raw, &byte) || byte > UINT8_MAX)
+            return false;
+        strbuf_addch(out, (char)(unsigned char)byte);
+        skip_blanks(&raw);
+        end = raw.len && raw.ptr[0] == ']' ? ']' : ',';
+    }
+    return end == ']' && raw.len == 0;
+}

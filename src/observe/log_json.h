@@ -25,5 +25,7 @@ bool log_json_read(struct span text, struct log_json_member *members, size_t cou
 
 /* A raw string as text, appended to `out`; half a surrogate pair becomes U+FFFD, bytes that are no UTF-8 stay. */
 void log_json_add_text(struct strbuf *out, struct span raw);
+/* A raw list of numbers as the bytes that they are. False where it is none: *out may hold some of them then. */
+bool log_json_add_bytes(struct strbuf *out, struct span raw);
 
 #endif

@@ -127,11 +127,19 @@ static bool take_journal(struct strbuf *scratch, struct log_unwrapped *out) {
     enum { MESSAGE, TIME, MEMBERS };
     struct log_json_member m[MEMBERS] = {{.name = "MESSAGE"}, {.name = "__REALTIME_TIMESTAMP"}};
     uint64_t us;
-    if (!out->text.len || out->text.ptr[0] != '{' || !log_json_read(out->text, m, MEMBERS) || !m[MESSAGE].is_string ||
+    if (!out->text.len || out->text.ptr[0] != '{' || !log_json_read(out->text, m, MEMBERS) || !m[MESSAGE].raw.ptr ||
         !m[TIME].is_string || number_parse_u64(m[TIME].raw, INT64_MAX / NS_PER_US, &us) < 0)
         return false;
+    /* What is not UTF-8 or holds a control character is a list of its bytes. */
+    if (m[MESSAGE].is_string) {
+        out->text = decoded(m[MESSAGE].raw, scratch);
+    } else {
+        strbuf_reset(scratch);
+        if (!log_json_add_bytes(scratch, m[MESSAGE].raw) || strbuf_failed(scratch))
+            return false;
+        out->text = (struct span){strbuf_text(scratch), scratch->len};
+    }
     out->is_message = true;
-    out->text = decoded(m[MESSAGE].raw, scratch);
     out->stamp = (struct log_stamp){LOG_TIME_UTC, (int64_t)us * NS_PER_US};
     return true;
 }

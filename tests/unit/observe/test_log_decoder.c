@@ -89,6 +89,30 @@ static void anew(struct fixture *fx) {
 
 /* --- what is wrapped around lines --- */
 
+/* journalctl -o json writes the bytes of what is not UTF-8, or holds a control character, as numbers. */
+static void a_journals_message_may_be_numbers(void **state) {
+    static const char message[] = "2026-11-21  1:51:41 5 [Warning] Aborted connection 5 to db: 'd' user: '\xff\x01' "
+                                  "host: 'h' (KILLED)";
+    static const char *const wrong[] = {"[]", "[256]", "[65", "[65,]", "[65 66]", "[-1]", "[\"a\"]", "null"};
+    struct fixture *fx = *state;
+    struct strbuf text;
+    strbuf_init(&text, 4096);
+    strbuf_addstr(&text, "{\"MESSAGE\":[");
+    for (const char *p = message; *p; p++)
+        strbuf_addf(&text, "%s%u", p > message ? ", " : " ", (unsigned)(unsigned char)*p);
+    strbuf_addstr(&text, " ],\"__REALTIME_TIMESTAMP\":\"1795225901123456\"}");
+    line(fx, strbuf_text(&text));
+    assert_non_null(strstr(strbuf_text(&fx->told.text), "\xff\x01"));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        anew(fx);
+        strbuf_reset(&text);
+        strbuf_addf(&text, "{\"MESSAGE\":%s,\"__REALTIME_TIMESTAMP\":\"1795225901123456\"}", wrong[i]);
+        line(fx, strbuf_text(&text));
+        expect(fx, "");
+    }
+    strbuf_release(&text);
+}
+
 static void wrappers_are_taken_off(void **state) {
     static const char *const wrapped[] = {
         ABORT_LINE,
@@ -694,6 +718,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(wrappers_are_taken_off),
+        TEST(a_journals_message_may_be_numbers),
         TEST(escapes_are_taken_off),
         TEST(what_only_looks_wrapped_is_none),
         TEST(pieces_are_joined),
