@@ -18,6 +18,8 @@
  * read and the truncation is lost, and that much after a crash also what came since the place was last saved; `gaps`
  * counts that this may be so. What a copying rotation itself loses, between its copy and its truncation, is nowhere to
  * be found.
+ * - A file that is shorter than our place when we start, and begins with the same line, is the one that we read: the
+ * machine fell, and its end was not on the disk yet. We go on at its end, and `gaps` counts.
  * - Of the other files in the folder those are new that were written since we last had all (`since_ns`), and of which
  * nothing is told: neither in them, nor in a file of which they are a copy. That is asked when the first bytes of a
  * file are fetched, and before they are handed over. A copy that ends in the first 16 bytes of a line, and has no more

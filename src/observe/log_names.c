@@ -232,22 +232,35 @@ void log_names_restore(struct log_follower *f, const struct log_saved *saved) {
 
 /* --- the name --- */
 
+static void go_to_end(struct log_file *file, const struct stat *st) {
+    char last;
+    log_file_go_to(file, (uint64_t)st->st_size, false);
+    file->skipping = pread(file->fd, &last, 1, st->st_size - 1) == 1 && last != '\n';
+}
+
+/* Whether it is the file of the place, as long as it was before we read so far: a machine that fell lost its end. */
+static bool lost_its_end(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
+    return (uint64_t)st->st_size >= place[FILE_HEAD_LEN] && log_file_is(fd, st, place) && log_file_had(fd, st, place);
+}
+
 /* The file that the name leads to, which is not in the list yet. Takes over `fd`. NULL when memory is short. */
 static struct log_file *begin_file(struct log_follower *f, int fd, const struct stat *st) {
     struct log_file *file = adopt(f, fd, st);
-    char last;
+    bool at_end = f->begin_at_end && st->st_size > 0;
     if (!file)
         return NULL;
     file->fresh = true;
-    for (unsigned i = 0; i < LOG_DONE_MAX; i++) /* it was away, or we could not open it: go on with it */
-        if (f->done[i][FILE_INO] != 0 && log_file_is(fd, st, f->done[i]) && log_file_fits(fd, st, f->done[i])) {
-            go_to_place(file, f->done[i]);
+    for (unsigned i = 0; i < LOG_DONE_MAX; i++) { /* it was away, or we could not open it: go on with it */
+        const uint64_t *done = f->done[i];
+        if (done[FILE_INO] != 0 && log_file_is(fd, st, done) && log_file_fits(fd, st, done)) {
+            go_to_place(file, done);
             file->fresh = file->offset == 0;
+        } else if (done[FILE_INO] != 0 && file->fresh) {
+            at_end |= lost_its_end(fd, st, done);
         }
-    if (f->begin_at_end && st->st_size > 0) {
-        log_file_go_to(file, (uint64_t)st->st_size, false);
-        file->skipping = pread(fd, &last, 1, st->st_size - 1) == 1 && last != '\n';
     }
+    if (at_end && (file->fresh || f->begin_at_end))
+        go_to_end(file, st);
     return file;
 }
 

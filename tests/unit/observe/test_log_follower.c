@@ -1085,6 +1085,22 @@ static void pattern_means_the_newest(void **state) {
     assert_int_equal(now(fx)->rotations, 1);
 }
 
+/* As after a power failure: the place was kept on the disk, the end of the log was not. */
+static void file_that_lost_its_end_while_we_were_stopped(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    append(fx->path, "1 is the first line\n2 is the second line\n3 is the third line\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "1 is the first line\n2 is the second line\n3 is the third line\n");
+    stop_and_save(fx, &saved);
+    assert_int_equal(truncate(fx->path, 50), 0); /* in the midst of the third */
+    begin_again(fx);
+    settle(fx);
+    append(fx->path, " is lost, and what goes on with it\n4\n");
+    expect(fx, "4\n");
+    assert_int_equal(now(fx)->gaps, 1);
+}
+
 /* A file that was not the newest when it came, or not any more, is as soon as it is written. */
 static void pattern_means_another_as_soon_as_it_is_written(void **state) {
     struct fixture *fx = *state;
@@ -1464,6 +1480,7 @@ int main(void) {
         TEST(place_is_in_front_of_what_is_held_back),
         TEST(line_without_an_end_is_used_after_a_while),
         TEST(hostile_places_do_no_harm),
+        TEST(file_that_lost_its_end_while_we_were_stopped),
         TEST(pattern_means_the_newest),
         TEST(pattern_means_another_as_soon_as_it_is_written),
         TEST(pattern_matches_a_link),
