@@ -15,8 +15,11 @@ CREATE USER 'mysqlconn'@'%'
   WITH MAX_USER_CONNECTIONS 5
   ACCOUNT LOCK;
 
--- Nothing more is needed today: whoever can log in may ping and SHOW GLOBAL STATUS and SHOW GLOBAL VARIABLES. (A new account
--- has USAGE, which is the privilege to log in.)
+-- Whoever can log in may ping and SHOW GLOBAL STATUS and SHOW GLOBAL VARIABLES, and that suffices for probes and counters. (A
+-- new account has USAGE, which is the privilege to log in.)
 
--- For later versions, which will look at sessions. Not needed now:
--- GRANT PROCESS ON *.* TO 'mysqlconn'@'%';
+-- To see who is connected, and who idles in a transaction:
+GRANT PROCESS ON *.* TO 'mysqlconn'@'%';
+
+-- To see by which driver, on servers that run with performance_schema=ON:
+-- GRANT SELECT ON performance_schema.session_connect_attrs TO 'mysqlconn'@'%';

@@ -9,12 +9,18 @@ CREATE USER 'mysqlconn'@'%' IDENTIFIED BY RANDOM PASSWORD
   -- REQUIRE SSL
   WITH MAX_USER_CONNECTIONS 5;
 
--- Nothing more is needed today: whoever can log in may ping and SHOW GLOBAL STATUS and SHOW GLOBAL VARIABLES. (A new account
--- has USAGE, which is the privilege to log in.)
+-- Whoever can log in may ping and SHOW GLOBAL STATUS and SHOW GLOBAL VARIABLES, and that suffices for probes and counters. (A
+-- new account has USAGE, which is the privilege to log in.)
+
+-- To see who is connected, and who idles in a transaction:
+GRANT PROCESS ON *.* TO 'mysqlconn'@'%';
+-- … and by which driver:
+GRANT SELECT ON performance_schema.session_connect_attrs TO 'mysqlconn'@'%';
+-- To see which errors ended connections or refused them, of which account: without the log, at its default level
+-- (MySQL 8 and later; take these three out for MySQL 5.7):
+GRANT SELECT ON performance_schema.events_errors_summary_global_by_error TO 'mysqlconn'@'%';
+GRANT SELECT ON performance_schema.events_errors_summary_by_account_by_error TO 'mysqlconn'@'%';
+GRANT SELECT ON performance_schema.accounts TO 'mysqlconn'@'%';
 
 -- To read the error log as a table (error_log: {source: table}, or auto where the server is on another machine):
 -- GRANT SELECT ON performance_schema.error_log TO 'mysqlconn'@'%';
-
--- For later versions, which will look at sessions and at the server's own summary of errors. Not needed now:
--- GRANT PROCESS ON *.* TO 'mysqlconn'@'%';
--- GRANT SELECT ON performance_schema.* TO 'mysqlconn'@'%';

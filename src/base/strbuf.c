@@ -140,3 +140,10 @@ bool span_equal(struct span a, struct span b) {
 bool span_is(struct span s, const char *text) {
     return span_equal(s, span_of(text));
 }
+
+uint32_t span_hash(struct span s) {
+    uint32_t hash = 2166136261; /* FNV-1a */
+    for (size_t i = 0; i < s.len; i++)
+        hash = (hash ^ (unsigned char)s.ptr[i]) * 16777619;
+    return hash;
+}

@@ -55,5 +55,7 @@ void strbuf_grew(struct strbuf *sb, size_t len);
 struct span span_of(const char *text);
 bool span_equal(struct span a, struct span b);
 bool span_is(struct span s, const char *text);
+/* For finding texts among few; whoever writes them may make them collide. */
+uint32_t span_hash(struct span s);
 
 #endif

@@ -164,3 +164,12 @@ void text_add_terminal(struct strbuf *sb, struct span value, bool utf8) {
         at += step ? step : 1;
     }
 }
+
+struct span text_cut(struct span text, size_t max) {
+    if (text.len > max) {
+        while (max > 0 && ((unsigned char)text.ptr[max] & 0xC0) == 0x80)
+            max--;
+        text.len = max;
+    }
+    return text;
+}

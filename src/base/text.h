@@ -6,6 +6,9 @@
 
 #include "base/strbuf.h"
 
+/* At most the first `max` bytes, and not a part of a character: two texts that differ behind the cut are then the same
+ * text, and not two that only look the same. */
+struct span text_cut(struct span text, size_t max);
 /* A Prometheus label value, without the quotes around it: \ " and newline escaped, invalid UTF-8 replaced by U+FFFD. */
 void text_add_label_value(struct strbuf *sb, struct span value);
 /* The inside of a JSON string; control bytes as \u00XX, invalid UTF-8 as U+FFFD. */

@@ -25,7 +25,7 @@
 
 enum { EXIT_USAGE = 2 };
 
-struct session {
+struct probe_session {
     const struct probe_options *options;
     uv_loop_t loop;
     uv_signal_t interrupt, terminate;
@@ -42,7 +42,7 @@ struct session {
 };
 
 /* No further probes. The first call lets the one that is under way end, the second does not. */
-static void stop(struct session *s) {
+static void stop(struct probe_session *s) {
     s->cut_at = s->stopping ? mono_now() : mono_add(mono_now(), END_WITHIN_NS);
     s->stopping = true;
     if (s->probe)
@@ -51,7 +51,7 @@ static void stop(struct session *s) {
 
 /* --- output --- */
 
-static void write_out(struct session *s, struct strbuf *out) {
+static void write_out(struct probe_session *s, struct strbuf *out) {
     size_t written = fwrite(strbuf_text(out), 1, out->len, stdout);
     if (written < out->len || fflush(stdout) != 0) {
         s->broken_pipe = true;
@@ -60,7 +60,7 @@ static void write_out(struct session *s, struct strbuf *out) {
     strbuf_release(out);
 }
 
-static void tell(struct session *s, const struct probe_result *result) {
+static void tell(struct probe_session *s, const struct probe_result *result) {
     struct strbuf out;
     strbuf_init(&out, OUT_MAX);
     if (s->options->json) {
@@ -72,7 +72,7 @@ static void tell(struct session *s, const struct probe_result *result) {
     write_out(s, &out);
 }
 
-static void tell_summary(struct session *s) {
+static void tell_summary(struct probe_session *s) {
     struct strbuf out;
     strbuf_init(&out, OUT_MAX);
     if (s->options->json)
@@ -85,14 +85,14 @@ static void tell_summary(struct session *s) {
 /* --- one probe --- */
 
 static void probe_body(void *arg) {
-    struct session *s = arg;
+    struct probe_session *s = arg;
     probe_run(&s->target->probes[0]);
     s->probing = false;
     coroutine_wake(s->runner);
 }
 
 /* What is known so far. `before` are the closes before the probe. */
-static void read_facts(const struct session *s, const uint64_t before[CLOSE_COUNT], struct probe_result *result) {
+static void read_facts(const struct probe_session *s, const uint64_t before[CLOSE_COUNT], struct probe_result *result) {
     const struct probe_facts *facts = &s->target->probes[0].facts;
     result->ok = facts->health == TARGET_UP;
     result->failure = facts->down;
@@ -115,7 +115,7 @@ static void read_facts(const struct session *s, const uint64_t before[CLOSE_COUN
 }
 
 /* Wait for the end of the probe or, before it, for its being late. */
-static void wait_for_result(struct session *s) {
+static void wait_for_result(struct probe_session *s) {
     struct mono late = mono_add(mono_now(), s->options->timeout_ns + s->options->hold_ns);
     while (s->probing && s->target->probes[0].facts.health == TARGET_UNTRIED && !s->stopping) {
         coroutine_park(late);
@@ -123,7 +123,7 @@ static void wait_for_result(struct session *s) {
     }
 }
 
-static void wait_for_end(struct session *s) {
+static void wait_for_end(struct probe_session *s) {
     while (s->probing) {
         if (s->stopping && !s->cut && !mono_before(mono_now(), s->cut_at)) {
             s->cut = true;
@@ -135,7 +135,7 @@ static void wait_for_end(struct session *s) {
 
 /* A probe that ran out of time is told at once, and then still ended politely. One that our own end cut short says
  * nothing of the server. */
-static void probe_once(struct session *s, uint64_t number) {
+static void probe_once(struct probe_session *s, uint64_t number) {
     struct probe_facts *facts = &s->target->probes[0].facts;
     struct probe_result result = {.number = number, .wall_ns = wall_now_ns()};
     uint64_t closes[CLOSE_COUNT];
@@ -171,19 +171,19 @@ static void probe_once(struct session *s, uint64_t number) {
 
 /* --- all of them --- */
 
-static void wait_for_turn(struct session *s, struct mono due) {
+static void wait_for_turn(struct probe_session *s, struct mono due) {
     while (!s->stopping && mono_before(mono_now(), due))
         coroutine_park(due);
 }
 
-static void end(struct session *s) {
+static void end(struct probe_session *s) {
     uv_close((uv_handle_t *)&s->interrupt, NULL);
     uv_close((uv_handle_t *)&s->terminate, NULL);
     uv_stop(&s->loop); /* a lookup that is stuck in the pool must not hold us */
 }
 
 static void runner_body(void *arg) {
-    struct session *s = arg;
+    struct probe_session *s = arg;
     const struct probe_options *options = s->options;
     struct mono start = mono_now(), due = start;
     for (uint64_t n = 1; !s->stopping && (options->count == 0 || n <= options->count); n++) {
@@ -202,14 +202,14 @@ static void runner_body(void *arg) {
 }
 
 static void on_signal(uv_signal_t *handle, int signum) {
-    struct session *s = handle->data;
+    struct probe_session *s = handle->data;
     (void)signum;
     stop(s);
     if (s->runner)
         coroutine_wake(s->runner);
 }
 
-static void start_signal(struct session *s, uv_signal_t *handle, int signum) {
+static void start_signal(struct probe_session *s, uv_signal_t *handle, int signum) {
     uv_signal_init(&s->loop, handle);
     handle->data = s;
     uv_signal_start(handle, on_signal, signum);
@@ -240,7 +240,7 @@ static struct target_config *find_config(const struct probe_options *options) {
     return config;
 }
 
-static bool start(struct session *s, const struct observer *observer, struct target_config *config) {
+static bool start(struct probe_session *s, const struct observer *observer, struct target_config *config) {
     s->coroutines = coroutines_new(&s->loop);
     s->target = s->coroutines ? target_new(&s->loop, s->coroutines, observer, config) : NULL;
     if (!s->target)
@@ -251,7 +251,7 @@ static bool start(struct session *s, const struct observer *observer, struct tar
 int probe_command(const struct probe_options *options) {
     static const struct observer nobody = {0};
     struct target_config *config = find_config(options);
-    struct session *s = config ? calloc(1, sizeof *s) : NULL;
+    struct probe_session *s = config ? calloc(1, sizeof *s) : NULL;
     if (!s) {
         target_config_free(config);
         return EXIT_USAGE;

@@ -62,6 +62,7 @@ const struct metric_family *catalogue(size_t *count) {
         append_table(&server_families);
         append_variables();
         append_table(&target_families);
+        append_table(&session_families);
         append_table(&error_log_families);
         append_table(&ledger_families);
         append_table(&exporter_families);

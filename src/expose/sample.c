@@ -142,3 +142,27 @@ void sample_histogram(struct sample_writer *w, sample_labels labels, const struc
     strbuf_addu64(out, cumulative); /* not ->count: bucket counts wrap before it does, and the two must agree */
     strbuf_addch(out, '\n');
 }
+
+void sample_histogram_of(struct sample_writer *w, sample_labels labels, const int64_t *bounds_s, size_t bounds,
+                         const uint64_t *buckets, int64_t sum_ns) {
+    uint64_t cumulative = 0;
+
+    for (size_t i = 0; i <= bounds; i++) {
+        cumulative += buckets[i];
+        strbuf_addch(w->out, add_head(w, "_bucket", labels) ? ',' : '{');
+        strbuf_addstr(w->out, "le=\"");
+        if (i < bounds)
+            strbuf_addu64(w->out, (uint64_t)bounds_s[i]);
+        else
+            strbuf_addstr(w->out, "+Inf");
+        strbuf_addstr(w->out, "\"} ");
+        strbuf_addu64(w->out, cumulative);
+        strbuf_addch(w->out, '\n');
+    }
+    add_name(w, "_sum", labels);
+    add_seconds(w->out, sum_ns);
+    strbuf_addch(w->out, '\n');
+    add_name(w, "_count", labels);
+    strbuf_addu64(w->out, cumulative);
+    strbuf_addch(w->out, '\n');
+}

@@ -33,5 +33,8 @@ void sample_double(struct sample_writer *w, sample_labels labels, double value);
 void sample_seconds(struct sample_writer *w, sample_labels labels, int64_t ns);
 /* All its buckets, _sum and _count. */
 void sample_histogram(struct sample_writer *w, sample_labels labels, const struct histogram *histogram);
+/* A histogram with bounds of its own, in whole seconds; `buckets` not cumulative, the last of bounds + 1 is +Inf. */
+void sample_histogram_of(struct sample_writer *w, sample_labels labels, const int64_t *bounds_s, size_t bounds,
+                         const uint64_t *buckets, int64_t sum_ns);
 
 #endif

@@ -22,6 +22,7 @@
 /* The longest that one of several addresses is tried. */
 #define ATTEMPT_MAX_NS NS_PER_S
 #define ERROR_PACKET_MIN (WIRE_HEADER + 3)
+#define ROWS_WITHOUT_PAUSE_NS NS_PER_MS
 
 int client_library_init(void) {
     /* For connections that do not verify libmariadb loads OpenSSL's default CA file, a bundle, each time. Nobody looks
@@ -279,18 +280,26 @@ int client_ping(struct client *client, struct failure *failure) {
     return command_end(client, mysql_ping(&client->mysql), failure);
 }
 
+/* Rows come as they are asked for, and after a millisecond of them the loop has its turn: a long result takes neither
+ * our memory nor our time. */
 static void hand_over_rows(MYSQL_RES *result, client_row_fn *on_row, void *arg) {
-    enum { FIELDS_MAX = 256 };
+    enum { FIELDS_MAX = 256, ROWS_A_LOOK = 16 };
     struct span fields[FIELDS_MAX];
     unsigned count = mysql_num_fields(result);
+    struct mono pause = mono_add(mono_now(), ROWS_WITHOUT_PAUSE_NS);
     MYSQL_ROW row;
     if (count > FIELDS_MAX)
         count = FIELDS_MAX;
-    while ((row = mysql_fetch_row(result))) {
+    for (unsigned n = 1; (row = mysql_fetch_row(result)); n++) {
         const unsigned long *lengths = mysql_fetch_lengths(result);
         for (unsigned i = 0; i < count; i++)
             fields[i] = (struct span){row[i], row[i] ? lengths[i] : 0};
-        on_row(arg, fields, count);
+        if (on_row)
+            on_row(arg, fields, count);
+        if (n % ROWS_A_LOOK == 0 && mono_before(pause, mono_now())) {
+            coroutine_sleep_until(mono_now());
+            pause = mono_add(mono_now(), ROWS_WITHOUT_PAUSE_NS);
+        }
     }
 }
 
@@ -299,10 +308,10 @@ int client_query(struct client *client, const char *sql, client_row_fn *on_row, 
     phase_begin(client, PHASE_QUERY, mono_now());
     int rc = mysql_query(&client->mysql, sql);
     if (rc == 0) {
-        MYSQL_RES *result = mysql_store_result(&client->mysql);
-        rc = !result && (mysql_field_count(&client->mysql) > 0 || mysql_errno(&client->mysql) != 0);
-        if (result && on_row)
+        MYSQL_RES *result = mysql_use_result(&client->mysql);
+        if (result)
             hand_over_rows(result, on_row, arg);
+        rc = (!result && mysql_field_count(&client->mysql) > 0) || mysql_errno(&client->mysql) != 0;
         mysql_free_result(result);
     }
     return command_end(client, rc, failure);

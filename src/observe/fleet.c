@@ -142,6 +142,7 @@ int fleet_apply(struct fleet *fleet, struct config *config) {
     fleet->generation++;
     for (size_t i = 0; i < count; i++) {
         targets[i]->generation = fleet->generation;
+        targets[i]->limits = config->limits;
         if (is_new[i])
             config->targets[i] = NULL;
     }

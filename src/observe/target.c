@@ -9,6 +9,7 @@
 #include "observe/close_check.h"
 #include "observe/poll.h"
 #include "observe/probe.h"
+#include "observe/session_poll.h"
 #include "observe/target_log.h"
 
 #include <math.h>
@@ -104,6 +105,8 @@ static void target_free(struct target *target) {
         strbuf_release(&target->probes[i].labels);
     free(target->probes);
     close_check_free(target->close_check);
+    sessions_free(target->sessions);
+    server_errors_free(target->server_errors);
     strbuf_release(&target->labels);
     free(target->schedule->probes);
     free(target->schedule);
@@ -324,6 +327,8 @@ static void poll_body(void *arg) {
             target_log_poll(s->log, target->poll.health == TARGET_UP ? s->kept : NULL);
         close_check_polled(target->close_check, began);
         close_check_settle(target->close_check);
+        if (s->kept && client_connected(s->kept) && target->poll.health == TARGET_UP)
+            session_poll(target, s->kept, s->observer);
         if (s->observer->polled && !s->stopping)
             s->observer->polled(s->observer->arg, target, began);
         if (!s->stopping) /* a poll that was cut short by our own end says nothing of the server */

@@ -10,11 +10,14 @@
 #include "base/histogram.h"
 #include "base/native_histogram.h"
 #include "config/config.h"
+#include "observe/evidence.h"
 #include "observe/log_event.h"
 #include "observe/log_source.h"
 #include "observe/own_connections.h"
 #include "observe/phase.h"
 #include "observe/resolve.h"
+#include "observe/server_errors.h"
+#include "observe/sessions.h"
 #include "observe/tcp_facts.h"
 #include "observe/variable.h"
 #include "observe/wire.h"
@@ -33,6 +36,8 @@ struct observer {
     void (*target_added)(void *arg, struct target *target);
     void (*target_removed)(void *arg,
                            struct target *target); /* last call for this target: drop what was kept in ->listener */
+    /* What MySQL's summary of errors has more of than at the last look. */
+    void (*server_error)(void *arg, struct target *target, const struct server_error *error);
     void (*log_event)(void *arg, struct target *target, const struct log_event *event);
     /* A poll has ended, well or not: target->poll is what it gave. It began at `began`. */
     void (*polled)(void *arg, struct target *target, struct mono began);
@@ -131,6 +136,14 @@ struct target {
     uint64_t log_events[LOG_EVENT_KIND_COUNT];
     uint64_t self_aborts[SELF_OPERATION_COUNT];
     struct own_connections own;
+
+    struct limits_config limits;         /* the configuration's */
+    struct sessions *sessions;           /* NULL before there was a look at them */
+    struct server_errors *server_errors; /* NULL where there is none */
+    enum evidence_state evidence[EVIDENCE_COUNT];
+    uint64_t evidence_connection; /* on which connection that was found; 0 none yet */
+    uint64_t restarts_seen;       /* what sessions and errors know of poll.restarts */
+    bool old_process_list;        /* there is no performance_schema.processlist */
 
     struct target_schedule *schedule; /* timers and running operations; private to target.c */
 };

@@ -1,0 +1,392 @@
+/*
+ * Remembering sessions; see sessions.h. They are found by id in a hash table, and stand in one of two lists: those that
+ * are there, least lately seen first, and those that went, longest gone first.
+ */
+#include "observe/sessions.h"
+
+#include "base/clock.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "observe/target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TEXT_MAX = 80, /* a name has at most 80 bytes in MariaDB, 32 characters in MySQL */
+    HOST_MAX = 255,
+    DRIVER_MAX = 2 * TEXT_MAX + 1,
+    COMMANDS_MAX = 48,
+    BUCKETS_FIRST = 64,
+    FORGET_A_PASS = 4096, /* no long step */
+    TEXTS = 6,
+};
+
+const int64_t session_bound_s[SESSION_BOUNDS] = {1, 10, 60, 300, 600, 1800, 3600, 7200, 28800, 86400};
+
+struct entry {
+    struct session session; /* its texts lie in `texts`, one after the other */
+    char *texts;
+    uint64_t pass; /* in which it was seen last */
+    struct entry *chain, *previous, *next;
+};
+
+struct list {
+    struct entry *first, *last;
+};
+
+struct sessions {
+    struct entry **buckets;
+    size_t bucket_count, count;
+    struct list there, gone;
+    struct list *where[2]; /* by ->gone */
+    struct session_limits limits;
+    int64_t wait_timeout_ns, wall_ns;
+    uint64_t pass;
+    struct session_sums sums, next;
+    struct tally *commands, *users, *drivers;
+};
+
+struct sessions *sessions_new(void) {
+    struct sessions *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->buckets = calloc(BUCKETS_FIRST, sizeof(struct entry *));
+    s->bucket_count = BUCKETS_FIRST;
+    s->commands = tally_new(SESSION_COMMAND_MAX - 1);
+    s->users = tally_new(TEXT_MAX);
+    s->drivers = tally_new(DRIVER_MAX);
+    s->where[false] = &s->there;
+    s->where[true] = &s->gone;
+    if (!s->buckets || !s->commands || !s->users || !s->drivers) {
+        sessions_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static void free_entry(struct entry *entry) {
+    free(entry->texts);
+    free(entry);
+}
+
+static void free_list(struct entry *entry) {
+    while (entry) {
+        struct entry *next = entry->next;
+        free_entry(entry);
+        entry = next;
+    }
+}
+
+void sessions_free(struct sessions *s) {
+    if (!s)
+        return;
+    free_list(s->there.first);
+    free_list(s->gone.first);
+    free(s->buckets);
+    tally_free(s->commands);
+    tally_free(s->users);
+    tally_free(s->drivers);
+    free(s);
+}
+
+/* --- the lists and the table --- */
+
+static void unlink_entry(struct sessions *s, struct entry *entry) {
+    struct list *list = s->where[entry->session.gone];
+    *(entry->previous ? &entry->previous->next : &list->first) = entry->next;
+    *(entry->next ? &entry->next->previous : &list->last) = entry->previous;
+}
+
+static void link_last(struct sessions *s, struct entry *entry, bool gone) {
+    struct list *list = s->where[gone];
+    entry->session.gone = gone;
+    entry->next = NULL;
+    entry->previous = list->last;
+    *(list->last ? &list->last->next : &list->first) = entry;
+    list->last = entry;
+}
+
+static void move_last(struct sessions *s, struct entry *entry, bool gone) {
+    unlink_entry(s, entry);
+    link_last(s, entry, gone);
+}
+
+/* Ids are given one after the other. */
+static struct entry **bucket_of(const struct sessions *s, uint64_t id) {
+    return &s->buckets[id & (s->bucket_count - 1)];
+}
+
+static struct entry *find(const struct sessions *s, uint64_t id) {
+    struct entry *entry = *bucket_of(s, id);
+    while (entry && entry->session.id != id)
+        entry = entry->chain;
+    return entry;
+}
+
+static void insert(struct sessions *s, struct entry *entry) {
+    struct entry **bucket = bucket_of(s, entry->session.id);
+    entry->chain = *bucket;
+    *bucket = entry;
+}
+
+static void grow_table(struct sessions *s) {
+    struct entry **buckets = calloc(2 * s->bucket_count, sizeof *buckets);
+    if (!buckets)
+        return; /* the chains grow */
+    free(s->buckets);
+    s->buckets = buckets;
+    s->bucket_count *= 2;
+    for (int gone = 0; gone < 2; gone++)
+        for (struct entry *entry = s->where[gone]->first; entry; entry = entry->next)
+            insert(s, entry);
+}
+
+static void forget(struct sessions *s, struct entry *entry) {
+    struct entry **at = bucket_of(s, entry->session.id);
+    while (*at != entry)
+        at = &(*at)->chain;
+    *at = entry->chain;
+    unlink_entry(s, entry);
+    free_entry(entry);
+    s->count--;
+}
+
+/* NULL when all places are taken by sessions that are there, or memory is short. */
+static struct entry *remember(struct sessions *s, uint64_t id) {
+    if (s->count >= s->limits.sessions && s->gone.first)
+        forget(s, s->gone.first);
+    struct entry *entry = s->count < s->limits.sessions ? calloc(1, sizeof *entry) : NULL;
+    if (!entry)
+        return NULL;
+    if (s->count >= s->bucket_count)
+        grow_table(s);
+    struct session *session = &entry->session;
+    session->id = id;
+    session->user = session->host = session->db = session->driver = session->version = session->program = "";
+    session->first_seen_wall_ns = s->wall_ns;
+    insert(s, entry);
+    link_last(s, entry, false);
+    s->count++;
+    return entry;
+}
+
+/* --- texts --- */
+
+static void set_texts(struct entry *entry, const struct span texts[TEXTS]) {
+    struct session *session = &entry->session;
+    const char **const fields[TEXTS] = {&session->user,   &session->host,    &session->db,
+                                        &session->driver, &session->version, &session->program};
+    static const size_t max[TEXTS] = {TEXT_MAX, HOST_MAX, HOST_MAX, TEXT_MAX, TEXT_MAX, HOST_MAX};
+    size_t len[TEXTS], total = 0;
+    bool same = entry->texts != NULL;
+    for (int i = 0; i < TEXTS; i++) {
+        struct span text = texts[i].ptr ? texts[i] : span_of("");
+        text.len = strnlen(text.ptr, text.len);
+        len[i] = text_cut(text, max[i]).len;
+        total += len[i] + 1;
+        same = same && strlen(*fields[i]) == len[i] && (len[i] == 0 || memcmp(*fields[i], texts[i].ptr, len[i]) == 0);
+    }
+    char *block = same ? NULL : malloc(total);
+    if (!block)
+        return;
+    for (int i = 0; i < TEXTS; i++) { /* the old block may be what they point into */
+        *fields[i] = block;
+        if (len[i] > 0)
+            memcpy(block, texts[i].ptr, len[i]);
+        block[len[i]] = '\0';
+        block += len[i] + 1;
+    }
+    free(entry->texts);
+    entry->texts = block - total;
+}
+
+/* "10.0.0.7:51234", "::1:51234", "localhost". */
+static unsigned split_port(struct span *host) {
+    const char *colon = host->ptr ? memrchr(host->ptr, ':', host->len) : NULL;
+    uint64_t port;
+    if (!colon ||
+        number_parse_u64((struct span){colon + 1, (size_t)(host->ptr + host->len - colon - 1)}, UINT16_MAX, &port) < 0)
+        return 0;
+    host->len = (size_t)(colon - host->ptr);
+    return (unsigned)port;
+}
+
+static void set_command(struct session *session, struct span command) {
+    size_t len = command.ptr ? command.len : 0;
+    len = len < sizeof session->command - 1 ? len : sizeof session->command - 1;
+    if (len > 0)
+        memcpy(session->command, command.ptr, len);
+    session->command[len] = '\0';
+}
+
+/* --- a pass --- */
+
+void sessions_begin(struct sessions *s, const struct session_limits *limits, int64_t wait_timeout_ns, int64_t wall_ns) {
+    s->limits = *limits;
+    s->wait_timeout_ns = wait_timeout_ns;
+    s->wall_ns = wall_ns;
+    s->pass++;
+    s->next = (struct session_sums){0};
+    tally_begin(s->commands, COMMANDS_MAX);
+    tally_begin(s->users, limits->users);
+    tally_begin(s->drivers, limits->drivers);
+}
+
+static void sum_sleeper(struct sessions *s, const struct session_row *row, int64_t idle_ns) {
+    struct session_sums *sums = &s->next;
+    int i = 0;
+    while (i < SESSION_BOUNDS && idle_ns > session_bound_s[i] * NS_PER_S)
+        i++;
+    sums->sleeping++;
+    sums->slept[i]++;
+    sums->slept_ns += idle_ns;
+    if (s->wait_timeout_ns > 0) {
+        sums->past_timeout += idle_ns > s->wait_timeout_ns;
+        sums->near_timeout += idle_ns <= s->wait_timeout_ns && idle_ns >= s->wait_timeout_ns / 10 * 9;
+    }
+    if (!row->in_transaction)
+        return;
+    sums->idle_in_transaction++;
+    if (idle_ns > sums->longest_idle_in_transaction_ns)
+        sums->longest_idle_in_transaction_ns = idle_ns;
+}
+
+static void count_driver(struct sessions *s, const struct session *session) {
+    struct strbuf key;
+    strbuf_init(&key, DRIVER_MAX);
+    strbuf_addstr(&key, session && session->driver[0] ? session->driver : "unknown");
+    strbuf_addch(&key, '\0');
+    if (session && session->driver[0])
+        strbuf_addstr(&key, session->version);
+    tally_add(s->drivers, (struct span){key.data, key.len});
+    strbuf_release(&key);
+}
+
+static void take_row(struct sessions *s, struct entry *entry, const struct session_row *row, int64_t idle_ns) {
+    struct session *session = &entry->session;
+    struct span host = row->host;
+    session->port = split_port(&host);
+    set_command(session, row->command);
+    session->idle_ns = idle_ns;
+    session->in_transaction = row->in_transaction;
+    session->last_seen_wall_ns = s->wall_ns;
+    entry->pass = s->pass;
+    set_texts(entry, (const struct span[TEXTS]){row->user, host, row->db, span_of(session->driver),
+                                                span_of(session->version), span_of(session->program)});
+    move_last(s, entry, false);
+}
+
+void sessions_add(struct sessions *s, const struct session_row *row) {
+    bool sleeping = span_is(row->command, "Sleep");
+    int64_t idle_ns = sleeping && row->time_ns > 0 ? row->time_ns : 0;
+    struct entry *entry = find(s, row->id);
+    if (entry && entry->pass == s->pass && !entry->session.gone)
+        return;                         /* it has two transactions */
+    if (entry && entry->session.gone) { /* ids have begun again */
+        forget(s, entry);
+        entry = NULL;
+    }
+    s->next.sessions++;
+    tally_add(s->commands, row->command);
+    tally_add(s->users, row->user);
+    if (sleeping)
+        sum_sleeper(s, row, idle_ns);
+    if (!entry)
+        entry = remember(s, row->id);
+    s->next.not_remembered += !entry;
+    if (entry)
+        take_row(s, entry, row, idle_ns);
+    if (!entry || entry->session.attributes_read)
+        count_driver(s, entry ? &entry->session : NULL);
+}
+
+void sessions_end(struct sessions *s) {
+    while (s->there.first && s->there.first->pass != s->pass)
+        move_last(s, s->there.first, true);
+    for (int i = 0; i < FORGET_A_PASS && s->gone.first &&
+                    s->wall_ns - s->gone.first->session.last_seen_wall_ns > SESSION_REMEMBERED_NS;
+         i++)
+        forget(s, s->gone.first);
+    s->sums = s->next;
+    tally_end(s->commands);
+    tally_end(s->users);
+    tally_end(s->drivers);
+}
+
+void sessions_restarted(struct sessions *s) {
+    while (s->there.first)
+        move_last(s, s->there.first, true);
+    for (struct entry *entry = s->gone.first; entry; entry = entry->next)
+        entry->session.before_restart = true;
+}
+
+/* --- what they announced --- */
+
+/* New ones of this pass stand last, but so do all others of it. */
+size_t sessions_unasked(const struct sessions *s, uint64_t *ids, size_t max) {
+    size_t count = 0;
+    for (const struct entry *entry = s->there.last; entry && entry->pass == s->pass; entry = entry->previous)
+        if (!entry->session.attributes_read) {
+            if (count < max)
+                ids[count] = entry->session.id;
+            count++;
+        }
+    return count;
+}
+
+void sessions_attribute(struct sessions *s, uint64_t id, struct span name, struct span value) {
+    struct entry *entry = find(s, id);
+    if (!entry || entry->session.gone || entry->session.attributes_read)
+        return;
+    const struct session *session = &entry->session;
+    struct span texts[TEXTS] = {span_of(session->user),   span_of(session->host),    span_of(session->db),
+                                span_of(session->driver), span_of(session->version), span_of(session->program)};
+    int field = span_is(name, "_client_name")      ? 3
+                : span_is(name, "_client_version") ? 4
+                : span_is(name, "program_name")    ? 5
+                                                   : -1;
+    if (field < 0)
+        return;
+    texts[field] = value;
+    set_texts(entry, texts);
+}
+
+void sessions_attributes_read(struct sessions *s) {
+    for (struct entry *entry = s->there.last; entry && entry->pass == s->pass; entry = entry->previous)
+        if (!entry->session.attributes_read) {
+            entry->session.attributes_read = true;
+            count_driver(s, &entry->session);
+        }
+}
+
+/* --- reading --- */
+
+const struct session_sums *sessions_sums(const struct sessions *s) {
+    return &s->sums;
+}
+
+const struct tally *sessions_by_command(const struct sessions *s) {
+    return s->commands;
+}
+
+const struct tally *sessions_by_user(const struct sessions *s) {
+    return s->users;
+}
+
+const struct tally *sessions_by_driver(const struct sessions *s) {
+    return s->drivers;
+}
+
+size_t sessions_remembered(const struct sessions *s) {
+    return s->count;
+}
+
+const struct session *sessions_find(const struct sessions *s, uint64_t id) {
+    const struct entry *entry = s ? find(s, id) : NULL;
+    return entry ? &entry->session : NULL;
+}
+
+const struct session *session_find(const struct target *target, uint64_t id) {
+    return sessions_find(target->sessions, id);
+}

@@ -1,0 +1,97 @@
+/*
+ * The sessions of one server as the polls see them: who is connected by which driver and has been idle for how long, in
+ * sums for the metrics and one by one by connection id, so that what the log says of an id later can be tied to its
+ * client. Knows nothing of how they are asked for; see session_poll.h.
+ *
+ * Memory: one session takes some 250 bytes, and no more than the given number is remembered, those that went included.
+ * The sums are of all sessions.
+ */
+#ifndef OBSERVE_SESSIONS_H
+#define OBSERVE_SESSIONS_H
+
+#include "base/strbuf.h"
+#include "base/tally.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SESSION_COMMAND_MAX 24
+#define SESSION_REMEMBERED_NS (600 * NS_PER_S) /* after it went */
+#define SESSION_BOUNDS 10
+
+struct target;
+
+struct session {
+    uint64_t id;
+    /* The server's and the client's bytes, raw, cut at sensible lengths; "" none. Driver, version and program are what
+     * the client announced (_client_name, _client_version, program_name). */
+    const char *user, *host, *db, *driver, *version, *program;
+    char command[SESSION_COMMAND_MAX];
+    unsigned port;        /* of the client; 0 a socket, or not told */
+    int64_t idle_ns;      /* sleeping: how long, when it was last seen; else 0 */
+    bool in_transaction;  /* when it was last seen; false too where that is not known */
+    bool attributes_read; /* what it announced was asked for: "" means that it announced nothing */
+    bool gone;
+    bool before_restart; /* of a run of the server that is over: its id may be another's now */
+    int64_t first_seen_wall_ns, last_seen_wall_ns;
+};
+
+/* A row of the process list. */
+struct session_row {
+    uint64_t id;
+    struct span user, host /* with the port */, db, command;
+    int64_t time_ns;
+    bool in_transaction;
+};
+
+/* Upper bounds of the histogram of how long sleepers have slept; what is above the last falls into +Inf. */
+extern const int64_t session_bound_s[SESSION_BOUNDS];
+
+/* Of the last pass that ended. */
+struct session_sums {
+    uint64_t sessions, sleeping, idle_in_transaction;
+    uint64_t slept[SESSION_BOUNDS + 1]; /* not cumulative */
+    int64_t slept_ns, longest_idle_in_transaction_ns;
+    uint64_t near_timeout, past_timeout; /* sleepers: 90 to 100 % of wait_timeout, and more than it */
+    uint64_t not_remembered;             /* the bound was reached */
+};
+
+struct session_limits {
+    size_t sessions, users, drivers;
+};
+
+struct sessions;
+
+struct sessions *sessions_new(void); /* NULL when memory is short */
+void sessions_free(struct sessions *sessions);
+
+/* A pass over the process list, begun anew where one did not come to its end. wait_timeout_ns: 0 not known. */
+void sessions_begin(struct sessions *sessions, const struct session_limits *limits, int64_t wait_timeout_ns,
+                    int64_t wall_ns);
+void sessions_add(struct sessions *sessions, const struct session_row *row);
+/* Those that were not among the rows have gone. */
+void sessions_end(struct sessions *sessions);
+/* The server was started anew: all have gone, and ids begin again. */
+void sessions_restarted(struct sessions *sessions);
+
+/* Ids of this pass whose attributes were not asked for yet: how many there are; at most `max` of them into `ids`. */
+size_t sessions_unasked(const struct sessions *sessions, uint64_t *ids, size_t max);
+/* One attribute of a session; others than the three are ignored. */
+void sessions_attribute(struct sessions *sessions, uint64_t id, struct span name, struct span value);
+/* All that those of this pass announced was told. Before sessions_end(). */
+void sessions_attributes_read(struct sessions *sessions);
+
+const struct session_sums *sessions_sums(const struct sessions *sessions);
+const struct tally *sessions_by_command(const struct sessions *sessions);
+const struct tally *sessions_by_user(const struct sessions *sessions);
+/* The texts are the driver, a NUL and its version; "unknown" and "" for those that announced none, or had no place. */
+const struct tally *sessions_by_driver(const struct sessions *sessions);
+/* How many are remembered now, those that went included. */
+size_t sessions_remembered(const struct sessions *sessions);
+
+/* The session of that connection id, or NULL. Valid until the next turn of the loop. */
+const struct session *sessions_find(const struct sessions *sessions, uint64_t id);
+const struct session *session_find(const struct target *target, uint64_t id);
+
+#endif

@@ -1,0 +1,244 @@
+/*
+ * Sessions: found by id while they are there and for a while after, in sums, and within the bound.
+ */
+#include "base/clock.h"
+#include "observe/sessions.h"
+#include "observe/target.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MINUTE (60 * NS_PER_S)
+
+static const struct session_limits few = {.sessions = 4, .users = 2, .drivers = 2};
+static const struct session_limits many = {.sessions = 1000, .users = 100, .drivers = 100};
+
+static void begin(struct sessions *s, const struct session_limits *limits, int64_t wall_ns) {
+    sessions_begin(s, limits, 100 * NS_PER_S, wall_ns);
+}
+
+static void add(struct sessions *s, uint64_t id, const char *user, const char *command, int64_t time_s, bool trx) {
+    struct session_row row = {
+        id, span_of(user), span_of("10.0.0.7:51234"), span_of("shop"), span_of(command), time_s * NS_PER_S, trx};
+    sessions_add(s, &row);
+}
+
+static uint64_t count_of(const struct tally *tally, const char *text, size_t len) {
+    size_t count;
+    const struct tally_entry *entries = tally_entries(tally, &count);
+    for (size_t i = 0; i < count; i++)
+        if (span_equal(entries[i].text, (struct span){text, len}))
+            return entries[i].count;
+    return 0;
+}
+
+static void seen_gone_and_forgotten(void **state) {
+    (void)state;
+    struct sessions *s = sessions_new();
+    struct target target = {.sessions = s};
+    begin(s, &many, MINUTE);
+    add(s, 7, "app", "Sleep", 5, false);
+    sessions_end(s);
+    const struct session *session = session_find(&target, 7);
+    assert_non_null(session);
+    assert_string_equal(session->user, "app");
+    assert_string_equal(session->host, "10.0.0.7");
+    assert_int_equal(session->port, 51234);
+    assert_string_equal(session->db, "shop");
+    assert_string_equal(session->command, "Sleep");
+    assert_int_equal(session->idle_ns, 5 * NS_PER_S);
+    assert_false(session->gone);
+
+    begin(s, &many, 2 * MINUTE); /* did not come to its end: nothing is gone */
+    begin(s, &many, 2 * MINUTE);
+    add(s, 8, "app", "Query", 5, false);
+    assert_false(sessions_find(s, 7)->gone);
+    sessions_end(s);
+    assert_true(sessions_find(s, 7)->gone);
+    assert_int_equal(sessions_find(s, 7)->last_seen_wall_ns, MINUTE);
+    assert_int_equal(sessions_find(s, 8)->idle_ns, 0);
+
+    begin(s, &many, 11 * MINUTE);
+    sessions_end(s);
+    assert_non_null(sessions_find(s, 7));
+    begin(s, &many, 11 * MINUTE + NS_PER_S);
+    sessions_end(s);
+    assert_null(sessions_find(s, 7));
+    assert_non_null(sessions_find(s, 8));
+    assert_int_equal(sessions_remembered(s), 1);
+    assert_null(session_find(&(struct target){0}, 7));
+    sessions_free(s);
+}
+
+static void within_the_bound_those_that_went_first(void **state) {
+    (void)state;
+    struct sessions *s = sessions_new();
+    begin(s, &few, MINUTE);
+    for (uint64_t id = 1; id <= 3; id++)
+        add(s, id, "app", "Sleep", 1, false);
+    sessions_end(s);
+    begin(s, &few, 2 * MINUTE);
+    for (uint64_t id = 3; id <= 8; id++)
+        add(s, id, "app", "Sleep", 1, false);
+    sessions_end(s);
+    assert_int_equal(sessions_remembered(s), 4); /* 1 and 2 had not been missed yet when 5 came */
+    assert_true(sessions_find(s, 1)->gone && !sessions_find(s, 4)->gone && !sessions_find(s, 5));
+    assert_int_equal(sessions_sums(s)->not_remembered, 4);
+    assert_int_equal(sessions_sums(s)->sessions, 6);
+    begin(s, &few, 3 * MINUTE);
+    for (uint64_t id = 3; id <= 8; id++)
+        add(s, id, "app", "Sleep", 1, false);
+    sessions_end(s);
+    assert_int_equal(sessions_remembered(s), 4);
+    assert_true(!sessions_find(s, 1) && !sessions_find(s, 2) && !sessions_find(s, 6)->gone && !sessions_find(s, 7));
+    assert_int_equal(sessions_sums(s)->not_remembered, 2);
+    sessions_free(s);
+}
+
+static void sums(void **state) {
+    (void)state;
+    struct sessions *s = sessions_new();
+    begin(s, &few, MINUTE);
+    add(s, 1, "a", "Sleep", 1, false);
+    add(s, 2, "b", "Sleep", 89, true);
+    add(s, 2, "b", "Sleep", 89, true); /* two transactions of one session */
+    add(s, 3, "c", "Sleep", 90, true);
+    add(s, 4, "c", "Sleep", 100, false);
+    add(s, 5, "c", "Sleep", 101, false);
+    add(s, 6, "c", "Query", 101, true);
+    add(s, 7, "c", "Sleep", -3, false); /* the server's clock was set */
+    sessions_end(s);
+    const struct session_sums *sums = sessions_sums(s);
+    assert_int_equal(sums->sessions, 7);
+    assert_int_equal(sums->sleeping, 6);
+    assert_int_equal(sums->idle_in_transaction, 2);
+    assert_int_equal(sums->longest_idle_in_transaction_ns, 90 * NS_PER_S);
+    assert_int_equal(sums->near_timeout, 2);
+    assert_int_equal(sums->past_timeout, 1);
+    assert_int_equal(sums->slept[0], 2);
+    assert_int_equal(sums->slept[3], 4);
+    assert_int_equal(sums->slept_ns, (1 + 89 + 90 + 100 + 101) * NS_PER_S);
+    assert_int_equal(count_of(sessions_by_command(s), "Sleep", 5), 6);
+    assert_int_equal(count_of(sessions_by_user(s), "a", 1), 1);
+    assert_int_equal(tally_other(sessions_by_user(s)), 5);
+    sessions_free(s);
+}
+
+static void what_clients_announced(void **state) {
+    (void)state;
+    struct sessions *s = sessions_new();
+    uint64_t ids[1];
+    begin(s, &many, MINUTE);
+    add(s, 1, "app", "Sleep", 1, false);
+    add(s, 2, "app", "Sleep", 1, false);
+    assert_int_equal(sessions_unasked(s, ids, 1), 2);
+    assert_int_equal(ids[0], 2);
+    sessions_attribute(s, 1, span_of("_client_name"), span_of("libmariadb"));
+    sessions_attribute(s, 1, span_of("_client_version"), span_of("3.3.20"));
+    sessions_attribute(s, 1, span_of("program_name"), span_of("billing"));
+    sessions_attribute(s, 1, span_of("_pid"), span_of("4711"));
+    sessions_attribute(s, 99, span_of("_client_name"), span_of("nobody's"));
+    sessions_attributes_read(s);
+    sessions_end(s);
+    assert_string_equal(sessions_find(s, 1)->driver, "libmariadb");
+    assert_string_equal(sessions_find(s, 1)->version, "3.3.20");
+    assert_string_equal(sessions_find(s, 1)->program, "billing");
+    assert_true(sessions_find(s, 2)->attributes_read);
+    assert_int_equal(count_of(sessions_by_driver(s), "libmariadb\0003.3.20", 17), 1);
+    assert_int_equal(count_of(sessions_by_driver(s), "unknown\0", 8), 1);
+
+    begin(s, &many, 2 * MINUTE); /* from now on known */
+    add(s, 1, "app", "Sleep", 61, false);
+    assert_int_equal(sessions_unasked(s, ids, 1), 0);
+    sessions_end(s);
+    assert_string_equal(sessions_find(s, 1)->program, "billing");
+    assert_int_equal(count_of(sessions_by_driver(s), "libmariadb\0003.3.20", 17), 1);
+    sessions_free(s);
+}
+
+static void after_a_restart_ids_are_others(void **state) {
+    (void)state;
+    struct sessions *s = sessions_new();
+    begin(s, &many, MINUTE);
+    add(s, 7, "old", "Sleep", 1, false);
+    add(s, 8, "old", "Sleep", 1, false);
+    sessions_end(s);
+    sessions_restarted(s);
+    assert_true(sessions_find(s, 7)->gone && sessions_find(s, 7)->before_restart);
+    begin(s, &many, 2 * MINUTE);
+    add(s, 7, "new", "Sleep", 1, false);
+    sessions_end(s);
+    assert_string_equal(sessions_find(s, 7)->user, "new");
+    assert_false(sessions_find(s, 7)->before_restart);
+    assert_int_equal(sessions_find(s, 7)->first_seen_wall_ns, 2 * MINUTE);
+    assert_true(sessions_find(s, 8)->before_restart);
+    sessions_free(s);
+}
+
+static void hostile_texts(void **state) {
+    (void)state;
+    struct sessions *s = sessions_new();
+    char longest[2000];
+    memset(longest, 'x', sizeof longest);
+    struct session_row row = {.id = UINT64_MAX,
+                              .user = {longest, sizeof longest},
+                              .host = {longest, sizeof longest},
+                              .db = {"a\0b", 3},
+                              .command = {longest, sizeof longest}};
+    begin(s, &many, MINUTE);
+    sessions_add(s, &row);
+    row = (struct session_row){.id = 0, .host = span_of("::1:99999")};
+    sessions_add(s, &row);
+    sessions_end(s);
+    const struct session *session = sessions_find(s, UINT64_MAX);
+    assert_int_equal(strlen(session->user), 80);
+    assert_int_equal(strlen(session->host), 255);
+    assert_string_equal(session->db, "a");
+    assert_int_equal(strlen(session->command), SESSION_COMMAND_MAX - 1);
+    assert_string_equal(sessions_find(s, 0)->host, "::1:99999");
+    assert_string_equal(sessions_find(s, 0)->user, "");
+    sessions_free(s);
+}
+
+/* How long it takes is printed; that none is lost when the table grows is what is tested. */
+static void a_hundred_thousand(void **state) {
+    (void)state;
+    const struct session_limits limits = {200000, 100, 50};
+    struct sessions *s = sessions_new();
+    for (int pass = 0; pass < 2; pass++) {
+        struct mono start = mono_now();
+        begin(s, &limits, MINUTE + pass);
+        for (uint64_t id = 1; id <= 100000; id++) {
+            char user[20];
+            snprintf(user, sizeof user, "user%u", (unsigned)(id % 120));
+            add(s, id, user, "Sleep", (int64_t)(id % 1000), false);
+        }
+        struct mono rows = mono_now();
+        sessions_end(s);
+        print_message("100,000 rows: %.1f ms, the end of the pass %.3f ms\n",
+                      (double)mono_between(start, rows) / (double)NS_PER_MS,
+                      (double)mono_between(rows, mono_now()) / (double)NS_PER_MS);
+    }
+    assert_int_equal(sessions_sums(s)->sessions, 100000);
+    for (uint64_t id = 1; id <= 100000; id++)
+        assert_non_null(sessions_find(s, id));
+    sessions_free(s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(seen_gone_and_forgotten),
+        cmocka_unit_test(within_the_bound_those_that_went_first),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(what_clients_announced),
+        cmocka_unit_test(after_a_restart_ids_are_others),
+        cmocka_unit_test(hostile_texts),
+        cmocka_unit_test(a_hundred_thousand),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
