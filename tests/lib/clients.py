@@ -1,5 +1,6 @@
 """Clients that behave badly, each in one way, and wait until the server has noticed (by its end of the connection)."""
 
+import os
 import socket
 
 import pymysql
@@ -18,6 +19,11 @@ def _wait_for_eof(sock, timeout=15):
     sock.close()
 
 
+def _dup(connection):
+    """Its socket once more, also where that is TLS."""
+    return socket.socket(fileno=os.dup(connection._sock.fileno()))
+
+
 def connect_and_leave(server, count=1):
     """A health check that opens a connection, reads the greeting and goes without logging in."""
     for _ in range(count):
@@ -33,7 +39,7 @@ def leave_without_quit(server, user=APP[0], password=APP[1], count=1, **extra):
     for _ in range(count):
         connection = server.connect(user, password, **extra)
         ids.append(connection.thread_id())
-        sock = connection._sock.dup()
+        sock = _dup(connection)
         connection._sock.shutdown(socket.SHUT_WR)
         connection._force_close()
         _wait_for_eof(sock)
@@ -58,7 +64,7 @@ def idle_past_wait_timeout(server, user=APP[0], password=APP[1], seconds=1, **ex
     connection = server.connect(user, password, **extra)
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION wait_timeout = %s", (seconds,))
-    _wait_for_eof(connection._sock.dup(), timeout=seconds + 15)
+    _wait_for_eof(_dup(connection), timeout=seconds + 15)
     connection._force_close()
     return connection.thread_id()
 
@@ -67,7 +73,7 @@ def killed(server, user=APP[0], password=APP[1], **extra):
     """Is killed by an administrator. Returns the connection id."""
     connection = server.connect(user, password, **extra)
     server.execute(f"KILL CONNECTION {connection.thread_id()}")
-    _wait_for_eof(connection._sock.dup())
+    _wait_for_eof(_dup(connection))
     connection._force_close()
     return connection.thread_id()
 
