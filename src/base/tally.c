@@ -75,7 +75,10 @@ static bool add_entry(struct tally *tally, struct span text, uint32_t hash) {
         return false;
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
-    tally->entries[tally->count] = (struct tally_entry){.text = {copy, text.len}};
+    struct tally_entry *entry = &tally->entries[tally->count];
+    entry->text.ptr = copy;
+    entry->text.len = text.len;
+    entry->count = 0;
     tally->hashes[tally->count] = hash;
     tally->next[tally->count++] = 1;
     return true;

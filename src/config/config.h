@@ -122,7 +122,7 @@ struct target_config {
 };
 
 struct limits_config {
-    uint64_t users_per_target; /* distinct user names in the labels of one target; more are folded into "other" */
+    uint64_t users_per_target;    /* distinct user names in the labels of one target; more are folded into "other" */
     uint64_t sessions_per_target; /* remembered, those that went a while ago included */
     uint64_t drivers_per_target;  /* distinct pairs of driver and version in the labels of one target */
 };

@@ -65,8 +65,8 @@ void client_set_deadline(struct client *client, const struct client_deadline *de
 int client_connect(struct client *client, struct failure *failure);
 /* COM_PING. 0 or -1. After a failure that lost the connection client_connected() is false. */
 int client_ping(struct client *client, struct failure *failure);
-/* Run one statement and hand each row to `on_row` (NULL to drop the rows); a field is NULL-pointer for SQL NULL. Between
- * rows the loop may have its turn. 0 or -1: also after some of the rows. */
+/* Run one statement and hand each row to `on_row` (NULL to drop the rows); a field is NULL-pointer for SQL NULL.
+ * Between rows the loop may have its turn. 0 or -1: also after some of the rows. */
 typedef void client_row_fn(void *arg, const struct span *fields, unsigned count);
 int client_query(struct client *client, const char *sql, client_row_fn *on_row, void *arg, struct failure *failure);
 /* Leave the connection idle for `ns`. 0 when that is over, 1 when coroutine_wake() or _cancel() ended it, and nothing

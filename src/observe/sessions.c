@@ -131,7 +131,7 @@ static void insert(struct sessions *s, struct entry *entry) {
 }
 
 static void grow_table(struct sessions *s) {
-    struct entry **buckets = calloc(2 * s->bucket_count, sizeof *buckets);
+    struct entry **buckets = calloc(2 * s->bucket_count, sizeof(struct entry *));
     if (!buckets)
         return; /* the chains grow */
     free(s->buckets);
@@ -178,24 +178,24 @@ static void set_texts(struct entry *entry, const struct span texts[TEXTS]) {
     const char **const fields[TEXTS] = {&session->user,   &session->host,    &session->db,
                                         &session->driver, &session->version, &session->program};
     static const size_t max[TEXTS] = {TEXT_MAX, HOST_MAX, HOST_MAX, TEXT_MAX, TEXT_MAX, HOST_MAX};
-    size_t len[TEXTS], total = 0;
+    struct span cut[TEXTS];
+    size_t total = 0;
     bool same = entry->texts != NULL;
     for (int i = 0; i < TEXTS; i++) {
-        struct span text = texts[i].ptr ? texts[i] : span_of("");
-        text.len = strnlen(text.ptr, text.len);
-        len[i] = text_cut(text, max[i]).len;
-        total += len[i] + 1;
-        same = same && strlen(*fields[i]) == len[i] && (len[i] == 0 || memcmp(*fields[i], texts[i].ptr, len[i]) == 0);
+        cut[i] = texts[i].ptr ? texts[i] : span_of("");
+        cut[i].len = strnlen(cut[i].ptr, cut[i].len);
+        cut[i] = text_cut(cut[i], max[i]);
+        total += cut[i].len + 1;
+        same = same && span_is(cut[i], *fields[i]);
     }
     char *block = same ? NULL : malloc(total);
     if (!block)
         return;
     for (int i = 0; i < TEXTS; i++) { /* the old block may be what they point into */
+        memcpy(block, cut[i].ptr, cut[i].len);
+        block[cut[i].len] = '\0';
         *fields[i] = block;
-        if (len[i] > 0)
-            memcpy(block, texts[i].ptr, len[i]);
-        block[len[i]] = '\0';
-        block += len[i] + 1;
+        block += cut[i].len + 1;
     }
     free(entry->texts);
     entry->texts = block - total;
@@ -304,10 +304,14 @@ void sessions_add(struct sessions *s, const struct session_row *row) {
 void sessions_end(struct sessions *s) {
     while (s->there.first && s->there.first->pass != s->pass)
         move_last(s, s->there.first, true);
-    for (int i = 0; i < FORGET_A_PASS && s->gone.first &&
-                    s->wall_ns - s->gone.first->session.last_seen_wall_ns > SESSION_REMEMBERED_NS;
-         i++)
-        forget(s, s->gone.first);
+    struct entry *oldest = s->gone.first;
+    for (int i = 0; i < FORGET_A_PASS && oldest; i++) {
+        struct entry *next = oldest->next;
+        if (s->wall_ns - oldest->session.last_seen_wall_ns <= SESSION_REMEMBERED_NS)
+            break;
+        forget(s, oldest);
+        oldest = next;
+    }
     s->sums = s->next;
     tally_end(s->commands);
     tally_end(s->users);
