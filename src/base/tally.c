@@ -9,12 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct counted {
+    uint64_t count, sum;
+};
+
 struct tally {
     struct tally_entry *entries;
-    uint64_t *next;   /* what the pass that runs counted; as entries */
-    uint32_t *hashes; /* as entries */
+    struct counted *next; /* what the pass that runs counted; as entries */
+    uint32_t *hashes;     /* as entries */
     size_t count, allocated, capacity, text_max;
-    uint64_t other, next_other;
+    struct counted other, next_other;
 };
 
 struct tally *tally_new(size_t text_max) {
@@ -45,7 +49,7 @@ void tally_free(struct tally *tally) {
 
 void tally_begin(struct tally *tally, size_t capacity) {
     tally->capacity = capacity;
-    tally->next_other = 0;
+    tally->next_other = (struct counted){0};
     if (tally->count > 0)
         memset(tally->next, 0, tally->count * sizeof *tally->next);
 }
@@ -55,7 +59,7 @@ static bool grow(struct tally *tally) {
     struct tally_entry *entries = reallocarray(tally->entries, more, sizeof *entries);
     if (entries)
         tally->entries = entries;
-    uint64_t *next = reallocarray(tally->next, more, sizeof *next);
+    struct counted *next = reallocarray(tally->next, more, sizeof *next);
     if (next)
         tally->next = next;
     uint32_t *hashes = reallocarray(tally->hashes, more, sizeof *hashes);
@@ -67,45 +71,51 @@ static bool grow(struct tally *tally) {
     return true;
 }
 
-static bool add_entry(struct tally *tally, struct span text, uint32_t hash) {
+static struct counted *add_entry(struct tally *tally, struct span text, uint32_t hash) {
     if (tally->count >= tally->capacity || (tally->count == tally->allocated && !grow(tally)))
-        return false;
-    char *copy = malloc(text.len + 1);
+        return NULL;
+    char *copy = tally->next ? malloc(text.len + 1) : NULL;
     if (!copy)
-        return false;
+        return NULL;
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
     struct tally_entry *entry = &tally->entries[tally->count];
+    *entry = (struct tally_entry){.text.len = text.len};
     entry->text.ptr = copy;
-    entry->text.len = text.len;
-    entry->count = 0;
     tally->hashes[tally->count] = hash;
-    tally->next[tally->count++] = 1;
-    return true;
+    tally->next[tally->count] = (struct counted){0};
+    return &tally->next[tally->count++];
 }
 
-void tally_add(struct tally *tally, struct span text) {
+static struct counted *find(struct tally *tally, struct span text, uint32_t hash) {
+    for (size_t i = 0; i < tally->count; i++)
+        if (tally->hashes[i] == hash && span_equal(tally->entries[i].text, text))
+            return &tally->next[i];
+    return NULL;
+}
+
+void tally_add(struct tally *tally, struct span text, uint64_t amount) {
     if (!text.ptr)
         text = span_of("");
     text = text_cut(text, tally->text_max);
     uint32_t hash = span_hash(text);
-    for (size_t i = 0; i < tally->count; i++)
-        if (tally->hashes[i] == hash && span_equal(tally->entries[i].text, text)) {
-            tally->next[i]++;
-            return;
-        }
-    tally->next_other += !add_entry(tally, text, hash);
+    struct counted *next = find(tally, text, hash);
+    if (!next)
+        next = add_entry(tally, text, hash);
+    if (!next)
+        next = &tally->next_other;
+    next->count++;
+    next->sum += amount;
 }
 
 void tally_end(struct tally *tally) {
     size_t kept = 0;
     for (size_t i = 0; i < tally->count; i++) {
-        if (tally->next[i] == 0) {
+        if (tally->next[i].count == 0) {
             free_text(&tally->entries[i]);
             continue;
         }
-        tally->entries[kept].text = tally->entries[i].text;
-        tally->entries[kept].count = tally->next[i];
+        tally->entries[kept] = (struct tally_entry){tally->entries[i].text, tally->next[i].count, tally->next[i].sum};
         tally->hashes[kept] = tally->hashes[i];
         tally->next[kept++] = tally->next[i];
     }
@@ -118,6 +128,6 @@ const struct tally_entry *tally_entries(const struct tally *tally, size_t *count
     return tally->entries;
 }
 
-uint64_t tally_other(const struct tally *tally) {
-    return tally->other;
+struct tally_entry tally_other(const struct tally *tally) {
+    return (struct tally_entry){.count = tally->other.count, .sum = tally->other.sum};
 }

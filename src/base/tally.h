@@ -16,6 +16,7 @@ struct tally;
 struct tally_entry {
     struct span text; /* and a NUL behind it */
     uint64_t count;   /* of the last pass that ended; 0 when it is new since */
+    uint64_t sum;     /* … of what was given with each */
 };
 
 /* Of each text the first `text_max` bytes are told apart. NULL when memory is short. */
@@ -24,13 +25,13 @@ void tally_free(struct tally *tally); /* NULL is allowed */
 
 /* A pass: all that came in one that did not end is forgotten by the next. At most `capacity` texts get new entries. */
 void tally_begin(struct tally *tally, size_t capacity);
-void tally_add(struct tally *tally, struct span text);
+void tally_add(struct tally *tally, struct span text, uint64_t amount);
 /* From now on this pass is what the readers see. */
 void tally_end(struct tally *tally);
 
 /* In the order in which they first came. Valid until the next tally_add() or tally_end(). */
 const struct tally_entry *tally_entries(const struct tally *tally, size_t *count);
-/* How many had no entry. */
-uint64_t tally_other(const struct tally *tally);
+/* Those that had no entry; without a text. */
+struct tally_entry tally_other(const struct tally *tally);
 
 #endif

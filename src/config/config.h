@@ -106,6 +106,7 @@ struct target_config {
     struct schedule_config poll;
     struct schedule_config probe; /* with the grace: what its modules have where they say nothing themselves */
     int64_t probe_grace_ns;
+    int64_t sessions_interval_ns;
     struct text_list module_names; /* of the probes that it runs */
     unsigned allowed_closes;       /* 1 << style for each bad close style that its modules may use */
     struct tls_config tls;
@@ -124,6 +125,7 @@ struct target_config {
 struct limits_config {
     uint64_t users_per_target;    /* distinct user names in the labels of one target; more are folded into "other" */
     uint64_t sessions_per_target; /* remembered, those that went a while ago included */
+    uint64_t hosts_per_target;    /* distinct hosts of clients in the labels of one target */
     uint64_t drivers_per_target;  /* distinct pairs of driver and version in the labels of one target */
 };
 

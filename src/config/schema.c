@@ -196,6 +196,14 @@ const struct schema_row schema[] = {
      .max = 1000000,
      .meaning = "Sessions of one target that are remembered one by one, those that went in the last ten minutes "
                 "included, at some 300 bytes each. Sums are of all sessions."},
+    {.path = "limits.hosts_per_target",
+     .type = VALUE_COUNT,
+     .scope = SCOPE_TOP,
+     CONFIG(limits.hosts_per_target),
+     .initial = "100",
+     .min = 1,
+     .max = 10000,
+     .meaning = "Distinct hosts of clients in the labels of one target; further ones are counted as `other`."},
     {.path = "limits.drivers_per_target",
      .type = VALUE_COUNT,
      .scope = SCOPE_TOP,
@@ -314,6 +322,16 @@ const struct schema_row schema[] = {
      .max = DAY_NS,
      .meaning = "Time that one poll may take, a reconnection included; at most `poll.interval`, which it follows "
                 "where that is shorter and no timeout is given."},
+
+    {.path = "sessions", .type = VALUE_MAP, .scope = SCOPE_BOTH, .meaning = "Reading the process list."},
+    {.path = "sessions.interval",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_BOTH,
+     TARGET(sessions_interval_ns),
+     .initial = "15s",
+     .min = 10 * NS_PER_MS,
+     .max = DAY_NS,
+     .meaning = "Time from one look at the process list to the next, each with the poll that is nearest."},
 
     {.path = "probe",
      .type = VALUE_MAP,

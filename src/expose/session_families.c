@@ -42,60 +42,107 @@ static void emit_privilege(struct sample_writer *w, const struct target *target)
 
 /* --- sessions --- */
 
-static void emit_tally(struct sample_writer *w, const char *label, const struct tally *tally) {
-    size_t count;
-    const struct tally_entry *entries = tally_entries(tally, &count);
-    uint64_t other = tally_other(tally);
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(entries[i].text.ptr, "other") == 0)
-            other += entries[i].count;
-        else if (entries[i].count > 0)
-            sample_count(w, SAMPLE_LABELS(label, entries[i].text.ptr), entries[i].count);
-    if (other > 0)
-        sample_count(w, SAMPLE_LABELS(label, "other"), other);
-}
+/* What is written of an entry. */
+enum field { COUNT, SUM };
 
-static void emit_by_command(struct sample_writer *w, const struct target *target) {
-    if (seen_sessions(target))
-        emit_tally(w, "command", sessions_by_command(target->sessions));
-}
-
-static void emit_by_user(struct sample_writer *w, const struct target *target) {
-    if (seen_sessions(target))
-        emit_tally(w, "user", sessions_by_user(target->sessions));
+static uint64_t field_of(struct tally_entry entry, enum field field) {
+    return field == SUM ? entry.sum : entry.count;
 }
 
 /* Somebody may be called so; there must not be two series of one name. */
 static bool is_other(const char *first, const char *second) {
-    return strcmp(first, "other") == 0 && strcmp(second, "other") == 0;
+    return strcmp(first, "other") == 0 && (!second || strcmp(second, "other") == 0);
+}
+
+/* One label, or two: then the texts are two with a NUL between them. `except`: that there is one less of this one. */
+static void emit_tally(struct sample_writer *w, const struct target *target, enum session_tally which,
+                       const char *const labels[2], enum field field, const char *except) {
+    size_t count;
+    if (!seen_sessions(target))
+        return;
+    const struct tally *tally = sessions_tally(target->sessions, which);
+    const struct tally_entry *entries = tally_entries(tally, &count);
+    struct tally_entry other = tally_other(tally);
+    for (size_t i = 0; i < count; i++) {
+        struct tally_entry entry = entries[i];
+        const char *first = entry.text.ptr, *second = labels[1] ? first + strlen(first) + 1 : NULL;
+        if (except && strcmp(first, except) == 0) {
+            entry.count -= entry.count > 0;
+            except = NULL;
+        }
+        if (is_other(first, second)) {
+            other.count += entry.count;
+            other.sum += entry.sum;
+        } else if (entry.count > 0) {
+            sample_count(w, SAMPLE_LABELS(labels[0], first, labels[1], second), field_of(entry, field));
+        }
+    }
+    other.count -= except && other.count > 0;
+    if (other.count > 0)
+        sample_count(w, SAMPLE_LABELS(labels[0], "other", labels[1], "other"), field_of(other, field));
+}
+
+#define LABELS(...) ((const char *const[2]){__VA_ARGS__})
+
+static void emit_by_command(struct sample_writer *w, const struct target *target) {
+    emit_tally(w, target, SESSIONS_BY_COMMAND, LABELS("command"), COUNT, NULL);
+}
+
+static void emit_by_user(struct sample_writer *w, const struct target *target) {
+    emit_tally(w, target, SESSIONS_BY_USER, LABELS("user"), COUNT, NULL);
 }
 
 static void emit_by_driver(struct sample_writer *w, const struct target *target) {
-    size_t count;
-    if (!seen_sessions(target) || target->evidence[EVIDENCE_ATTRIBUTES] != EVIDENCE_SEEN)
-        return;
-    const struct tally *tally = sessions_by_driver(target->sessions);
-    const struct tally_entry *entries = tally_entries(tally, &count);
-    uint64_t other = tally_other(tally);
-    for (size_t i = 0; i < count; i++) {
-        const char *driver = entries[i].text.ptr, *version = driver + strlen(driver) + 1;
-        if (is_other(driver, version))
-            other += entries[i].count;
-        else if (entries[i].count > 0)
-            sample_count(w, SAMPLE_LABELS("driver", driver, "version", version), entries[i].count);
-    }
-    if (other > 0)
-        sample_count(w, SAMPLE_LABELS("driver", "other", "version", "other"), other);
+    if (target->evidence[EVIDENCE_ATTRIBUTES] == EVIDENCE_SEEN)
+        emit_tally(w, target, SESSIONS_BY_DRIVER, LABELS("driver", "version"), COUNT, NULL);
 }
 
 static void emit_folded(struct sample_writer *w, const struct target *target) {
+    static const struct {
+        enum session_tally which;
+        const char *by;
+    } rows[] = {{SESSIONS_BY_USER, "user"},
+                {SESSIONS_BY_COMMAND, "command"},
+                {SESSIONS_BY_HOST, "client_host"},
+                {SESSIONS_BY_STATE, "state"},
+                {SESSIONS_BY_DRIVER, "driver"}};
     if (!seen_sessions(target))
         return;
-    sample_count(w, SAMPLE_LABELS("by", "user"), tally_other(sessions_by_user(target->sessions)));
-    sample_count(w, SAMPLE_LABELS("by", "command"), tally_other(sessions_by_command(target->sessions)));
-    if (target->evidence[EVIDENCE_ATTRIBUTES] == EVIDENCE_SEEN)
-        sample_count(w, SAMPLE_LABELS("by", "driver"), tally_other(sessions_by_driver(target->sessions)));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].which != SESSIONS_BY_DRIVER || target->evidence[EVIDENCE_ATTRIBUTES] == EVIDENCE_SEEN)
+            sample_count(w, SAMPLE_LABELS("by", rows[i].by),
+                         tally_other(sessions_tally(target->sessions, rows[i].which)).count);
 }
+
+static void emit_read(struct sample_writer *w, const struct target *target) {
+    if (seen_sessions(target))
+        sample_seconds(w, SAMPLE_NO_LABELS, sessions_read_wall_ns(target->sessions));
+}
+
+/* --- the same under mysqld_exporter's names, which leaves out the connection that asks --- */
+
+static void emit_threads(struct sample_writer *w, const struct target *target) {
+    emit_tally(w, target, SESSIONS_BY_STATE, LABELS("command", "state"), COUNT, NULL);
+}
+
+static void emit_thread_seconds(struct sample_writer *w, const struct target *target) {
+    emit_tally(w, target, SESSIONS_BY_STATE, LABELS("command", "state"), SUM, NULL);
+}
+
+static void emit_old_threads(struct sample_writer *w, const struct target *target) {
+    emit_tally(w, target, SESSIONS_BY_OLD_STATE, LABELS("state"), COUNT, NULL);
+}
+
+static void emit_by_host(struct sample_writer *w, const struct target *target) {
+    emit_tally(w, target, SESSIONS_BY_HOST, LABELS("client_host"), COUNT, NULL);
+}
+
+static void emit_by_mysql_user(struct sample_writer *w, const struct target *target) {
+    if (seen_sessions(target))
+        emit_tally(w, target, SESSIONS_BY_USER, LABELS("mysql_user"), COUNT, sessions_own_user(target->sessions));
+}
+
+/* --- sums --- */
 
 /* A family that is one number of the sums. */
 #define SUM_FAMILY(function, sample, member, condition)                                                                \
@@ -267,6 +314,56 @@ static const struct metric_family rows[] = {
         .help = "Sessions there now that are not remembered because limits.sessions_per_target was reached.",
         .condition = SEEN,
         .of_target = emit_not_remembered,
+    },
+    {
+        .name = "mysqlconn_sessions_read_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time of the look at the process list that all these are from.",
+        .condition = SEEN,
+        .of_target = emit_read,
+    },
+    {
+        .name = "mysql_info_schema_processlist_threads",
+        .type = METRIC_GAUGE,
+        .help = "Sessions by command and state, without the one that asks; mysqld_exporter's name and labels.",
+        .labels = "command, state",
+        .condition = SEEN,
+        .of_target = emit_threads,
+    },
+    {
+        .name = "mysql_info_schema_processlist_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "For how many seconds they have been in that state, summed.",
+        .labels = "command, state",
+        .condition = SEEN,
+        .of_target = emit_thread_seconds,
+    },
+    {
+        .name = "mysql_info_schema_processlist_processes_by_user",
+        .type = METRIC_GAUGE,
+        .help = "Sessions by user, without the one that asks; from limits.users_per_target on the user is 'other'.",
+        .labels = "mysql_user",
+        .condition = SEEN,
+        .of_target = emit_by_mysql_user,
+    },
+    {
+        .name = "mysql_info_schema_processlist_processes_by_host",
+        .type = METRIC_GAUGE,
+        .help = "Sessions by the client's host, without the one that asks; from limits.hosts_per_target on the host is "
+                "'other'.",
+        .labels = "client_host",
+        .condition = SEEN,
+        .of_target = emit_by_host,
+    },
+    {
+        .name = "mysql_info_schema_threads",
+        .type = METRIC_GAUGE,
+        .help = "The sessions under the name that mysqld_exporter gave them up to 0.13, for old dashboards.",
+        .labels = "state",
+        .condition = SEEN,
+        .of_target = emit_old_threads,
     },
     {
         .name = "mysqlconn_server_errors_total",

@@ -221,3 +221,11 @@ void poll_run(struct target *target, struct client **kept) {
     if (*kept && !client_connected(*kept))
         drop_kept(target, kept);
 }
+
+void poll_used(struct target *target, struct client **kept) {
+    if (!*kept || client_connected(*kept))
+        return;
+    target->poll.losses += !client_self_aborted(*kept);
+    target->poll.connection_id = 0;
+    drop_kept(target, kept);
+}

@@ -11,4 +11,8 @@
  * it is opened, replaced when it was found dead, and left for the next time. Nothing is logged. */
 void poll_run(struct target *target, struct client **kept);
 
+/* Whoever else uses the connection calls this after it: one that was lost is closed, and owned where that was our
+ * doing. */
+void poll_used(struct target *target, struct client **kept);
+
 #endif

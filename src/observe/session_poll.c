@@ -4,8 +4,8 @@
 #include "observe/session_poll.h"
 
 #include "base/number.h"
+#include "observe/privileges.h"
 
-#include <math.h>
 #include <string.h>
 
 enum {
@@ -14,12 +14,20 @@ enum {
     TIME_MAX = 1000000000,
 };
 
+#define LOOK_AGAIN_NS (600 * NS_PER_S)
+
 struct session_poll {
     struct target *target;
     struct client *client;
     const struct observer *observer;
-    bool mariadb;
+    bool mariadb, has_error_summary;
 };
+
+static bool version_from(const char *version, uint64_t major) {
+    uint64_t found;
+    struct span number = {version, strspn(version, "0123456789")};
+    return number_parse_u64(number, UINT32_MAX, &found) == 0 && found >= major;
+}
 
 static enum evidence_state query(const struct session_poll *poll, const char *sql, client_row_fn *on_row) {
     struct failure failure = {0};
@@ -28,13 +36,12 @@ static enum evidence_state query(const struct session_poll *poll, const char *sq
     return failure.code > 0 ? evidence_of_error((unsigned)failure.code) : EVIDENCE_FAILED;
 }
 
-static double setting(const struct target *target, const char *name) {
-    int row = variable_find(VARIABLE_SETTING, span_of(name));
-    return row < 0 ? NAN : target->poll.value[row];
+static bool may_go_on(const struct session_poll *poll) {
+    return client_connected(poll->client) && !target_stopping(poll->target);
 }
 
 static bool performance_schema_on(const struct target *target) {
-    return setting(target, "performance_schema") == 1;
+    return target_setting(target, "performance_schema") == 1;
 }
 
 /* Whether there is a point in asking. */
@@ -49,16 +56,23 @@ static bool parse_id(struct span text, uint64_t *out) {
     return text.ptr && number_parse_u64(text, UINT64_MAX, out) == 0;
 }
 
-/* In seconds, or milliseconds with a fraction; below 0 after the server's clock was set. */
-static int64_t parse_time(struct span text, double unit_ns) {
+/* Below 0 after the server's clock was set. */
+static int64_t parse_seconds(struct span text) {
     double value = 0;
     if (!text.ptr || number_parse_double(text, &value) < 0 || value <= 0)
         return 0;
-    value *= unit_ns;
-    return value < (double)TIME_MAX * (double)NS_PER_S ? (int64_t)value : TIME_MAX * NS_PER_S;
+    return value < TIME_MAX ? (int64_t)(value * (double)NS_PER_S) : TIME_MAX * NS_PER_S;
 }
 
-static void session_row(struct target *target, const struct span *f, unsigned count, double unit_ns) {
+static void transaction_row(void *arg, const struct span *fields, unsigned count) {
+    struct target *target = arg;
+    uint64_t id;
+    if (count >= 1 && parse_id(fields[0], &id))
+        sessions_transaction(target->sessions, id);
+}
+
+static void session_row(void *arg, const struct span *f, unsigned count) {
+    struct target *target = arg;
     struct session_row row = {0};
     if (count < 7 || !parse_id(f[0], &row.id))
         return;
@@ -66,55 +80,22 @@ static void session_row(struct target *target, const struct span *f, unsigned co
     row.host = f[2];
     row.db = f[3];
     row.command = f[4];
-    row.time_ns = parse_time(f[5], unit_ns);
-    row.in_transaction = span_is(f[6], "1");
+    row.time_ns = parse_seconds(f[5]);
+    row.state = f[6];
+    row.own = row.id == target->evidence_connection;
     sessions_add(target->sessions, &row);
 }
 
-static void row_in_seconds(void *arg, const struct span *fields, unsigned count) {
-    session_row(arg, fields, count, (double)NS_PER_S);
-}
-
-static void row_in_milliseconds(void *arg, const struct span *fields, unsigned count) {
-    session_row(arg, fields, count, (double)NS_PER_MS);
-}
-
-static enum evidence_state query_list(const struct session_poll *poll, const char *table, bool transactions) {
+/* MySQL's newer table holds no lock that new connections wait for. Elsewhere SHOW costs a tenth of
+ * information_schema.PROCESSLIST, for which the server makes a table each time. */
+static enum evidence_state query_list(const struct session_poll *poll) {
     struct target *target = poll->target;
-    struct strbuf sql;
-    struct session_limits limits = {target->limits.sessions_per_target, target->limits.users_per_target,
-                                    target->limits.drivers_per_target};
-    double wait_timeout_s = setting(target, "wait_timeout");
-    sessions_begin(target->sessions, &limits, wait_timeout_s > 0 ? (int64_t)(wait_timeout_s * (double)NS_PER_S) : 0,
-                   wall_now_ns());
-    strbuf_init(&sql, SQL_MAX);
-    strbuf_addf(&sql, "SELECT p.ID,p.USER,p.HOST,p.DB,p.COMMAND,p.%s,%s FROM %s p%s",
-                poll->mariadb ? "TIME_MS" : "TIME", transactions ? "t.trx_id IS NOT NULL" : "0", table,
-                transactions ? " LEFT JOIN information_schema.INNODB_TRX t ON t.trx_mysql_thread_id=p.ID" : "");
-    enum evidence_state state = query(poll, strbuf_text(&sql), poll->mariadb ? row_in_milliseconds : row_in_seconds);
-    strbuf_release(&sql);
-    return state;
-}
-
-/* Without PROCESS the list is of our own sessions only, which the transactions' refusal tells. */
-static enum evidence_state query_sessions(const struct session_poll *poll) {
-    struct target *target = poll->target;
-    enum evidence_state *transactions = &target->evidence[EVIDENCE_TRANSACTIONS];
-    static const char *const tables[] = {"performance_schema.processlist", "information_schema.PROCESSLIST"};
     enum evidence_state state = EVIDENCE_UNSUPPORTED;
-    /* MySQL's newer table holds no lock that new connections wait for. */
     if (!poll->mariadb && performance_schema_on(target) && !target->old_process_list)
-        state = query_list(poll, tables[0], worth_asking(target, EVIDENCE_TRANSACTIONS));
+        state =
+            query(poll, "SELECT ID,USER,HOST,DB,COMMAND,TIME,STATE FROM performance_schema.processlist", session_row);
     target->old_process_list = state == EVIDENCE_UNSUPPORTED;
-    if (target->old_process_list)
-        state = query_list(poll, tables[1], worth_asking(target, EVIDENCE_TRANSACTIONS));
-    if (state == EVIDENCE_UNSUPPORTED && worth_asking(target, EVIDENCE_TRANSACTIONS)) { /* a server without InnoDB */
-        *transactions = EVIDENCE_UNSUPPORTED;
-        state = query_list(poll, tables[1], false);
-    } else if (*transactions != EVIDENCE_UNSUPPORTED) {
-        *transactions = state;
-    }
-    return state;
+    return target->old_process_list ? query(poll, "SHOW PROCESSLIST", session_row) : state;
 }
 
 /* --- what clients announced --- */
@@ -128,14 +109,9 @@ static void attribute_row(void *arg, const struct span *fields, unsigned count) 
 
 static void ask_attributes(const struct session_poll *poll) {
     struct target *target = poll->target;
-    /* Where the sessions are not seen, none's: to know whether we might. */
-    bool seen = target->evidence[EVIDENCE_SESSIONS] == EVIDENCE_SEEN;
     uint64_t ids[IDS_MAX] = {0};
-    size_t count = seen ? sessions_unasked(target->sessions, ids, IDS_MAX)
-                        : target->evidence[EVIDENCE_ATTRIBUTES] == EVIDENCE_UNTRIED;
+    size_t count = sessions_unasked(target->sessions, ids, IDS_MAX);
     struct strbuf sql;
-    if (!performance_schema_on(target))
-        target->evidence[EVIDENCE_ATTRIBUTES] = EVIDENCE_DISABLED;
     if (count == 0 || !worth_asking(target, EVIDENCE_ATTRIBUTES))
         return;
     strbuf_init(&sql, SQL_MAX);
@@ -147,25 +123,44 @@ static void ask_attributes(const struct session_poll *poll) {
         strbuf_addch(&sql, ')');
     target->evidence[EVIDENCE_ATTRIBUTES] = query(poll, strbuf_text(&sql), attribute_row);
     strbuf_release(&sql);
-    if (seen && target->evidence[EVIDENCE_ATTRIBUTES] == EVIDENCE_SEEN)
+    if (target->evidence[EVIDENCE_ATTRIBUTES] == EVIDENCE_SEEN)
         sessions_attributes_read(target->sessions);
+}
+
+/* At every poll, or at some: the nearest one to when it is due. */
+static bool sessions_due(const struct target *target) {
+    return mono_before(target->sessions_due, mono_add(mono_now(), target->config->poll.interval_ns / 2));
+}
+
+static void begin_pass(struct target *target) {
+    const struct limits_config *l = &target->limits;
+    struct session_limits limits = {l->sessions_per_target, l->users_per_target, l->hosts_per_target,
+                                    l->drivers_per_target};
+    double wait_timeout_s = target_setting(target, "wait_timeout");
+    sessions_begin(target->sessions, &limits, wait_timeout_s > 0 ? (int64_t)(wait_timeout_s * (double)NS_PER_S) : 0,
+                   wall_now_ns());
 }
 
 static void poll_sessions(const struct session_poll *poll) {
     struct target *target = poll->target;
-    if (!worth_asking(target, EVIDENCE_SESSIONS))
+    enum evidence_state *transactions = &target->evidence[EVIDENCE_TRANSACTIONS];
+    if (!worth_asking(target, EVIDENCE_SESSIONS) || !sessions_due(target))
         return;
     if (!target->sessions)
         target->sessions = sessions_new();
     if (!target->sessions)
         return;
-    if (target->restarts_seen != target->poll.restarts)
-        sessions_restarted(target->sessions);
-    target->evidence[EVIDENCE_SESSIONS] = query_sessions(poll);
-    if (client_connected(poll->client))
+    target->sessions_due = mono_add(mono_now(), target->config->sessions_interval_ns);
+    begin_pass(target);
+    if (worth_asking(target, EVIDENCE_TRANSACTIONS))
+        *transactions = query(poll, "SELECT trx_mysql_thread_id FROM information_schema.INNODB_TRX", transaction_row);
+    if (may_go_on(poll))
+        target->evidence[EVIDENCE_SESSIONS] = query_list(poll);
+    if (target->evidence[EVIDENCE_SESSIONS] != EVIDENCE_SEEN)
+        return;
+    if (may_go_on(poll))
         ask_attributes(poll);
-    if (target->evidence[EVIDENCE_SESSIONS] == EVIDENCE_SEEN)
-        sessions_end(target->sessions);
+    sessions_end(target->sessions);
 }
 
 /* --- errors --- */
@@ -228,18 +223,14 @@ static void poll_errors(struct session_poll *poll) {
     unsigned codes[SERVER_ERROR_CODE_COUNT];
     if (!worth_asking(target, EVIDENCE_ERRORS))
         return;
-    if (poll->mariadb || !performance_schema_on(target)) {
-        *accounts = target->evidence[EVIDENCE_ERRORS] = poll->mariadb ? EVIDENCE_UNSUPPORTED : EVIDENCE_DISABLED;
-        return;
-    }
     if (!target->server_errors)
         target->server_errors = server_errors_new();
     if (!target->server_errors)
         return;
-    if (target->restarts_seen != target->poll.restarts)
-        server_errors_restarted(target->server_errors);
     target->evidence[EVIDENCE_ERRORS] = query_errors(poll);
     size_t count = server_errors_asked(target->server_errors, codes);
+    if (!may_go_on(poll))
+        return;
     /* Once on each connection in any case, to know whether we may. */
     if (worth_asking(target, EVIDENCE_ERROR_ACCOUNTS) && (count > 0 || *accounts != EVIDENCE_SEEN))
         *accounts = count > 0 ? query_accounts(poll, codes, count) : query_accounts(poll, server_error_codes, 1);
@@ -249,19 +240,73 @@ static void poll_errors(struct session_poll *poll) {
                       on_error, poll);
 }
 
+/* --- what we may --- */
+
+static void need(struct target *target, enum evidence_kind kind, bool allowed) {
+    if (!allowed)
+        target->evidence[kind] = EVIDENCE_NO_PRIVILEGE;
+}
+
+/* A query that is refused would be counted, so none is sent that would be. */
+static bool ask_privileges(const struct session_poll *poll) {
+    struct target *target = poll->target;
+    struct privileges may;
+    bool known = privileges_ask(poll->client, poll->mariadb, &may) == 0;
+    for (int i = 0; i < EVIDENCE_COUNT; i++)
+        target->evidence[i] = known ? EVIDENCE_UNTRIED : EVIDENCE_FAILED;
+    if (!known)
+        return false;
+    need(target, EVIDENCE_SESSIONS, may.process);
+    need(target, EVIDENCE_TRANSACTIONS, may.process);
+    need(target, EVIDENCE_ATTRIBUTES, may.table[TABLE_CONNECT_ATTRS]);
+    need(target, EVIDENCE_ERRORS, may.table[TABLE_ERRORS_GLOBAL]);
+    need(target, EVIDENCE_ERROR_ACCOUNTS, may.table[TABLE_ACCOUNTS] && may.table[TABLE_ERRORS_BY_ACCOUNT]);
+    target->old_process_list = false;
+    target->sessions_due = mono_now();
+    target->evidence_connection = client_connection_id(poll->client);
+    return true;
+}
+
+/* Performance schema off, or a server without such tables: that is what is missing, not a privilege. */
+static void note_settings(const struct session_poll *poll) {
+    enum evidence_state *evidence = poll->target->evidence;
+    if (!performance_schema_on(poll->target))
+        evidence[EVIDENCE_ATTRIBUTES] = evidence[EVIDENCE_ERRORS] = evidence[EVIDENCE_ERROR_ACCOUNTS] =
+            EVIDENCE_DISABLED;
+    if (!poll->has_error_summary)
+        evidence[EVIDENCE_ERRORS] = evidence[EVIDENCE_ERROR_ACCOUNTS] = EVIDENCE_UNSUPPORTED;
+}
+
+static void look(struct session_poll *poll) {
+    struct target *target = poll->target;
+    if (target->evidence_connection != client_connection_id(poll->client) && !ask_privileges(poll))
+        return;
+    note_settings(poll);
+    if (may_go_on(poll))
+        poll_sessions(poll);
+    if (may_go_on(poll))
+        poll_errors(poll);
+}
+
 void session_poll(struct target *target, struct client *client, const struct observer *observer) {
     const struct target_config *config = target->config;
-    struct session_poll poll = {target, client, observer, strstr(target->poll.version, "MariaDB") != NULL};
+    struct session_poll poll = {.target = target, .client = client, .observer = observer};
     struct mono report = mono_add(mono_now(), config->poll.timeout_ns);
+    if (mono_before(mono_now(), target->look_after))
+        return;
+    poll.mariadb = strstr(target->poll.version, "MariaDB") != NULL;
+    poll.has_error_summary = !poll.mariadb && version_from(target->poll.version, 8);
     client_set_deadline(client,
                         &(struct client_deadline){report, mono_add(report, config->probe_grace_ns), NULL, NULL});
-    if (target->evidence_connection != client_connection_id(client)) {
-        memset(target->evidence, 0, sizeof target->evidence);
-        target->old_process_list = false;
-        target->evidence_connection = client_connection_id(client);
+    if (target->restarts_seen != target->poll.restarts) {
+        if (target->sessions)
+            sessions_restarted(target->sessions);
+        if (target->server_errors)
+            server_errors_restarted(target->server_errors);
+        target->sessions_due = mono_now();
     }
-    poll_sessions(&poll);
-    if (client_connected(client))
-        poll_errors(&poll);
     target->restarts_seen = target->poll.restarts;
+    look(&poll);
+    if (client_self_aborted(client)) /* it took too long: each such look costs the server an aborted connection */
+        target->look_after = mono_add(mono_now(), LOOK_AGAIN_NS);
 }

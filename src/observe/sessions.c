@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "observe/target.h"
+#include "observe/thread_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ enum {
     HOST_MAX = 255,
     DRIVER_MAX = 2 * TEXT_MAX + 1,
     COMMANDS_MAX = 48,
+    STATES_MAX = 100,
     BUCKETS_FIRST = 64,
     FORGET_A_PASS = 4096, /* no long step */
     TEXTS = 6,
@@ -44,21 +46,36 @@ struct sessions {
     int64_t wait_timeout_ns, wall_ns;
     uint64_t pass;
     struct session_sums sums, next;
-    struct tally *commands, *users, *drivers;
+    int64_t read_wall_ns;
+    struct tally *tallies[SESSION_TALLY_COUNT];
+    uint64_t *transactions; /* ids of this pass */
+    size_t transaction_count, transactions_allocated;
+    bool transactions_sorted;
+    char own_user[TEXT_MAX + 1]; /* of the connection that asks; "" not seen yet */
 };
 
 struct sessions *sessions_new(void) {
+    static const size_t text_max[SESSION_TALLY_COUNT] = {
+        [SESSIONS_BY_COMMAND] = SESSION_COMMAND_MAX - 1,
+        [SESSIONS_BY_USER] = TEXT_MAX,
+        [SESSIONS_BY_DRIVER] = DRIVER_MAX,
+        [SESSIONS_BY_HOST] = HOST_MAX,
+        [SESSIONS_BY_STATE] = 2 * THREAD_STATE_MAX,
+        [SESSIONS_BY_OLD_STATE] = THREAD_STATE_MAX,
+    };
     struct sessions *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     s->buckets = calloc(BUCKETS_FIRST, sizeof(struct entry *));
     s->bucket_count = BUCKETS_FIRST;
-    s->commands = tally_new(SESSION_COMMAND_MAX - 1);
-    s->users = tally_new(TEXT_MAX);
-    s->drivers = tally_new(DRIVER_MAX);
     s->where[false] = &s->there;
     s->where[true] = &s->gone;
-    if (!s->buckets || !s->commands || !s->users || !s->drivers) {
+    bool ok = s->buckets != NULL;
+    for (int i = 0; i < SESSION_TALLY_COUNT; i++) {
+        s->tallies[i] = tally_new(text_max[i]);
+        ok = ok && s->tallies[i];
+    }
+    if (!ok) {
         sessions_free(s);
         return NULL;
     }
@@ -84,9 +101,9 @@ void sessions_free(struct sessions *s) {
     free_list(s->there.first);
     free_list(s->gone.first);
     free(s->buckets);
-    tally_free(s->commands);
-    tally_free(s->users);
-    tally_free(s->drivers);
+    for (int i = 0; i < SESSION_TALLY_COUNT; i++)
+        tally_free(s->tallies[i]);
+    free(s->transactions);
     free(s);
 }
 
@@ -228,12 +245,69 @@ void sessions_begin(struct sessions *s, const struct session_limits *limits, int
     s->wall_ns = wall_ns;
     s->pass++;
     s->next = (struct session_sums){0};
-    tally_begin(s->commands, COMMANDS_MAX);
-    tally_begin(s->users, limits->users);
-    tally_begin(s->drivers, limits->drivers);
+    s->transaction_count = 0;
+    const size_t capacity[SESSION_TALLY_COUNT] = {
+        [SESSIONS_BY_COMMAND] = COMMANDS_MAX,   [SESSIONS_BY_USER] = limits->users,
+        [SESSIONS_BY_DRIVER] = limits->drivers, [SESSIONS_BY_HOST] = limits->hosts,
+        [SESSIONS_BY_STATE] = STATES_MAX,       [SESSIONS_BY_OLD_STATE] = STATES_MAX,
+    };
+    for (int i = 0; i < SESSION_TALLY_COUNT; i++)
+        tally_begin(s->tallies[i], capacity[i]);
 }
 
-static void sum_sleeper(struct sessions *s, const struct session_row *row, int64_t idle_ns) {
+/* More than are remembered need no place. */
+void sessions_transaction(struct sessions *s, uint64_t id) {
+    if (s->transaction_count == s->transactions_allocated) {
+        size_t more = s->transactions_allocated ? 2 * s->transactions_allocated : 16;
+        uint64_t *ids =
+            s->transactions_allocated < s->limits.sessions ? reallocarray(s->transactions, more, sizeof *ids) : NULL;
+        if (!ids)
+            return;
+        s->transactions = ids;
+        s->transactions_allocated = more;
+    }
+    s->transactions[s->transaction_count++] = id;
+    s->transactions_sorted = false;
+}
+
+static int compare_ids(const void *a, const void *b) {
+    const uint64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static bool in_transaction(struct sessions *s, uint64_t id) {
+    if (s->transaction_count == 0)
+        return false;
+    if (!s->transactions_sorted)
+        qsort(s->transactions, s->transaction_count, sizeof id, compare_ids);
+    s->transactions_sorted = true;
+    return bsearch(&id, s->transactions, s->transaction_count, sizeof id, compare_ids) != NULL;
+}
+
+static void tally_row(struct sessions *s, const struct session_row *row) {
+    char key[2 * THREAD_STATE_MAX], old[THREAD_STATE_MAX];
+    uint64_t seconds = row->time_ns > 0 ? (uint64_t)(row->time_ns / NS_PER_S) : 0;
+    struct span host = row->host;
+    tally_add(s->tallies[SESSIONS_BY_COMMAND], row->command, seconds);
+    tally_add(s->tallies[SESSIONS_BY_USER], row->user, seconds);
+    if (row->own) {
+        struct span user = text_cut(row->user.ptr ? row->user : span_of(""), TEXT_MAX);
+        memcpy(s->own_user, user.ptr, user.len);
+        s->own_user[user.len] = '\0';
+        return;
+    }
+    split_port(&host);
+    tally_add(s->tallies[SESSIONS_BY_HOST], host, seconds);
+    thread_state_label(key, row->command);
+    size_t len = strlen(key) + 1;
+    thread_state_label(key + len, row->state);
+    len += strlen(key + len);
+    tally_add(s->tallies[SESSIONS_BY_STATE], (struct span){key, len}, seconds);
+    thread_state_old_label(old, row->command, row->state);
+    tally_add(s->tallies[SESSIONS_BY_OLD_STATE], span_of(old), seconds);
+}
+
+static void sum_sleeper(struct sessions *s, int64_t idle_ns, bool transaction) {
     struct session_sums *sums = &s->next;
     int i = 0;
     while (i < SESSION_BOUNDS && idle_ns > session_bound_s[i] * NS_PER_S)
@@ -245,7 +319,7 @@ static void sum_sleeper(struct sessions *s, const struct session_row *row, int64
         sums->past_timeout += idle_ns > s->wait_timeout_ns;
         sums->near_timeout += idle_ns <= s->wait_timeout_ns && idle_ns >= s->wait_timeout_ns / 10 * 9;
     }
-    if (!row->in_transaction)
+    if (!transaction)
         return;
     sums->idle_in_transaction++;
     if (idle_ns > sums->longest_idle_in_transaction_ns)
@@ -259,17 +333,18 @@ static void count_driver(struct sessions *s, const struct session *session) {
     strbuf_addch(&key, '\0');
     if (session && session->driver[0])
         strbuf_addstr(&key, session->version);
-    tally_add(s->drivers, (struct span){key.data, key.len});
+    tally_add(s->tallies[SESSIONS_BY_DRIVER], (struct span){key.data, key.len}, 0);
     strbuf_release(&key);
 }
 
-static void take_row(struct sessions *s, struct entry *entry, const struct session_row *row, int64_t idle_ns) {
+static void take_row(struct sessions *s, struct entry *entry, const struct session_row *row, int64_t idle_ns,
+                     bool transaction) {
     struct session *session = &entry->session;
     struct span host = row->host;
     session->port = split_port(&host);
     set_command(session, row->command);
     session->idle_ns = idle_ns;
-    session->in_transaction = row->in_transaction;
+    session->in_transaction = transaction;
     session->last_seen_wall_ns = s->wall_ns;
     entry->pass = s->pass;
     set_texts(entry, (const struct span[TEXTS]){row->user, host, row->db, span_of(session->driver),
@@ -281,22 +356,22 @@ void sessions_add(struct sessions *s, const struct session_row *row) {
     bool sleeping = span_is(row->command, "Sleep");
     int64_t idle_ns = sleeping && row->time_ns > 0 ? row->time_ns : 0;
     struct entry *entry = find(s, row->id);
+    bool transaction = in_transaction(s, row->id);
     if (entry && entry->pass == s->pass && !entry->session.gone)
-        return;                         /* it has two transactions */
+        return;                         /* it came twice */
     if (entry && entry->session.gone) { /* ids have begun again */
         forget(s, entry);
         entry = NULL;
     }
     s->next.sessions++;
-    tally_add(s->commands, row->command);
-    tally_add(s->users, row->user);
+    tally_row(s, row);
     if (sleeping)
-        sum_sleeper(s, row, idle_ns);
+        sum_sleeper(s, idle_ns, transaction);
     if (!entry)
         entry = remember(s, row->id);
     s->next.not_remembered += !entry;
     if (entry)
-        take_row(s, entry, row, idle_ns);
+        take_row(s, entry, row, idle_ns, transaction);
     if (!entry || entry->session.attributes_read)
         count_driver(s, entry ? &entry->session : NULL);
 }
@@ -313,9 +388,9 @@ void sessions_end(struct sessions *s) {
         oldest = next;
     }
     s->sums = s->next;
-    tally_end(s->commands);
-    tally_end(s->users);
-    tally_end(s->drivers);
+    s->read_wall_ns = s->wall_ns;
+    for (int i = 0; i < SESSION_TALLY_COUNT; i++)
+        tally_end(s->tallies[i]);
 }
 
 void sessions_restarted(struct sessions *s) {
@@ -370,16 +445,16 @@ const struct session_sums *sessions_sums(const struct sessions *s) {
     return &s->sums;
 }
 
-const struct tally *sessions_by_command(const struct sessions *s) {
-    return s->commands;
+const struct tally *sessions_tally(const struct sessions *s, enum session_tally which) {
+    return s->tallies[which];
 }
 
-const struct tally *sessions_by_user(const struct sessions *s) {
-    return s->users;
+const char *sessions_own_user(const struct sessions *s) {
+    return s->own_user;
 }
 
-const struct tally *sessions_by_driver(const struct sessions *s) {
-    return s->drivers;
+int64_t sessions_read_wall_ns(const struct sessions *s) {
+    return s->read_wall_ns;
 }
 
 size_t sessions_remembered(const struct sessions *s) {

@@ -40,9 +40,9 @@ struct session {
 /* A row of the process list. */
 struct session_row {
     uint64_t id;
-    struct span user, host /* with the port */, db, command;
-    int64_t time_ns;
-    bool in_transaction;
+    struct span user, host /* with the port */, db, command, state;
+    int64_t time_ns; /* in this state */
+    bool own;        /* it is the connection that asks */
 };
 
 /* Upper bounds of the histogram of how long sleepers have slept; what is above the last falls into +Inf. */
@@ -58,7 +58,21 @@ struct session_sums {
 };
 
 struct session_limits {
-    size_t sessions, users, drivers;
+    size_t sessions, users, hosts, drivers;
+};
+
+/* How many there are of each, and for how many seconds they have been in their state. */
+enum session_tally {
+    SESSIONS_BY_COMMAND,
+    SESSIONS_BY_USER,
+    /* The texts are the driver, a NUL and its version; "unknown" and "" for those that announced none, or had no place.
+     */
+    SESSIONS_BY_DRIVER,
+    /* Without the connection that asks, as mysqld_exporter has them (observe/thread_state.h): */
+    SESSIONS_BY_HOST,
+    SESSIONS_BY_STATE, /* command, a NUL and the state */
+    SESSIONS_BY_OLD_STATE,
+    SESSION_TALLY_COUNT
 };
 
 struct sessions;
@@ -69,6 +83,8 @@ void sessions_free(struct sessions *sessions);
 /* A pass over the process list, begun anew where one did not come to its end. wait_timeout_ns: 0 not known. */
 void sessions_begin(struct sessions *sessions, const struct session_limits *limits, int64_t wait_timeout_ns,
                     int64_t wall_ns);
+/* Session `id` has a transaction open. Before the rows. */
+void sessions_transaction(struct sessions *sessions, uint64_t id);
 void sessions_add(struct sessions *sessions, const struct session_row *row);
 /* Those that were not among the rows have gone. */
 void sessions_end(struct sessions *sessions);
@@ -83,10 +99,10 @@ void sessions_attribute(struct sessions *sessions, uint64_t id, struct span name
 void sessions_attributes_read(struct sessions *sessions);
 
 const struct session_sums *sessions_sums(const struct sessions *sessions);
-const struct tally *sessions_by_command(const struct sessions *sessions);
-const struct tally *sessions_by_user(const struct sessions *sessions);
-/* The texts are the driver, a NUL and its version; "unknown" and "" for those that announced none, or had no place. */
-const struct tally *sessions_by_driver(const struct sessions *sessions);
+const struct tally *sessions_tally(const struct sessions *sessions, enum session_tally which);
+const char *sessions_own_user(const struct sessions *sessions);
+/* When the last pass that ended began; 0 none did. */
+int64_t sessions_read_wall_ns(const struct sessions *sessions);
 /* How many are remembered now, those that went included. */
 size_t sessions_remembered(const struct sessions *sessions);
 

@@ -325,10 +325,12 @@ static void poll_body(void *arg) {
         poll_run(target, &s->kept);
         if (s->log) /* before it is judged what the log does not say */
             target_log_poll(s->log, target->poll.health == TARGET_UP ? s->kept : NULL);
+        poll_used(target, &s->kept);
         close_check_polled(target->close_check, began);
         close_check_settle(target->close_check);
-        if (s->kept && client_connected(s->kept) && target->poll.health == TARGET_UP)
+        if (!s->stopping && s->kept && target->poll.health == TARGET_UP)
             session_poll(target, s->kept, s->observer);
+        poll_used(target, &s->kept);
         if (s->observer->polled && !s->stopping)
             s->observer->polled(s->observer->arg, target, began);
         if (!s->stopping) /* a poll that was cut short by our own end says nothing of the server */

@@ -142,6 +142,8 @@ struct target {
     struct server_errors *server_errors; /* NULL where there is none */
     enum evidence_state evidence[EVIDENCE_COUNT];
     uint64_t evidence_connection; /* on which connection that was found; 0 none yet */
+    struct mono sessions_due;     /* the next look at the process list */
+    struct mono look_after;       /* no look at all before this: the last one took too long */
     uint64_t restarts_seen;       /* what sessions and errors know of poll.restarts */
     bool old_process_list;        /* there is no performance_schema.processlist */
 

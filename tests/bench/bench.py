@@ -131,14 +131,17 @@ class Scraper:
         return body
 
 
-def product_against_peer(build, server, rounds, seconds, targets, interval_s):
+def product_against_peer(build, server, rounds, seconds, targets, interval_s, sessions=False):
     """CPU of everything that one target costs in one interval, on our side and on the server's, against mysqld_exporter scraped for
     status and variables alone. Ours watches `targets` targets and is scraped once an interval; the peer, which watches one server, is
-    scraped once for each of them, so that both do equally much a second."""
+    scraped once for each of them, so that both do equally much a second. `sessions`: ours reads the process list, too, each time."""
     ours = Row(f"CPU per target and interval, {targets} target{'s' * (targets > 1)}", "us", 1 / 30, PEER)
     servers = Row("    … and the server's CPU for it", "us", 1 / 3, PEER)
+    if sessions:
+        server.execute(f"GRANT PROCESS ON *.* TO '{MONITOR[0]}'@'%'")
+        ours.what, servers.what, ours.bound = "    … and with the process list at each poll", "    … the server's", None
     settings = {"interval": f"{interval_s}s"}
-    config = {"poll": settings, "probe": settings, "targets": [target(server, name=f"db{i}") for i in range(targets)]}
+    config = {"poll": settings, "probe": settings, "sessions": settings, "targets": [target(server, name=f"db{i}") for i in range(targets)]}
     cycles = seconds // interval_s
     port = free_port()
     env = {**os.environ, "DATA_SOURCE_NAME": f"{MONITOR[0]}:{MONITOR[1]}@(127.0.0.1:{server.port})/"}
@@ -219,6 +222,9 @@ def main():
             rows, peer_rss = product_against_peer(args.build, server, rounds, seconds, targets, interval_s)
             for row in rows:
                 print(row.line(), flush=True)
+        for row in product_against_peer(args.build, server, rounds, seconds, 1, 1, sessions=True)[0]:
+            print(row.line(), flush=True)
+        server.execute(f"REVOKE PROCESS ON *.* FROM '{MONITOR[0]}'@'%'")
         one, anon, further = memory(args.build, server)
         for line in abandonment.lines(args.build, PEER, server, 100 if args.quick else 300):
             print(line, flush=True)

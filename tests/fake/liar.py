@@ -172,6 +172,22 @@ async def hangs_at_ping(peer):
     await peer.until_gone()
 
 
+def hangs_at(text):
+    """Answers all but the query that holds `text`, and keeps that."""
+    async def script(peer):
+        await peer.log_in()
+        while True:
+            command = await peer.receive()
+            if text in command:
+                peer.heard.append(command)
+                await peer.until_gone()
+                return
+            if command[0] == COM_QUIT:
+                return
+            await peer.answer(command)
+    return script
+
+
 async def endless_row(peer):
     """Announces a row of 16 MB in the answer to a query and sends little of it."""
     await peer.log_in()

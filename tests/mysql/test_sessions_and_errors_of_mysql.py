@@ -7,8 +7,9 @@ from lib import clients
 from lib.exporter import target
 from lib.mysql import APP, MySQL
 from lib.process import wait_until
-from scenario.test_sessions import (POLLS, granted, missing, test_labels_and_memory_are_bounded,  # noqa: F401
-                                    test_near_and_past_wait_timeout, test_sessions_are_summed)
+from scenario.test_sessions import (POLLS, granted, missing, test_an_account_that_may_nothing_is_never_refused,  # noqa: F401
+                                    test_labels_and_memory_are_bounded, test_mysqld_exporters_names,
+                                    test_near_and_past_wait_timeout, test_sessions_are_summed, test_what_a_role_may_is_ours)
 
 ERRORS = "mysqlconn_server_errors_total"
 

@@ -1,13 +1,16 @@
 """What a poll sees beyond counters, on a real MariaDB: who is connected, for how long they have slept, who idles in a transaction, by
-which driver; and what is not seen is said, not shown as zero."""
+which driver; and what is not seen is said, not shown as zero. To look harms nothing, whatever the account may."""
 
 import pytest
 
+from fake.liar import Liar, hangs_at
 from lib.exporter import target
 from lib.mariadb import APP, MONITOR, MariaDB
+from lib.process import wait_until
 from lib.server import close
 
-POLLS = {"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "60s"}}
+POLLS = {"poll": {"interval": "200ms", "timeout": "200ms"}, "sessions": {"interval": "200ms"}, "probe": {"interval": "60s"}}
+ABORT_SAID = "the server will count an aborted connection of ours"
 
 
 def granted(server):
@@ -28,6 +31,14 @@ def granted(server):
 def watched():
     with MariaDB(["--performance-schema=ON"]) as running:
         yield granted(running)
+
+
+def refusals(server):
+    """How often a query was refused, as the server counts it."""
+    if server.name == "MySQL":
+        return int(server.execute("SELECT SUM(SUM_ERROR_RAISED) FROM performance_schema.events_errors_summary_global_by_error "
+                                  "WHERE ERROR_NUMBER IN (1044, 1142, 1143, 1227)")[0][0])
+    return server.status("Access_denied_errors")
 
 
 def missing(metrics):
@@ -66,6 +77,57 @@ def test_sessions_are_summed(exporter, watched):
     assert metrics.value("mysqlconn_poll_connects_total") == 1
 
 
+def test_mysqld_exporters_names(exporter, watched):
+    """Its names, its labels, and the connection that asks left out."""
+    watching = exporter({**POLLS, "targets": [target(watched)]})
+    connections = [watched.connect(*APP) for _ in range(3)]
+    prefix = "mysql_info_schema_"
+    metrics = watching.wait_for(lambda m: m.sum(prefix + "processlist_processes_by_user", mysql_user=APP[0]) == 3, 10)
+    assert metrics.value(prefix + "processlist_processes_by_host", client_host="127.0.0.1") == 3
+    assert not metrics.samples(prefix + "processlist_processes_by_user", mysql_user=MONITOR[0])
+    sleepers = metrics.value(prefix + "processlist_threads", command="sleep", state="unknown")
+    assert sleepers == metrics.value(prefix + "threads", state="idle") >= 3
+    total = metrics.sum(prefix + "processlist_threads")
+    assert total == metrics.sum(prefix + "threads") == metrics.sum(prefix + "processlist_processes_by_host") \
+        == metrics.sum(prefix + "processlist_processes_by_user") == seen(metrics, "by_user") - 1
+    watching.wait_for(lambda m: m.sum(prefix + "processlist_seconds", command="sleep", state="unknown") >= 3, 10)
+    for connection in connections:
+        close(connection)
+
+
+def test_at_an_interval_of_its_own(exporter, watched):
+    watching = exporter({**POLLS, "sessions": {"interval": "1h"}, "targets": [target(watched)]})
+    first = watching.wait_for(lambda m: m.samples("mysqlconn_sessions_read_timestamp_seconds"), 10)
+    polls = watching.scrape().value("mysqlconn_polls_total")
+    later = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 5, 10)
+    name = "mysqlconn_sessions_read_timestamp_seconds"
+    assert later.value(name) == first.value(name)
+
+
+def test_an_account_that_may_nothing_is_never_refused(exporter, watched):
+    """What it may is found out without trying: refusals are counted, and may be logged or audited."""
+    before, log = refusals(watched), watched.error_text()
+    watching = exporter({**POLLS, "targets": [target(watched, user=APP[0], password=APP[1])]})
+    metrics = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= 3, 10)
+    watching.stop()
+    assert set(missing(metrics).values()) <= {"no_privilege", "unsupported"} and "sessions" in missing(metrics)
+    assert refusals(watched) == before
+    assert watched.error_text() == log
+
+
+def test_what_a_role_may_is_ours(exporter, watched):
+    user = "'by_role'@'%'"
+    for sql in ("CREATE ROLE watching", "GRANT PROCESS ON *.* TO watching", f"CREATE USER {user} IDENTIFIED BY 'x'",
+                "GRANT SELECT ON performance_schema.* TO watching", f"GRANT watching TO {user}",
+                f"SET DEFAULT ROLE watching {'TO' if watched.name == 'MySQL' else 'FOR'} {user}"):
+        watched.execute(sql)
+    before = refusals(watched)
+    watching = exporter({**POLLS, "targets": [target(watched, user="by_role", password="x")]})
+    metrics = watching.wait_for(lambda m: seen(m, "by_user", user="by_role") == 1, 10)
+    assert set(missing(metrics).values()) <= {"unsupported"}
+    assert refusals(watched) == before
+
+
 def test_near_and_past_wait_timeout(exporter, watched):
     connection = watched.connect(*APP)
     with connection.cursor() as cursor:
@@ -83,7 +145,7 @@ def test_labels_and_memory_are_bounded(exporter, watched):
     for i in range(4):
         watched.execute(f"CREATE USER IF NOT EXISTS 'user{i}'@'%' IDENTIFIED BY 'x'")
     connections = [watched.connect(f"user{i}", "x") for i in range(4)]
-    limits = {"users_per_target": 2, "sessions_per_target": 3, "drivers_per_target": 1}
+    limits = {"users_per_target": 2, "hosts_per_target": 1, "sessions_per_target": 3, "drivers_per_target": 1}
     watching = exporter({**POLLS, "limits": limits, "targets": [target(watched)]})
     metrics = watching.wait_for(lambda m: seen(m, "by_user", user="other") > 0, 10)
     assert len(metrics.samples("mysqlconn_sessions_by_user")) == 3
@@ -91,6 +153,8 @@ def test_labels_and_memory_are_bounded(exporter, watched):
     total = seen(metrics, "by_user")
     assert total == seen(metrics, "by_command") == seen(metrics, "by_driver") >= 6
     assert metrics.value("mysqlconn_sessions_folded", by="user") == seen(metrics, "by_user", user="other")
+    assert len(metrics.samples("mysql_info_schema_processlist_processes_by_host")) <= 2
+    assert metrics.sum("mysql_info_schema_processlist_processes_by_user") == total - 1
     assert metrics.value("mysqlconn_sessions_remembered") == 3
     assert metrics.value("mysqlconn_sessions_not_remembered") == total - 3
     for connection in connections:
@@ -116,3 +180,24 @@ def test_without_privileges_nothing_is_zero_but_missing(exporter, server):
     server.execute(f"KILL CONNECTION {kept}")
     metrics = watching.wait_for(lambda m: seen(m, "by_user", user=MONITOR[0]) == 1, 10)
     assert missing(metrics)["client_attributes"] == "disabled" and "sessions" not in missing(metrics)
+
+
+def test_a_look_that_takes_too_long_is_owned_and_not_soon_repeated(exporter):
+    """A server that answers all but the process list: what we give up there is counted as our doing, and each time would cost
+    one more."""
+    with Liar(hangs_at(b"PROCESSLIST")) as liar:
+        watching = exporter({**POLLS, "targets": [target(liar, probe={"interval": "60s", "grace": "0s"})]})
+        metrics = watching.wait_for(lambda m: m.value("mysqlconn_self_aborts_total", operation="poll") == 1, 10)
+        polls = metrics.value("mysqlconn_polls_total")
+        metrics = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 5, 10)
+        assert metrics.value("mysqlconn_self_aborts_total", operation="poll") == 1
+        assert metrics.value("mysql_up") == 1 and missing(metrics)["sessions"] == "failed"
+        assert metrics.value("mysqlconn_poll_connects_total") == 2
+
+
+def test_a_look_that_our_end_cuts_short_is_owned(exporter):
+    with Liar(hangs_at(b"PROCESSLIST")) as liar:
+        watching = exporter({**POLLS, "targets": [target(liar, probe={"interval": "60s", "grace": "60s"})]})
+        wait_until(lambda: liar.heard, 10, "the look hangs")
+        watching.stop()
+    assert [line["operation"] for line in watching.log() if line["msg"] == ABORT_SAID] == ["poll"]

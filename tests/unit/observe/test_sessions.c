@@ -15,16 +15,22 @@
 
 #define MINUTE (60 * NS_PER_S)
 
-static const struct session_limits few = {.sessions = 4, .users = 2, .drivers = 2};
-static const struct session_limits many = {.sessions = 1000, .users = 100, .drivers = 100};
+static const struct session_limits few = {.sessions = 4, .users = 2, .hosts = 2, .drivers = 2};
+static const struct session_limits many = {.sessions = 1000, .users = 100, .hosts = 100, .drivers = 100};
 
 static void begin(struct sessions *s, const struct session_limits *limits, int64_t wall_ns) {
     sessions_begin(s, limits, 100 * NS_PER_S, wall_ns);
 }
 
 static void add(struct sessions *s, uint64_t id, const char *user, const char *command, int64_t time_s, bool trx) {
-    struct session_row row = {
-        id, span_of(user), span_of("10.0.0.7:51234"), span_of("shop"), span_of(command), time_s * NS_PER_S, trx};
+    struct session_row row = {.id = id,
+                              .user = span_of(user),
+                              .host = span_of("10.0.0.7:51234"),
+                              .db = span_of("shop"),
+                              .command = span_of(command),
+                              .time_ns = time_s * NS_PER_S};
+    if (trx)
+        sessions_transaction(s, id);
     sessions_add(s, &row);
 }
 
@@ -123,9 +129,49 @@ static void sums(void **state) {
     assert_int_equal(sums->slept[0], 2);
     assert_int_equal(sums->slept[3], 4);
     assert_int_equal(sums->slept_ns, (1 + 89 + 90 + 100 + 101) * NS_PER_S);
-    assert_int_equal(count_of(sessions_by_command(s), "Sleep", 5), 6);
-    assert_int_equal(count_of(sessions_by_user(s), "a", 1), 1);
-    assert_int_equal(tally_other(sessions_by_user(s)), 5);
+    assert_int_equal(count_of(sessions_tally(s, SESSIONS_BY_COMMAND), "Sleep", 5), 6);
+    assert_int_equal(count_of(sessions_tally(s, SESSIONS_BY_USER), "a", 1), 1);
+    assert_int_equal(tally_other(sessions_tally(s, SESSIONS_BY_USER)).count, 5);
+    sessions_free(s);
+}
+
+static void under_mysqld_exporters_labels(void **state) {
+    (void)state;
+    struct sessions *s = sessions_new();
+    begin(s, &many, MINUTE);
+    struct session_row own = {.id = 1, .user = span_of("monitor"), .command = span_of("Query"), .own = true};
+    sessions_add(s, &own);
+    add(s, 2, "a", "Sleep", 7, false);
+    add(s, 3, "a", "Sleep", 8, false);
+    sessions_end(s);
+    size_t count;
+    const struct tally_entry *entries = tally_entries(sessions_tally(s, SESSIONS_BY_STATE), &count);
+    assert_int_equal(count, 1);
+    assert_true(span_equal(entries[0].text, (struct span){"sleep\0unknown", 13}));
+    assert_int_equal(entries[0].count, 2);
+    assert_int_equal(entries[0].sum, 15);
+    assert_int_equal(count_of(sessions_tally(s, SESSIONS_BY_OLD_STATE), "idle", 4), 2);
+    assert_int_equal(count_of(sessions_tally(s, SESSIONS_BY_HOST), "10.0.0.7", 8), 2);
+    assert_int_equal(count_of(sessions_tally(s, SESSIONS_BY_USER), "monitor", 7), 1);
+    assert_string_equal(sessions_own_user(s), "monitor");
+    assert_int_equal(sessions_read_wall_ns(s), MINUTE);
+    sessions_free(s);
+}
+
+static void many_transactions(void **state) {
+    (void)state;
+    struct sessions *s = sessions_new();
+    begin(s, &many, MINUTE);
+    for (uint64_t id = 5000; id > 0; id--)
+        sessions_transaction(s, id); /* more than are remembered: those that came first have a place */
+    add(s, 5000, "a", "Sleep", 1, false);
+    add(s, 5001, "a", "Sleep", 1, false);
+    sessions_end(s);
+    assert_int_equal(sessions_sums(s)->idle_in_transaction, 1);
+    begin(s, &many, MINUTE);
+    add(s, 5000, "a", "Sleep", 1, false);
+    sessions_end(s);
+    assert_int_equal(sessions_sums(s)->idle_in_transaction, 0);
     sessions_free(s);
 }
 
@@ -149,15 +195,15 @@ static void what_clients_announced(void **state) {
     assert_string_equal(sessions_find(s, 1)->version, "3.3.20");
     assert_string_equal(sessions_find(s, 1)->program, "billing");
     assert_true(sessions_find(s, 2)->attributes_read);
-    assert_int_equal(count_of(sessions_by_driver(s), "libmariadb\0003.3.20", 17), 1);
-    assert_int_equal(count_of(sessions_by_driver(s), "unknown\0", 8), 1);
+    assert_int_equal(count_of(sessions_tally(s, SESSIONS_BY_DRIVER), "libmariadb\0003.3.20", 17), 1);
+    assert_int_equal(count_of(sessions_tally(s, SESSIONS_BY_DRIVER), "unknown\0", 8), 1);
 
     begin(s, &many, 2 * MINUTE); /* from now on known */
     add(s, 1, "app", "Sleep", 61, false);
     assert_int_equal(sessions_unasked(s, ids, 1), 0);
     sessions_end(s);
     assert_string_equal(sessions_find(s, 1)->program, "billing");
-    assert_int_equal(count_of(sessions_by_driver(s), "libmariadb\0003.3.20", 17), 1);
+    assert_int_equal(count_of(sessions_tally(s, SESSIONS_BY_DRIVER), "libmariadb\0003.3.20", 17), 1);
     sessions_free(s);
 }
 
@@ -208,7 +254,7 @@ static void hostile_texts(void **state) {
 /* How long it takes is printed; that none is lost when the table grows is what is tested. */
 static void a_hundred_thousand(void **state) {
     (void)state;
-    const struct session_limits limits = {200000, 100, 50};
+    const struct session_limits limits = {200000, 100, 100, 50};
     struct sessions *s = sessions_new();
     for (int pass = 0; pass < 2; pass++) {
         struct mono start = mono_now();
@@ -235,6 +281,8 @@ int main(void) {
         cmocka_unit_test(seen_gone_and_forgotten),
         cmocka_unit_test(within_the_bound_those_that_went_first),
         cmocka_unit_test(sums),
+        cmocka_unit_test(under_mysqld_exporters_labels),
+        cmocka_unit_test(many_transactions),
         cmocka_unit_test(what_clients_announced),
         cmocka_unit_test(after_a_restart_ids_are_others),
         cmocka_unit_test(hostile_texts),
