@@ -281,21 +281,20 @@ static void mistakes(void **state) {
 
         /* keys */
         {"target: []\n", ":1:1: unknown key 'target'; did you mean 'targets'?"},
-        {"error_log: {}\n",
-         ":1:1: unknown key 'error_log'; known here: limits, modules, targets, poll, probe, tls, credentials"},
-        {TARGET "    limits: {}\n",
-         ":4:5: targets[0]: unknown key 'limits'; known here: name, address, labels, poll, probe, tls, credentials, "
-         "error_log"},
+        {"error_log: {}\n", ":1:1: unknown key 'error_log'; known here: limits, modules, targets, poll, sessions, "
+                            "probe, tls, credentials"},
+        {TARGET "    limits: {}\n", ":4:5: targets[0]: unknown key 'limits'; known here: name, address, labels, poll, "
+                                    "sessions, probe, tls, credentials, "
+                                    "error_log"},
         {TARGET "    probe: {intervall: 1s}\n",
          ":4:13: targets[0].probe: unknown key 'intervall'; did you mean 'interval'?"},
         {TARGET "    poll: {grace: 1s}\n",
          ":4:12: targets[0].poll: unknown key 'grace'; known here: interval, timeout"},
         {"\"a\\nb\xC3\xBC\": 1\n",
-         ":1:1: unknown key 'a?b?\?'; known here: limits, modules, targets, poll, probe, tls, credentials"},
+         ":1:1: unknown key 'a?b?\?'; known here: limits, modules, targets, poll, sessions, probe, tls, credentials"},
         {"0123456789012345678901234567890123456789abc: 1\n",
          ":1:1: unknown key '0123456789012345678901234567890123456789...'; known here: limits, modules, targets, poll, "
-         "probe, "
-         "tls, "
+         "sessions, probe, tls, "
          "credentials"},
         {"poll: {timeout: 1s, timeout: 2s}\n", ":1:21: poll.timeout: this key is already there"},
         {TARGET "    name: b\n", ":4:5: targets[0].name: this key is already there"},
