@@ -9,6 +9,8 @@
 #include "base/startup_pages.h"
 #include "base/state_store.h"
 #include "explain/aborts.h"
+#include "explain/event_ring.h"
+#include "explain/judge.h"
 #include "explain/ledger.h"
 #include "explain/listeners.h"
 #include "expose/http.h"
@@ -39,7 +41,10 @@ struct daemon {
     uv_timer_t watchdog, settle, catch_up;
     struct mono catch_up_began;
     struct coroutines *coroutines;
+    struct judge *judge;
+    struct ledger_listener ledger_listener;
     struct aborts *aborts;
+    struct event_ring *events;
     struct listeners listeners;
     struct state_store *store;
     struct fleet *fleet;
@@ -73,6 +78,7 @@ static void note_reload(struct daemon *daemon, bool successful) {
 
 static int apply(struct daemon *daemon, struct config *config) {
     aborts_set_limit(daemon->aborts, config->limits.users_per_target);
+    event_ring_set_limit(daemon->events, config->limits.events_per_target);
     return fleet_apply(daemon->fleet, config);
 }
 
@@ -218,6 +224,25 @@ static int open_store(struct daemon *daemon, const struct config *config, struct
     return 0;
 }
 
+/* From the facts to what is made of them; the judge hears of a poll before the ledger does. */
+static bool start_explaining(struct daemon *daemon, const struct config *config) {
+    daemon->judge = judge_new();
+    daemon->aborts = aborts_new(config->limits.users_per_target);
+    daemon->events = event_ring_new(config->limits.events_per_target);
+    if (!daemon->judge || !daemon->aborts || !daemon->events)
+        return false;
+    daemon->state.events = daemon->events;
+    daemon->ledger_listener = judge_ledger_listener(daemon->judge);
+    judge_add_sink(daemon->judge, ledger_sink());
+    judge_add_sink(daemon->judge, aborts_sink(daemon->aborts));
+    judge_add_sink(daemon->judge, event_ring_sink(daemon->events));
+    listeners_add(&daemon->listeners, judge_observer(daemon->judge));
+    listeners_add(&daemon->listeners, ledger_observer(&daemon->ledger_listener));
+    listeners_add(&daemon->listeners, aborts_observer(daemon->aborts));
+    listeners_add(&daemon->listeners, event_ring_observer(daemon->events));
+    return true;
+}
+
 /* On failure the caller tears down what there is. */
 static int start(struct daemon *daemon, struct config *config) {
     struct strbuf error;
@@ -227,11 +252,8 @@ static int start(struct daemon *daemon, struct config *config) {
         return -EIO;
     }
     daemon->coroutines = coroutines_new(&daemon->loop);
-    daemon->aborts = aborts_new(config->limits.users_per_target);
-    if (!daemon->coroutines || !daemon->aborts)
+    if (!daemon->coroutines || !start_explaining(daemon, config))
         goto fail_memory;
-    listeners_add(&daemon->listeners, aborts_observer(daemon->aborts));
-    listeners_add(&daemon->listeners, ledger_observer());
     struct observer observer = listeners_observer(&daemon->listeners);
     daemon->fleet = fleet_new(&daemon->loop, daemon->coroutines, &observer);
     if (!daemon->fleet)
@@ -292,7 +314,9 @@ int daemon_run(const struct options *options, struct config *config) {
     uv_run(&daemon.loop, UV_RUN_NOWAIT); /* the last close call-backs */
     state_store_close(daemon.store);
     fleet_free(daemon.fleet);
+    event_ring_free(daemon.events);
     aborts_free(daemon.aborts);
+    judge_free(daemon.judge);
     uv_loop_close(&daemon.loop);
     if (rc == 0)
         log_info("ended");

@@ -126,6 +126,7 @@ struct limits_config {
     uint64_t users_per_target;    /* distinct user names in the labels of one target; more are folded into "other" */
     uint64_t sessions_per_target; /* remembered, those that went a while ago included */
     uint64_t hosts_per_target;    /* distinct hosts of clients in the labels of one target */
+    uint64_t events_per_target;   /* the newest aborts that are kept with all that is known of them */
     uint64_t drivers_per_target;  /* distinct pairs of driver and version in the labels of one target */
 };
 

@@ -213,6 +213,15 @@ const struct schema_row schema[] = {
      .max = 10000,
      .meaning = "Distinct pairs of driver and version in the labels of one target; further ones are counted as "
                 "`other`."},
+    {.path = "limits.events_per_target",
+     .type = VALUE_COUNT,
+     .scope = SCOPE_TOP,
+     CONFIG(limits.events_per_target),
+     .initial = "200",
+     .min = 1,
+     .max = 100000,
+     .meaning = "Newest aborts of one target that are kept with all that is known of them, at some 600 bytes each and "
+                "at most 1 KiB times as many in all."},
 
     {.path = "modules",
      .type = VALUE_MODULES,

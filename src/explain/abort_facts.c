@@ -41,10 +41,17 @@ void abort_facts_of_target(struct abort_facts *facts, const struct target *targe
     };
 }
 
-/* The number in front of a line is the connection that wrote it: of an abort its own, but for KILLED, where it is the
- * killer's, who is named in no line. */
-static uint64_t connection_of(const struct log_event *event) {
-    return event->connection_id ? event->connection_id : event->thread;
+/* MySQL up to 5.6 has its process id in front of a line, MariaDB up to 10.2 the number of a POSIX thread. */
+static bool thread_is_connection(const struct target *target) {
+    unsigned version = version_of(target->poll.version);
+    return version == 0 || version >= (server_flavour_of(target) == SERVER_MARIADB ? 100300 : 50700);
+}
+
+/* Of an abort that is its own connection, but for KILLED, where it is the killer's, who is named in no line. */
+uint64_t abort_facts_connection(const struct target *target, const struct log_event *event) {
+    if (event->connection_id)
+        return event->connection_id;
+    return thread_is_connection(target) ? event->thread : 0;
 }
 
 void abort_facts_of_event(struct abort_facts *facts, const struct target *target, const struct log_event *event) {
@@ -54,5 +61,5 @@ void abort_facts_of_event(struct abort_facts *facts, const struct target *target
     facts->user_known = event->user.len > 0 && !span_is(event->user, "unauthenticated");
     facts->host_known = event->host.len > 0 && !span_is(event->host, "connecting host");
     facts->db_named = event->db.ptr != NULL;
-    facts->own = own_connections_have(&target->own, connection_of(event));
+    facts->own = own_connections_have(&target->own, abort_facts_connection(target, event));
 }

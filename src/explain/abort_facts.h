@@ -15,7 +15,9 @@ enum server_flavour { SERVER_UNKNOWN, SERVER_MARIADB, SERVER_MYSQL };
 struct abort_facts {
     enum log_event_kind kind; /* of the line that tells of it; LOG_EVENT_NONE: no line, `error_number` tells */
     struct span reason;       /* as an English server words it; ptr NULL none */
-    unsigned error_number;    /* MySQL's, where its counts per error are the evidence; 0 none */
+    unsigned error_number;    /* MySQL's, where its sums of errors are the evidence; 0 none … */
+    unsigned with_number;     /* … and the one that was raised with it; 0 none */
+    bool untold;              /* the log would have told of it, and did not */
     enum server_flavour flavour;
     unsigned version;    /* 101119 is 10.11.19; 0 unknown */
     bool user_known;     /* it had logged in, or the server knew at least who wanted to */
@@ -24,7 +26,7 @@ struct abort_facts {
     bool own;            /* a connection of ours */
     bool shutting_down;  /* the server was about to end */
     bool replication;    /* the session was a replication client's */
-    int64_t idle_ns;     /* how long its session had been idle; -1 unknown */
+    int64_t idle_ns;     /* how long its session had been idle at most; -1 unknown */
     double idle_limit_s; /* the session's wait_timeout where it is known, else the lower of the server's two limits for
                           * idle clients; NaN unknown */
 };
@@ -33,6 +35,9 @@ struct abort_facts {
 void abort_facts_of_event(struct abort_facts *facts, const struct target *target, const struct log_event *event);
 /* What the target alone tells: flavour, version, limits; everything else is unknown. */
 void abort_facts_of_target(struct abort_facts *facts, const struct target *target);
+/* The connection that a line is about: the one that it names, or else the one that wrote it, where the number in front
+ * of it is that; 0 none. */
+uint64_t abort_facts_connection(const struct target *target, const struct log_event *event);
 
 enum server_flavour server_flavour_of(const struct target *target);
 

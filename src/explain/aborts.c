@@ -16,7 +16,6 @@
 
 enum {
     REASONS_MAX = 64, /* the list of reasons is open, and a server's text is in them */
-    RECENT_MAX = 32,  /* events kept for people */
     TEXT_MAX = 80,    /* bytes of a user, database or reason that are kept; servers cut at 48 and 64 */
     HOST_MAX = 255,
 };
@@ -30,21 +29,11 @@ struct text_set {
     size_t count;
 };
 
-/* One event as it is kept: its four texts stand behind it, each with its NUL. */
-struct kept_event {
-    int64_t seen_wall_ns;
-    enum log_event_kind kind;
-    uint64_t connection_id;
-    char texts[];
-};
-
 struct target_aborts {
     struct text_set users, reasons;
     struct abort_count *counts; /* sorted as compare_counts() says */
     size_t count;
     uint64_t folded, suspect;
-    struct kept_event *recent[RECENT_MAX];
-    unsigned next_recent; /* where the next one goes */
 };
 
 static const char other[] = "other", nothing[] = "";
@@ -145,90 +134,66 @@ static void count_event(struct target_aborts *ta, const struct log_event *event,
     ta->folded += folded || !count;
 }
 
-/* --- the newest events --- */
+/* --- the sink --- */
 
-static char *put_text(char *to, struct span text) {
-    memcpy(to, text.ptr, text.len);
-    to[text.len] = '\0';
-    return to + text.len + 1;
+static struct target_aborts *aborts_of_target(struct target *target) {
+    if (!target->listener)
+        target->listener = calloc(1, sizeof(struct target_aborts));
+    return target->listener;
 }
 
-static const char *get_text(const char *from, char *out, size_t size) {
-    size_t len = strlen(from);
-    memcpy(out, from, len < size ? len + 1 : size);
-    return from + len + 1;
-}
-
-static void keep_event(struct target_aborts *ta, const struct log_event *event) {
-    struct span user = cut(event->user, TEXT_MAX), host = cut(event->host, HOST_MAX);
-    struct span db = cut(event->db, TEXT_MAX), reason = cut(event->reason, TEXT_MAX);
-    struct kept_event *kept = malloc(sizeof *kept + user.len + host.len + db.len + reason.len + 4);
-    if (!kept)
-        return;
-    *kept = (struct kept_event){wall_now_ns(), event->kind, event->connection_id};
-    put_text(put_text(put_text(put_text(kept->texts, user), host), db), reason);
-    free(ta->recent[ta->next_recent]);
-    ta->recent[ta->next_recent] = kept;
-    ta->next_recent = (ta->next_recent + 1) % RECENT_MAX;
-}
-
-size_t aborts_recent(const struct target *target, struct abort_recent *out, size_t max) {
-    const struct target_aborts *ta = target->listener;
-    size_t n = 0;
-    for (unsigned back = 1; ta && back <= RECENT_MAX && n < max; back++) {
-        const struct kept_event *kept = ta->recent[(ta->next_recent + RECENT_MAX - back) % RECENT_MAX];
-        if (!kept)
-            break;
-        struct abort_recent *r = &out[n++];
-        *r = (struct abort_recent){kept->seen_wall_ns, kept->kind, kept->connection_id, "", "", "", ""};
-        const char *text = get_text(kept->texts, r->user, sizeof r->user);
-        text = get_text(text, r->host, sizeof r->host);
-        text = get_text(text, r->db, sizeof r->db);
-        get_text(text, r->reason, sizeof r->reason);
-    }
-    return n;
-}
-
-/* --- the listener --- */
-
-static void write_to_log(const struct target *target, const struct log_event *e) {
+/* As the server wrote it. */
+static void write_line(const struct target *target, const struct abort_event *event) {
+    const struct log_event *e = event->line;
     const struct log_field name = LF_STR("target", target->config->name),
                            id = LF_NUM("connection_id", e->connection_id);
     const struct log_field user = LF_SPAN("user", cut(e->user, TEXT_MAX)),
                            host = LF_SPAN("host", cut(e->host, HOST_MAX));
     const struct log_field db = LF_SPAN("db", cut(e->db, TEXT_MAX)),
-                           reason = LF_SPAN("reason", cut(e->reason, TEXT_MAX));
+                           reason = LF_SPAN("reason", cut(e->reason, TEXT_MAX)),
+                           cause = LF_STR("cause", cause_name(event->cause.cause));
     struct strbuf at; /* "" where it is not known */
     strbuf_init(&at, 64);
     if (e->time == LOG_TIME_UTC)
         time_add_rfc3339(&at, e->wall_ns);
     strbuf_addstr(&at, at.len ? "Z" : "");
     const struct log_field time = LF_STR("time", strbuf_text(&at));
-    if (e->suspect)
-        log_warn("error log: a client forged a line", name, LF_STR("claims", log_event_kind_name(e->kind)), user, host);
-    else if (log_event_is_abort(e->kind))
-        log_info("connection aborted", name, id, user, host, db, reason, time);
+    if (log_event_is_abort(e->kind))
+        log_info("connection aborted", name, id, user, host, db, reason, cause, time);
     else
         log_info("access denied", name, user, host, time);
     strbuf_release(&at);
 }
 
-static void on_log_event(void *arg, struct target *target, const struct log_event *event) {
+/* Those of which no line told. */
+static void write_sum(const struct target *target, const struct abort_event *e) {
+    log_info("connections aborted", LF_STR("target", target->config->name),
+             LF_STR("told_by", fact_source_name(e->source)), LF_NUM("n", e->n), LF_SPAN("user", cut(e->user, TEXT_MAX)),
+             LF_SPAN("host", cut(e->host, HOST_MAX)), LF_STR("cause", cause_name(e->cause.cause)));
+}
+
+static void on_abort(void *arg, struct target *target, const struct abort_event *event) {
     const struct aborts *aborts = arg;
-    if (!log_event_is_abort(event->kind) && event->kind != LOG_EVENT_ACCESS_DENIED && !event->suspect)
-        return;
-    write_to_log(target, event);
-    struct target_aborts *ta = target->listener;
-    if (!ta)
-        target->listener = ta = calloc(1, sizeof *ta);
-    if (!ta)
-        return;
-    if (event->suspect) {
-        ta->suspect++;
+    if (!event->line) {
+        write_sum(target, event);
         return;
     }
-    count_event(ta, event, aborts->users_per_target);
-    keep_event(ta, event);
+    if (!log_event_is_abort(event->kind) && event->kind != LOG_EVENT_ACCESS_DENIED)
+        return;
+    write_line(target, event);
+    struct target_aborts *ta = aborts_of_target(target);
+    if (ta)
+        count_event(ta, event->line, aborts->users_per_target);
+}
+
+static void on_forged(void *arg, struct target *target, const struct log_event *line) {
+    struct target_aborts *ta = aborts_of_target(target);
+    (void)arg;
+    log_warn("error log: a client forged a line", LF_STR("target", target->config->name),
+             LF_STR("claims", log_event_kind_name(line->kind)), LF_SPAN("user", cut(line->user, TEXT_MAX)),
+             LF_SPAN("host", cut(line->host, HOST_MAX)));
+    if (ta)
+        ta->suspect++;
 }
 
 /* --- over restarts --- */
@@ -269,9 +234,7 @@ static bool restore_count(const struct aborts *aborts, struct target_aborts *ta,
 }
 
 static bool on_log_restore(void *arg, struct target *target, const struct record *record) {
-    struct target_aborts *ta = target->listener;
-    if (!ta)
-        target->listener = ta = calloc(1, sizeof *ta);
+    struct target_aborts *ta = aborts_of_target(target);
     if (!ta)
         return true;
     if (span_is(record->name, "abort"))
@@ -289,8 +252,6 @@ static void on_target_removed(void *arg, struct target *target) {
     set_release(&ta->users);
     set_release(&ta->reasons);
     free(ta->counts);
-    for (size_t i = 0; i < RECENT_MAX; i++)
-        free(ta->recent[i]);
     free(ta);
     target->listener = NULL;
 }
@@ -311,11 +272,12 @@ void aborts_set_limit(struct aborts *aborts, uint64_t users_per_target) {
 }
 
 struct observer aborts_observer(struct aborts *aborts) {
-    return (struct observer){.arg = aborts,
-                             .target_removed = on_target_removed,
-                             .log_event = on_log_event,
-                             .log_save = on_log_save,
-                             .log_restore = on_log_restore};
+    return (struct observer){
+        .arg = aborts, .target_removed = on_target_removed, .log_save = on_log_save, .log_restore = on_log_restore};
+}
+
+struct abort_sink aborts_sink(struct aborts *aborts) {
+    return (struct abort_sink){.arg = aborts, .abort = on_abort, .forged = on_forged};
 }
 
 /* --- the readers --- */

@@ -1,11 +1,11 @@
 /*
- * Abort lines and refused logins counted by reason and user per target, within a bound on label values, and the newest
- * of them kept for people. It listens to observe and is read by expose. A target of which the log says nothing costs no
- * memory.
+ * Abort lines and refused logins counted by reason and user per target, within a bound on label values, and all aborts
+ * told in our own log. A sink of the judge, read by expose. A target of which the log says nothing costs no memory.
  */
 #ifndef EXPLAIN_ABORTS_H
 #define EXPLAIN_ABORTS_H
 
+#include "explain/abort_event.h"
 #include "observe/target.h"
 
 #include <stddef.h>
@@ -19,15 +19,7 @@ struct abort_count {
     uint64_t count;
 };
 
-/* One recent event; texts are cut at sensible lengths. */
-struct abort_recent {
-    int64_t seen_wall_ns;
-    enum log_event_kind kind;
-    uint64_t connection_id;
-    char user[81], host[256], db[81], reason[81];
-};
-
-struct aborts; /* the listener */
+struct aborts;
 
 /* `users_per_target` bounds the distinct user names that are kept per target. Anybody can make up names by failing to
  * log in, so refused logins may take only half of them. NULL when memory is short. */
@@ -35,7 +27,9 @@ struct aborts *aborts_new(uint64_t users_per_target);
 void aborts_free(struct aborts *aborts); /* after the last target_removed(); NULL is allowed */
 /* For names not seen yet; those that are kept stay. */
 void aborts_set_limit(struct aborts *aborts, uint64_t users_per_target);
-/* The observer to give to fleet_new(). It also writes a line to our log for each event. */
+/* It writes a line to our log for each event. */
+struct abort_sink aborts_sink(struct aborts *aborts);
+/* The observer: target_removed, log_save and log_restore. */
 struct observer aborts_observer(struct aborts *aborts);
 
 /* Counted combinations of `target`, in a stable order; *count may be 0. Valid until the next event of that target. */
@@ -44,7 +38,5 @@ const struct abort_count *aborts_of(const struct target *target, size_t *count);
 uint64_t aborts_folded(const struct target *target);
 /* Lines that a client forged (see log_parser.h): counted here and nowhere else. */
 uint64_t aborts_suspect(const struct target *target);
-/* The newest events, newest first, at most `max`; returns how many. */
-size_t aborts_recent(const struct target *target, struct abort_recent *out, size_t max);
 
 #endif

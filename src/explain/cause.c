@@ -27,7 +27,7 @@ enum login { BEFORE = 1, AFTER = 2, EITHER = BEFORE | AFTER };
 struct rule {
     enum log_event_kind kind;
     const char *reason; /* NULL: whatever it is */
-    unsigned number;    /* the error that stands for the same where there is no line; 0 none */
+    unsigned number;    /* the error that stands for the same where there is no line, or two of them WITH(); 0 none */
     unsigned flavours;
     enum login login;
     enum cause cause;
@@ -36,6 +36,7 @@ struct rule {
     unsigned raises, may_raise;
 };
 
+#define WITH(number, second) ((number) + 65536U * (second))
 #define READING "Got an error reading communication packets"
 #define READ_TIMEOUT_TEXT "Got timeout reading communication packets"
 #define BEFORE_LOGIN_ALL                                                                                               \
@@ -48,9 +49,9 @@ struct rule {
 /* clang-format off */
 static const struct rule rules[] = {
     /* before login: MySQL writes the bare reason, MariaDB one line for all */
-    {LOG_EVENT_ABORTED, READING, 0, MY, BEFORE, CAUSE_HEALTH_CHECK, LIKELY, BIT(TLS_FAILURE), CON, 0},
-    {LOG_EVENT_ABORTED, READ_TIMEOUT_TEXT, 0, MY, BEFORE, CAUSE_HANDSHAKE_TIMEOUT, SURE, 0, CON, 0},
-    {LOG_EVENT_ABORTED, "Got packets out of order", 0, MY, BEFORE, CAUSE_PROTOCOL_ERROR, SURE, 0, CON, 0},
+    {LOG_EVENT_ABORTED, READING, WITH(1043, 1158), MY, BEFORE, CAUSE_HEALTH_CHECK, LIKELY, BIT(TLS_FAILURE), CON, 0},
+    {LOG_EVENT_ABORTED, READ_TIMEOUT_TEXT, WITH(1043, 1159), MY, BEFORE, CAUSE_HANDSHAKE_TIMEOUT, SURE, 0, CON, 0},
+    {LOG_EVENT_ABORTED, "Got packets out of order", WITH(1043, 1156), MY, BEFORE, CAUSE_PROTOCOL_ERROR, SURE, 0, CON, 0},
     {LOG_EVENT_ABORTED, "Bad handshake", 1043, MY, BEFORE, CAUSE_TLS_FAILURE, LIKELY, BIT(PROTOCOL_ERROR) | BIT(HEALTH_CHECK), CON, 0},
     {LOG_EVENT_ABORTED, NULL, 0, MY, BEFORE, CAUSE_BEFORE_LOGIN, OPEN, BEFORE_LOGIN_ALL, CON, 0},
     {LOG_EVENT_ABORTED, "This connection closed normally without authentication", 0, ANY, EITHER, CAUSE_BEFORE_LOGIN, OPEN, BEFORE_LOGIN_ALL, CON | PRE, 0},
@@ -64,23 +65,30 @@ static const struct rule rules[] = {
     {LOG_EVENT_ABORTED, "Got a packet bigger than 'max_allowed_packet' bytes", 1153, ANY, EITHER, CAUSE_PACKET_TOO_LARGE, SURE, 0, CLI, 0},
     {LOG_EVENT_ABORTED, "Got packets out of order", 0, ANY, EITHER, CAUSE_PROTOCOL_ERROR, SURE, 0, CLI, 0},
     {LOG_EVENT_ABORTED, "Couldn't uncompress communication packet", 1157, ANY, EITHER, CAUSE_PROTOCOL_ERROR, SURE, 0, CLI, 0},
-    {LOG_EVENT_ABORTED, "failed on flush_net()", 0, ANY, EITHER, CAUSE_REPLICATION_CLIENT, SURE, 0, CLI, 0},
+    {LOG_EVENT_ABORTED, "failed on flush_net()", WITH(1105, 1160), ANY, EITHER, CAUSE_REPLICATION_CLIENT, SURE, 0, CLI, 0},
     {LOG_EVENT_ABORTED, "KILLED", 0, ANY, EITHER, CAUSE_KILLED, LIKELY, BIT(NO_ABORT) | BIT(SERVER_RESTART), 0, CLI},
     {LOG_EVENT_ABORTED, "RELEASE", 0, ANY, EITHER, CAUSE_RELEASED, SURE, 0, CLI, 0},
     {LOG_EVENT_ABORTED, "CLOSE_CONNECTION", 0, ANY, EITHER, CAUSE_NO_ABORT, SURE, 0, 0, 0},
     {LOG_EVENT_ABORTED, "This connection closed normally", 0, ANY, EITHER, CAUSE_NO_ABORT, SURE, 0, 0, 0},
     {LOG_EVENT_ABORTED, NULL, 0, ANY, EITHER, CAUSE_UNKNOWN, OPEN, 0, CLI, 0},
-    {LOG_EVENT_INIT_CONNECT, NULL, 0, ANY, EITHER, CAUSE_INIT_CONNECT, SURE, 0, CLI, 0},
+    {LOG_EVENT_INIT_CONNECT, NULL, 1184, ANY, EITHER, CAUSE_INIT_CONNECT, SURE, 0, CLI, 0},
     {LOG_EVENT_TIMEOUT_NOTE, NULL, 0, ANY, EITHER, CAUSE_IDLE_TIMEOUT, SURE, 0, 0, CLI},
     {LOG_EVENT_FORCED_CLOSE, NULL, 0, ANY, EITHER, CAUSE_SERVER_RESTART, SURE, 0, 0, CLI},
     /* refused */
     {LOG_EVENT_ACCESS_DENIED, NULL, 1045, ANY, EITHER, CAUSE_ACCESS_DENIED, SURE, 0, CON, 0},
-    {LOG_EVENT_NONE, NULL, 1044, ANY, EITHER, CAUSE_ACCESS_DENIED, SURE, 0, CON, 0},
-    {LOG_EVENT_NONE, NULL, 1049, ANY, EITHER, CAUSE_UNKNOWN_DATABASE, SURE, 0, CON, 0},
+    /* which statements raise, too */
+    {LOG_EVENT_NONE, NULL, 1044, ANY, EITHER, CAUSE_ACCESS_DENIED, LIKELY, BIT(NO_ABORT), 0, CON},
+    {LOG_EVENT_NONE, NULL, 1049, ANY, EITHER, CAUSE_UNKNOWN_DATABASE, LIKELY, BIT(NO_ABORT), 0, CON},
     {LOG_EVENT_NONE, NULL, 1130, ANY, EITHER, CAUSE_HOST_NOT_ALLOWED, SURE, 0, CON | PRE, 0},
     {LOG_EVENT_NONE, NULL, 1203, ANY, EITHER, CAUSE_USER_LIMIT, SURE, 0, CON, 0},
     {LOG_EVENT_NONE, NULL, 1226, ANY, EITHER, CAUSE_USER_LIMIT, SURE, 0, CON, 0},
-    {LOG_EVENT_NONE, NULL, 1156, ANY, EITHER, CAUSE_PROTOCOL_ERROR, SURE, 0, 0, CON}, /* after login it is not counted */
+    {LOG_EVENT_NONE, NULL, 1251, ANY, EITHER, CAUSE_ACCESS_DENIED, SURE, 0, CON, 0},
+    {LOG_EVENT_NONE, NULL, 3118, ANY, EITHER, CAUSE_ACCESS_DENIED, SURE, 0, CON, 0},
+    {LOG_EVENT_NONE, NULL, 3159, ANY, EITHER, CAUSE_ACCESS_DENIED, SURE, 0, CON, 0},
+    {LOG_EVENT_NONE, NULL, 3955, ANY, EITHER, CAUSE_ACCESS_DENIED, SURE, 0, CON, 0},
+    {LOG_EVENT_NONE, NULL, 1156, ANY, AFTER, CAUSE_PROTOCOL_ERROR, SURE, 0, 0, 0}, /* which is not counted */
+    /* RST, or a lost connection over TLS, looks the same as KILL */
+    {LOG_EVENT_NONE, NULL, WITH(1158, 1160), ANY, EITHER, CAUSE_CLIENT_VANISHED, LIKELY, BIT(KILLED), CLI, 0},
     {LOG_EVENT_HOST_BLOCKED, NULL, 1129, ANY, EITHER, CAUSE_HOST_BLOCKED, SURE, 0, CON | PRE, 0},
     /* Connection_errors_max_connections tells of these; the lines add who. */
     {LOG_EVENT_TOO_MANY_CONNECTIONS, NULL, 1040, ANY, EITHER, CAUSE_TOO_MANY_CONNECTIONS, SURE, 0, 0, 0},
@@ -93,8 +101,9 @@ static const struct rule rules[] = {
 /* clang-format on */
 
 static bool fits(const struct rule *rule, const struct abort_facts *facts) {
-    if (facts->kind == LOG_EVENT_NONE ? rule->number == 0 || rule->number != facts->error_number
-                                      : rule->kind != facts->kind)
+    if (facts->kind == LOG_EVENT_NONE
+            ? rule->number == 0 || rule->number != WITH(facts->error_number, facts->with_number)
+            : rule->kind != facts->kind)
         return false;
     if (facts->kind != LOG_EVENT_NONE && rule->reason && !span_is(facts->reason, rule->reason))
         return false;
@@ -119,6 +128,14 @@ static void narrow_timeout(struct abort_cause *c, const struct abort_facts *fact
     conclude(c, short_of ? CAUSE_READ_TIMEOUT : CAUSE_IDLE_TIMEOUT, LIKELY);
 }
 
+/* What no line tells although a line would. */
+static void narrow_untold(struct abort_cause *c) {
+    if (c->possible & BIT(KILLED))
+        conclude(c, CAUSE_KILLED, SURE);
+    else if (c->possible & BIT(NO_ABORT))
+        conclude(c, CAUSE_NO_ABORT, SURE);
+}
+
 /* What else is known. */
 static void narrow(struct abort_cause *c, const struct abort_facts *facts) {
     if (c->cause == CAUSE_IDLE_TIMEOUT && c->confidence == LIKELY)
@@ -131,14 +148,17 @@ static void narrow(struct abort_cause *c, const struct abort_facts *facts) {
         c->possible = 0; /* seen only where the peer was gone before its address was asked for */
         conclude(c, CAUSE_HEALTH_CHECK, LIKELY);
     }
+    if (facts->untold)
+        narrow_untold(c);
     if (facts->own && c->cause != CAUSE_KILLED && c->cause != CAUSE_SERVER_RESTART && c->cause != CAUSE_NO_ABORT)
         conclude(c, CAUSE_SELF, SURE);
 }
 
 struct abort_cause cause_of(const struct abort_facts *facts) {
-    struct abort_cause c = {CAUSE_UNKNOWN, CONFIDENCE_UNKNOWN, BIT(UNKNOWN), 0, 0};
+    struct abort_cause c = {CAUSE_UNKNOWN, CONFIDENCE_UNKNOWN, BIT(UNKNOWN), 0, 0, 0, 0};
     if (facts->kind == LOG_EVENT_OTHER && facts->db_named && !facts->user_known) { /* MySQL: "Unknown database 'd'" */
         c.raises = CON;
+        c.number = 1049;
         conclude(&c, CAUSE_UNKNOWN_DATABASE, SURE);
         narrow(&c, facts);
         return c;
@@ -147,8 +167,9 @@ struct abort_cause cause_of(const struct abort_facts *facts) {
         const struct rule *rule = &rules[i];
         if (!fits(rule, facts))
             continue;
-        c = (struct abort_cause){rule->cause, rule->confidence, rule->others | UINT32_C(1) << rule->cause, rule->raises,
-                                 rule->may_raise};
+        c = (struct abort_cause){rule->cause,       rule->confidence, rule->others | UINT32_C(1) << rule->cause,
+                                 rule->raises,      rule->may_raise,  rule->number & 0xffff,
+                                 rule->number >> 16};
         narrow(&c, facts);
         break;
     }

@@ -156,9 +156,10 @@ const char *confidence_name(enum confidence confidence);
 struct abort_cause {
     enum cause cause;
     enum confidence confidence;
-    uint32_t possible;  /* a bit for each cause that the facts allow, `cause` among them */
-    unsigned raises;    /* a bit for each counter that the server raises for it … */
-    unsigned may_raise; /* … and for each that it raises in some cases, which the facts do not tell apart */
+    uint32_t possible;            /* a bit for each cause that the facts allow, `cause` among them */
+    unsigned raises;              /* a bit for each counter that the server raises for it … */
+    unsigned may_raise;           /* … and for each that it raises in some cases, which the facts do not tell apart */
+    unsigned number, with_number; /* the errors that MySQL counts for it; 0 none */
 };
 
 struct abort_cause cause_of(const struct abort_facts *facts);

@@ -48,6 +48,7 @@ struct ledger {
     uint64_t restarts;
     bool in_gap;
     int64_t began_wall_ns;
+    const struct ledger_listener *listener; /* NULL none */
 };
 
 /* --- matching --- */
@@ -123,15 +124,34 @@ static uint64_t give_to_self(struct ledger *ledger, struct target *target, unsig
     return n - part;
 }
 
-static void close_wait(struct ledger *ledger, struct target *target, const struct wait *w) {
+static void tell(struct ledger *ledger, struct target *target, enum abort_counter counter, enum cause cause,
+                 uint64_t n) {
+    if (n > 0 && ledger->listener)
+        ledger->listener->rose(ledger->listener->arg, target, counter, cause, n);
+}
+
+/* Who is counted before the login is counted among the aborted connects, too: that is one abort. */
+static void tell_of_each_once(struct ledger *ledger, struct target *target, enum cause cause,
+                              const uint64_t n[COUNTER_LINED]) {
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
-        uint64_t left = w->open[counter];
-        if (left > 0)
-            left = give_to_self(ledger, target, counter, left, w->since);
-        if (left > 0)
-            left = give_to_maybes(ledger, counter, left);
-        ledger->unexplained[counter] += left;
+        uint64_t twice = counter == COUNTER_CONNECTS ? least(n[COUNTER_CONNECTS], n[COUNTER_PREAUTH]) : 0;
+        tell(ledger, target, counter, cause, n[counter] - twice);
     }
+}
+
+static void close_wait(struct ledger *ledger, struct target *target, const struct wait *w) {
+    uint64_t own[COUNTER_LINED] = {0}, left[COUNTER_LINED];
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
+        left[counter] = w->open[counter];
+        if (left[counter] > 0)
+            own[counter] = left[counter] - give_to_self(ledger, target, counter, left[counter], w->since);
+        left[counter] -= own[counter];
+        if (left[counter] > 0)
+            left[counter] = give_to_maybes(ledger, counter, left[counter]);
+        ledger->unexplained[counter] += left[counter];
+    }
+    tell_of_each_once(ledger, target, CAUSE_SELF, own);
+    tell_of_each_once(ledger, target, CAUSE_UNKNOWN, left);
 }
 
 static void close_waits(struct ledger *ledger, struct target *target, bool all) {
@@ -149,9 +169,9 @@ static void add(uint32_t *to, uint32_t n) {
     *to = *to > UINT32_MAX - n ? UINT32_MAX : *to + n;
 }
 
-void ledger_evidence(struct target *target, enum abort_counter counter, enum cause cause, uint32_t n) {
+static void sure(struct target *target, enum abort_counter counter, enum cause cause, uint32_t n) {
     struct ledger *ledger = target->ledger;
-    if (!ledger || !ledger->known[counter])
+    if (!ledger->known[counter])
         return;
     add(&ledger->evidence[counter][cause].fresh, n);
     match(ledger, counter);
@@ -179,31 +199,31 @@ static void forget_maybes(struct ledger *ledger) {
             ledger->evidence[counter][cause].maybe = 0;
 }
 
-static void on_log_event(void *arg, struct target *target, const struct log_event *event) {
-    struct abort_facts facts;
+static void on_abort(void *arg, struct target *target, const struct abort_event *event) {
+    const struct abort_cause *c = &event->cause;
+    uint32_t n = (uint32_t)least(event->n, UINT32_MAX);
     (void)arg;
-    if (event->suspect)
-        return;
-    if (event->kind == LOG_EVENT_SERVER_START) { /* what the lines before it tell of was counted by another life */
-        own_connections_forget(&target->own, mono_now());
-        if (target->ledger) {
-            close_waits(target->ledger, target, true);
-            forget_evidence(target->ledger);
-        }
-        return;
+    if (!target->ledger || event->source == FACT_COUNTER || event->source == FACT_OWN)
+        return; /* from the ledger itself */
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
+        if (c->raises & 1U << counter)
+            sure(target, counter, c->cause, n);
+        if (c->may_raise & 1U << counter)
+            maybe(target, counter, c->cause, n);
     }
-    abort_facts_of_event(&facts, target, event);
-    if (facts.own)
-        own_connections_logged(&target->own, event->connection_id ? event->connection_id : event->thread);
+}
+
+/* What the lines before it tell of was counted by another life. */
+static void on_server_started(void *arg, struct target *target) {
+    (void)arg;
     if (!target->ledger)
         return;
-    struct abort_cause c = cause_of(&facts);
-    for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
-        if (c.raises & 1U << counter)
-            ledger_evidence(target, counter, c.cause, 1);
-        if (c.may_raise & 1U << counter)
-            maybe(target, counter, c.cause, 1);
-    }
+    close_waits(target->ledger, target, true);
+    forget_evidence(target->ledger);
+}
+
+struct abort_sink ledger_sink(void) {
+    return (struct abort_sink){.abort = on_abort, .server_started = on_server_started};
 }
 
 /* --- polls --- */
@@ -276,7 +296,7 @@ static uint64_t increase_of(const struct target *target, const struct ledger *le
 static void note_max_connections(struct target *target, uint64_t n) {
     uint32_t some = (uint32_t)least(n, UINT32_MAX);
     if (server_flavour_of(target) == SERVER_MARIADB)
-        ledger_evidence(target, COUNTER_CONNECTS, CAUSE_TOO_MANY_CONNECTIONS, some);
+        sure(target, COUNTER_CONNECTS, CAUSE_TOO_MANY_CONNECTIONS, some);
     else
         maybe(target, COUNTER_CONNECTS, CAUSE_TOO_MANY_CONNECTIONS, some);
 }
@@ -300,6 +320,8 @@ static void read_counters(struct ledger *ledger, struct target *target, enum led
             delta[counter] = increase_of(target, ledger, counter, value, step);
             ledger->increase[counter] += delta[counter];
             any |= counter < COUNTER_LINED && delta[counter] > 0;
+            if (counter >= COUNTER_LINED)
+                tell(ledger, target, counter, abort_counter_cause(counter), delta[counter]);
         }
         ledger->known[counter] = true;
         ledger->value[counter] = value;
@@ -317,11 +339,12 @@ static bool log_is_catching_up(const struct target *target) {
     return target->error_log && !log_source_caught_up(target->error_log) && target->poll.polls < CATCH_UP_POLLS;
 }
 
-static void begin(struct target *target, struct mono began) {
+static void begin(const struct ledger_listener *listener, struct target *target, struct mono began) {
     struct ledger *ledger = log_is_catching_up(target) ? NULL : calloc(1, sizeof *ledger);
     if (!ledger)
         return;
     target->ledger = ledger;
+    ledger->listener = listener;
     ledger->began_wall_ns = wall_now_ns();
     ledger->counted_from = began;
     read_clocks(target, ledger);
@@ -330,14 +353,13 @@ static void begin(struct target *target, struct mono began) {
 
 static void on_polled(void *arg, struct target *target, struct mono began) {
     struct ledger *ledger = target->ledger;
-    (void)arg;
     if (target->poll.health != TARGET_UP) {
         if (ledger)
             ledger->in_gap = true;
         return;
     }
     if (!ledger) {
-        begin(target, began);
+        begin(arg, target, began);
         return;
     }
     ledger->steps[LEDGER_GAP] += ledger->in_gap;
@@ -362,8 +384,8 @@ static void on_target_removed(void *arg, struct target *target) {
     target->ledger = NULL;
 }
 
-struct observer ledger_observer(void) {
-    return (struct observer){.target_removed = on_target_removed, .log_event = on_log_event, .polled = on_polled};
+struct observer ledger_observer(struct ledger_listener *listener) {
+    return (struct observer){.arg = listener, .target_removed = on_target_removed, .polled = on_polled};
 }
 
 /* --- the readers --- */

@@ -13,7 +13,7 @@
 #ifndef EXPLAIN_LEDGER_H
 #define EXPLAIN_LEDGER_H
 
-#include "explain/cause.h"
+#include "explain/abort_event.h"
 #include "observe/target.h"
 
 #include <stdbool.h>
@@ -34,14 +34,19 @@ enum ledger_step {
 
 const char *ledger_step_name(enum ledger_step step);
 
-/* The listener: target_removed, log_event and polled. It keeps its books in target->ledger, about 3 KB from the first
- * good poll on. Where memory is short the target has no ledger. */
-struct observer ledger_observer(void);
+/* Who is told what the counters themselves tell: that `counter` rose by `n` for which no evidence came from elsewhere.
+ * `cause` is SELF where we know of an abort of ours, the counter's own where it has one (COUNTER_LINED and on; told at
+ * once), or UNKNOWN. */
+struct ledger_listener {
+    void *arg;
+    void (*rose)(void *arg, struct target *target, enum abort_counter counter, enum cause cause, uint64_t n);
+};
 
-/* Evidence from elsewhere than the error log (the process list, performance_schema): `n` aborts of this cause, each of
- * which raises `counter` (below COUNTER_LINED). To be told before the poll's end is (struct observer's polled), once
- * for each abort, and not for those that the log tells of, too. */
-void ledger_evidence(struct target *target, enum abort_counter counter, enum cause cause, uint32_t n);
+/* The observer: target_removed and polled. It keeps its books in target->ledger, about 3 KB from the first good poll
+ * on. Where memory is short the target has no ledger. `listener` is borrowed; NULL: nobody listens. */
+struct observer ledger_observer(struct ledger_listener *listener);
+/* Takes the aborts that raise counters. To be told before the poll's end is (struct observer's polled). */
+struct abort_sink ledger_sink(void);
 
 struct ledger_account {
     bool known; /* the server has this counter */

@@ -29,6 +29,13 @@ static void on_log_event(void *arg, struct target *target, const struct log_even
         part->log_event(part->arg, target, event);
 }
 
+static void on_server_error(void *arg, struct target *target, const struct server_error *error) {
+    const struct listeners *listeners = arg;
+    EACH(listeners, part)
+    if (part->server_error)
+        part->server_error(part->arg, target, error);
+}
+
 static void on_polled(void *arg, struct target *target, struct mono began) {
     const struct listeners *listeners = arg;
     EACH(listeners, part)
@@ -62,6 +69,7 @@ struct observer listeners_observer(struct listeners *listeners) {
     return (struct observer){.arg = listeners,
                              .target_added = on_target_added,
                              .target_removed = on_target_removed,
+                             .server_error = on_server_error,
                              .log_event = on_log_event,
                              .polled = on_polled,
                              .log_save = on_log_save,

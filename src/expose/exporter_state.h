@@ -10,11 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct event_ring;
+
 struct exporter_state {
     const char *version;        /* of this program */
     const char *client_library; /* "libmariadb 3.3.20"; set by main from observe/client */
     const char *telemetry_path; /* "/metrics" */
     int64_t start_wall_ns;
+    const struct event_ring *events; /* NULL: none are kept */
     bool reload_successful;
     int64_t reload_success_wall_ns;
     const struct state_store_facts *store; /* NULL: there is none */

@@ -1,23 +1,17 @@
 /*
- * The status page; see status_page.h. The newest events of all targets are collected while the targets' rows are
- * written, so no piece has to visit every target.
+ * The status page; see status_page.h.
  */
 #include "expose/status_page.h"
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "explain/aborts.h"
+#include "explain/event_ring.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum { EVENTS = 50 };
-
-struct event {
-    struct abort_recent recent;
-    const struct target *target;
-};
 
 enum part { PART_HEAD, PART_TARGETS, PART_BETWEEN, PART_EVENTS, PART_TAIL, PART_DONE };
 
@@ -26,8 +20,7 @@ struct status_page {
     enum part part; /* what comes next, and … */
     size_t row;     /* … which row of it */
     size_t event_count;
-    struct event events[EVENTS];         /* newest first */
-    struct abort_recent scratch[EVENTS]; /* of one target */
+    struct kept_event *events[EVENTS]; /* newest first */
     size_t target_count;
     struct target *targets[];
 };
@@ -56,6 +49,9 @@ struct status_page *status_page_begin(struct target *const *targets, size_t coun
     page->target_count = count;
     for (size_t i = 0; i < count; i++)
         page->targets[i] = target_ref(targets[i]);
+    struct kept_event *event = state->events ? event_ring_before(state->events, NULL, 0) : NULL;
+    for (; event && page->event_count < EVENTS; event = event_ring_before(state->events, NULL, event->event.id))
+        page->events[page->event_count++] = kept_event_ref(event);
     return page;
 }
 
@@ -64,6 +60,8 @@ void status_page_end(struct status_page *page) {
         return;
     for (size_t i = 0; i < page->target_count; i++)
         target_unref(page->targets[i]);
+    for (size_t i = 0; i < page->event_count; i++)
+        kept_event_unref(page->events[i]);
     free(page);
 }
 
@@ -83,22 +81,6 @@ static void add_utc(struct strbuf *out, int64_t wall_ns) {
 
     if (gmtime_r(&seconds, &tm) && strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &tm) > 0)
         strbuf_addstr(out, text);
-}
-
-/* Keep the newest events of all targets seen so far. */
-static void collect_events(struct status_page *page, const struct target *target) {
-    size_t count = aborts_recent(target, page->scratch, EVENTS);
-
-    for (size_t i = 0; i < count; i++) {
-        size_t place = page->event_count;
-        while (place > 0 && page->events[place - 1].recent.seen_wall_ns < page->scratch[i].seen_wall_ns)
-            place--;
-        if (place == EVENTS)
-            return; /* the rest is older still */
-        size_t last = page->event_count < EVENTS ? page->event_count++ : EVENTS - 1;
-        memmove(&page->events[place + 1], &page->events[place], (last - place) * sizeof(struct event));
-        page->events[place] = (struct event){page->scratch[i], target};
-    }
 }
 
 static void add_head(struct status_page *page, struct strbuf *out) {
@@ -195,27 +177,42 @@ static void add_target(struct strbuf *out, const struct target *target) {
 static void add_between(struct status_page *page, struct strbuf *out) {
     strbuf_addstr(out, "</table></div>\n<h2>Newest aborts and refused logins</h2>\n");
     if (page->event_count == 0)
-        strbuf_addstr(out, "<p class=faint>None seen in the error logs since the start.\n");
+        strbuf_addstr(out, "<p class=faint>None seen since the start.\n");
     else
-        strbuf_addstr(out,
-                      "<div class=wide><table><thead><tr><th>Seen<th>Target<th>Event<th class=number>Connection<th>User"
-                      "<th>Host<th>Database<th>Reason</thead>\n<tbody>\n");
+        strbuf_addstr(out, "<div class=wide><table><thead><tr><th>Seen<th>Target<th>Cause<th class=number>Connection"
+                           "<th>User<th>Host<th>Database<th>Driver<th>Told by</thead>\n<tbody>\n");
 }
 
-static void add_event(struct strbuf *out, const struct event *event) {
-    const struct abort_recent *recent = &event->recent;
+static void add_span_cell(struct strbuf *out, struct span text) {
+    strbuf_addstr(out, "<td class=text>");
+    if (text.ptr)
+        text_add_html(out, text);
+}
+
+static void add_event(struct strbuf *out, const struct kept_event *kept) {
+    const struct abort_event *event = &kept->event;
 
     strbuf_addstr(out, "<tr><td>");
-    add_utc(out, recent->seen_wall_ns);
-    add_cell(out, event->target->config->name);
-    add_cell(out, log_event_kind_name(recent->kind));
-    strbuf_addstr(out, "<td class=number>");
-    if (recent->connection_id)
-        strbuf_addu64(out, recent->connection_id);
-    add_cell(out, recent->user);
-    add_cell(out, recent->host);
-    add_cell(out, recent->db);
-    add_cell(out, recent->reason);
+    add_utc(out, event->seen_wall_ns);
+    add_cell(out, kept->target);
+    strbuf_addf(out, "<td class=text>%s <span class=faint>%s", cause_name(event->cause.cause),
+                confidence_name(event->cause.confidence));
+    if (event->n > 1)
+        strbuf_addf(out, ", %llu times", (unsigned long long)event->n);
+    strbuf_addstr(out, "</span><td class=number>");
+    if (event->connection_id)
+        strbuf_addu64(out, event->connection_id);
+    add_span_cell(out, event->user);
+    add_span_cell(out, event->host);
+    add_span_cell(out, event->db);
+    add_span_cell(out, event->driver);
+    if (event->driver_version.ptr) {
+        strbuf_addch(out, ' ');
+        text_add_html(out, event->driver_version);
+    }
+    strbuf_addf(out, "<td class=text><span class=faint>%s</span> ", fact_source_name(event->source));
+    if (event->evidence_count > 0)
+        text_add_html(out, event->evidence[0].text);
     strbuf_addch(out, '\n');
 }
 
@@ -239,9 +236,7 @@ static bool step(struct status_page *page, struct strbuf *out) {
         break;
     case PART_TARGETS:
         if (page->row < page->target_count) {
-            const struct target *target = page->targets[page->row++];
-            add_target(out, target);
-            collect_events(page, target);
+            add_target(out, page->targets[page->row++]);
             return true;
         }
         break;
@@ -250,7 +245,7 @@ static bool step(struct status_page *page, struct strbuf *out) {
         break;
     case PART_EVENTS:
         if (page->row < page->event_count) {
-            add_event(out, &page->events[page->row++]);
+            add_event(out, page->events[page->row++]);
             return true;
         }
         break;

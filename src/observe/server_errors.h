@@ -19,6 +19,7 @@
 /* The numbers that are looked at: see ../shared/facts/server-behaviour.md for which end of a connection raises which.
  */
 #define SERVER_ERROR_CODES(X)                                                                                          \
+    X(1040, "ER_CON_COUNT_ERROR")                                                                                      \
     X(1043, "ER_HANDSHAKE_ERROR")                                                                                      \
     X(1044, "ER_DBACCESS_DENIED_ERROR")                                                                                \
     X(1045, "ER_ACCESS_DENIED_ERROR")                                                                                  \
@@ -33,6 +34,7 @@
     X(1159, "ER_NET_READ_INTERRUPTED")                                                                                 \
     X(1160, "ER_NET_ERROR_ON_WRITE")                                                                                   \
     X(1161, "ER_NET_WRITE_INTERRUPTED")                                                                                \
+    X(1184, "ER_NEW_ABORTING_CONNECTION")                                                                              \
     X(1203, "ER_TOO_MANY_USER_CONNECTIONS")                                                                            \
     X(1226, "ER_USER_LIMIT_REACHED")                                                                                   \
     X(1251, "ER_NOT_SUPPORTED_AUTH_MODE")                                                                              \

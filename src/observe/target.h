@@ -124,7 +124,9 @@ struct target {
     unsigned refs;                /* fleet's one, and one for each page that is being written */
     uint64_t generation;          /* of the configuration that named it last; the fleet's */
     void *listener;               /* the observer's, who also frees it */
-    void *ledger;                 /* the same, for its second part (explain/ledger.h) */
+    void *ledger;                 /* the same, for its other parts: explain/ledger.h, … */
+    void *judgement;              /* … explain/judge.h, … */
+    void *events;                 /* … and explain/event_ring.h */
     struct state_store *store;    /* where what outlives us is kept; NULL nowhere; the fleet's */
     struct strbuf labels; /* target="db1",env="prod" escaped for Prometheus: written before each sample's own labels */
 

@@ -1,10 +1,11 @@
 /*
- * The tally: counts by reason and user within their bounds, forged lines apart, the newest events in order, and nothing
- * kept of a target of which the log says nothing.
+ * The tally: counts by reason and user within their bounds, forged lines apart, and nothing kept of a target of which
+ * the log says nothing.
  */
 #include "explain/aborts.h"
 
 #include "base/log.h"
+#include "explaining.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@
 #include <cmocka.h>
 
 struct fixture {
+    struct explaining *explaining;
     struct aborts *aborts;
     struct observer observer;
     struct target_config config;
@@ -28,9 +30,9 @@ struct fixture {
 static int setup(void **state) {
     struct fixture *fx = calloc(1, sizeof *fx);
     assert_non_null(fx);
-    fx->aborts = aborts_new(4);
-    assert_non_null(fx->aborts);
-    fx->observer = aborts_observer(fx->aborts);
+    fx->explaining = explaining_new(4, 10);
+    fx->aborts = fx->explaining->aborts;
+    fx->observer = fx->explaining->observer;
     memcpy(fx->name, "db1", 4);
     fx->config.name = fx->name;
     fx->target.config = &fx->config;
@@ -45,7 +47,7 @@ static int teardown(void **state) {
     struct fixture *fx = *state;
     fx->observer.target_removed(fx->observer.arg, &fx->target);
     assert_null(fx->target.listener);
-    aborts_free(fx->aborts);
+    explaining_free(fx->explaining);
     log_flush();
     log_configure(LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, NULL);
     fclose(fx->log_file);
@@ -97,7 +99,6 @@ static const char *log_text(struct fixture *fx) {
 
 static void silent_target_costs_nothing(void **state) {
     struct fixture *fx = *state;
-    struct abort_recent recent;
     size_t count = 1;
     tell(fx, &(struct log_event){.kind = LOG_EVENT_SERVER_START});
     tell(fx, &(struct log_event){.kind = LOG_EVENT_SERVER_STOP});
@@ -107,7 +108,6 @@ static void silent_target_costs_nothing(void **state) {
     assert_int_equal(count, 0);
     assert_int_equal(aborts_folded(&fx->target), 0);
     assert_int_equal(aborts_suspect(&fx->target), 0);
-    assert_int_equal(aborts_recent(&fx->target, &recent, 1), 0);
     assert_string_equal(log_text(fx), "");
 }
 
@@ -191,7 +191,6 @@ static void reasons_beyond_the_bound_are_folded(void **state) {
 
 static void forged_lines_are_counted_apart(void **state) {
     struct fixture *fx = *state;
-    struct abort_recent recent;
     size_t count;
     struct log_event forged = {.kind = LOG_EVENT_ABORTED, .user = span_of("victim"), .suspect = true};
     tell(fx, &forged);
@@ -201,42 +200,12 @@ static void forged_lines_are_counted_apart(void **state) {
     assert_int_equal(count, 0);
     assert_int_equal(aborts_suspect(&fx->target), 2);
     assert_int_equal(aborts_folded(&fx->target), 0);
-    assert_int_equal(aborts_recent(&fx->target, &recent, 1), 0);
     assert_non_null(strstr(log_text(fx), "forged"));
     assert_null(strstr(log_text(fx), "connection aborted"));
 }
 
-static void newest_events_are_kept(void **state) {
-    struct fixture *fx = *state;
-    struct abort_recent recent[40];
-    tell_abort(fx, 7, "app", "timeout");
-    tell_denied(fx, "nobody");
-    assert_int_equal(aborts_recent(&fx->target, recent, 40), 2);
-    assert_int_equal(recent[0].kind, LOG_EVENT_ACCESS_DENIED);
-    assert_string_equal(recent[0].user, "nobody");
-    assert_string_equal(recent[0].host, "10.0.0.8");
-    assert_string_equal(recent[0].db, "");
-    assert_string_equal(recent[0].reason, "");
-    assert_int_equal(recent[1].kind, LOG_EVENT_ABORTED);
-    assert_int_equal(recent[1].connection_id, 7);
-    assert_string_equal(recent[1].user, "app");
-    assert_string_equal(recent[1].db, "shop");
-    assert_string_equal(recent[1].reason, "timeout");
-    assert_true(recent[1].seen_wall_ns > 0 && recent[0].seen_wall_ns >= recent[1].seen_wall_ns);
-
-    for (uint64_t id = 100; id < 200; id++)
-        tell_abort(fx, id, "app", "timeout");
-    assert_int_equal(aborts_recent(&fx->target, recent, 40), 32);
-    for (size_t i = 0; i < 32; i++)
-        assert_int_equal(recent[i].connection_id, 199 - i);
-    assert_int_equal(aborts_recent(&fx->target, recent, 3), 3);
-    assert_int_equal(recent[2].connection_id, 197);
-    assert_int_equal(aborts_recent(&fx->target, recent, 0), 0);
-}
-
 static void hostile_texts_are_bounded(void **state) {
     struct fixture *fx = *state;
-    struct abort_recent recent;
     char big[4000], cut[81];
     memset(big, 'x', sizeof big);
     memset(cut, 'x', 80);
@@ -244,14 +213,9 @@ static void hostile_texts_are_bounded(void **state) {
     struct span all = {big, sizeof big};
     tell(fx, &(struct log_event){.kind = LOG_EVENT_ABORTED, .db = all, .user = all, .host = all, .reason = all});
     assert_int_equal(count_of(fx, LOG_EVENT_ABORTED, cut, cut), 1);
-    assert_int_equal(aborts_recent(&fx->target, &recent, 1), 1);
-    assert_int_equal(strlen(recent.host), 255);
-    assert_int_equal(strlen(recent.user) + strlen(recent.db) + strlen(recent.reason), 240);
 
     tell(fx, &(struct log_event){.kind = LOG_EVENT_ABORTED, .user = {"a\0b", 3}, .reason = {"\xff\n\"", 3}});
     assert_int_equal(count_of(fx, LOG_EVENT_ABORTED, "\xff\n\"", "a"), 1);
-    assert_int_equal(aborts_recent(&fx->target, &recent, 1), 1);
-    assert_string_equal(recent.reason, "\xff\n\""); /* raw */
     assert_null(strstr(log_text(fx), "\xff"));
 }
 
@@ -276,15 +240,10 @@ static void each_event_is_logged_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(silent_target_costs_nothing),
-        TEST(each_event_is_logged_once),
-        TEST(counts_by_kind_reason_and_user),
-        TEST(users_beyond_the_bound_are_folded),
-        TEST(made_up_logins_leave_places_for_users),
-        TEST(reasons_beyond_the_bound_are_folded),
-        TEST(forged_lines_are_counted_apart),
-        TEST(newest_events_are_kept),
-        TEST(hostile_texts_are_bounded),
+        TEST(silent_target_costs_nothing),           TEST(each_event_is_logged_once),
+        TEST(counts_by_kind_reason_and_user),        TEST(users_beyond_the_bound_are_folded),
+        TEST(made_up_logins_leave_places_for_users), TEST(reasons_beyond_the_bound_are_folded),
+        TEST(forged_lines_are_counted_apart),        TEST(hostile_texts_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include "../expose/fake_targets.h"
 #include "base/log.h"
+#include "explaining.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 
 struct fixture {
     struct target *target;
+    struct explaining *explaining;
     struct observer observer;
     double uptime, flushed; /* the server's start is 0 */
     double clients, connects, preauth, full;
@@ -26,7 +28,8 @@ static int setup(void **state) {
     assert_non_null(fx);
     fx->target = fake_target("db1");
     fx->target->config->poll.interval_ns = NS_PER_S;
-    fx->observer = ledger_observer();
+    fx->explaining = explaining_new(10, 10);
+    fx->observer = fx->explaining->observer;
     fx->uptime = 1000;
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, stderr);
     *state = fx;
@@ -38,6 +41,7 @@ static int teardown(void **state) {
     fx->observer.target_removed(fx->observer.arg, fx->target);
     assert_null(fx->target->ledger);
     fake_target_free(fx->target);
+    explaining_free(fx->explaining);
     free(fx);
     return 0;
 }

@@ -3,8 +3,8 @@
  */
 #include "expose/render.h"
 
+#include "../explain/explaining.h"
 #include "base/log.h"
-#include "explain/aborts.h"
 #include "fake_targets.h"
 
 #include <fcntl.h>
@@ -101,8 +101,7 @@ static void the_followers_state_is_shown(void **state) {
 
 static void aborts_have_their_reason_and_user(void **state) {
     struct target *target = fake_target("t");
-    struct aborts *aborts = aborts_new(10);
-    struct observer observer = aborts_observer(aborts);
+    struct explaining *x = explaining_new(10, 10);
     (void)state;
     struct log_event event = {.kind = LOG_EVENT_ABORTED,
                               .connection_id = 8,
@@ -110,19 +109,19 @@ static void aborts_have_their_reason_and_user(void **state) {
                               .host = span_of("h"),
                               .db = span_of("d"),
                               .reason = span_of("Got timeout reading communication packets")};
-    observer.log_event(observer.arg, target, &event);
-    observer.log_event(observer.arg, target, &event);
+    explaining_line(x, target, &event);
+    explaining_line(x, target, &event);
     event.kind = LOG_EVENT_ACCESS_DENIED;
     event.reason = event.db = (struct span){0};
-    observer.log_event(observer.arg, target, &event);
+    explaining_line(x, target, &event);
     char *page = page_of(target);
     assert_has(page,
                "\nmysqlconn_error_log_aborts_total{target=\"t\",reason=\"Got timeout reading communication packets\","
                "user=\"app\\\"{}\"} 2\n");
     assert_has(page, "\nmysqlconn_error_log_access_denied_total{target=\"t\",user=\"app\\\"{}\"} 1\n");
     free(page);
-    observer.target_removed(observer.arg, target);
-    aborts_free(aborts);
+    explaining_removed(x, target);
+    explaining_free(x);
     fake_target_free(target);
 }
 

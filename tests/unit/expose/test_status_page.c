@@ -3,8 +3,8 @@
  */
 #include "expose/status_page.h"
 
+#include "../explain/explaining.h"
 #include "base/log.h"
-#include "explain/aborts.h"
 #include "fake_targets.h"
 
 #include <setjmp.h>
@@ -13,9 +13,10 @@
 
 #include <cmocka.h>
 
-static char *page_of(struct target **targets, size_t count, size_t enough) {
+static char *page_with(const struct event_ring *ring, struct target **targets, size_t count, size_t enough) {
     struct exporter_state exporter = fake_state();
     struct strbuf page, piece;
+    exporter.events = ring;
     strbuf_init(&page, 1 << 24);
     strbuf_init(&piece, 1 << 20);
     struct status_page *status = status_page_begin(targets, count, &exporter);
@@ -32,6 +33,10 @@ static char *page_of(struct target **targets, size_t count, size_t enough) {
     for (size_t i = 0; i < count; i++)
         assert_int_equal(targets[i]->refs, 1);
     return strbuf_detach(&page);
+}
+
+static char *page_of(struct target **targets, size_t count, size_t enough) {
+    return page_with(NULL, targets, count, enough);
 }
 
 static void assert_has(const char *page, const char *part) {
@@ -62,7 +67,7 @@ static void it_says_how_each_target_is(void **state) {
         page,
         "<th scope=row>db-new<td class=text>db.example:3306<td class=text><span class=faint>not tried yet</span>");
     assert_has(page, "none configured");
-    assert_has(page, "None seen in the error logs");
+    assert_has(page, "None seen since the start");
     assert_has(page, "libmariadb 3.3.20, running since 2025-11-21 01:53:20Z");
     free(page);
     for (int i = 0; i < 3; i++)
@@ -72,80 +77,73 @@ static void it_says_how_each_target_is(void **state) {
 #define HOSTILE "<script>\"x\"'y'&</td>\xff\x01"
 #define ESCAPED "&lt;script&gt;&quot;x&quot;&#39;y&#39;&amp;&lt;/td&gt;\xef\xbf\xbd\xef\xbf\xbd"
 
-static void feed(struct observer *observer, struct target *target, enum log_event_kind kind, uint64_t id,
-                 const char *text) {
+static void feed(struct explaining *x, struct target *target, enum log_event_kind kind, uint64_t id, const char *text) {
     struct log_event event = {.kind = kind,
                               .connection_id = id,
                               .db = span_of(text),
                               .user = span_of(text),
                               .host = span_of(text),
                               .reason = span_of(text)};
-    observer->log_event(observer->arg, target, &event);
+    explaining_line(x, target, &event);
 }
 
 static void hostile_texts_stay_text(void **state) {
     struct target *target = fake_target(HOSTILE);
-    struct aborts *aborts = aborts_new(10);
-    struct observer observer = aborts_observer(aborts);
+    struct explaining *x = explaining_new(10, 25);
     (void)state;
     fake_down(target);
     target->poll.down = fake_failure(PHASE_GREETING, FAILURE_PROTOCOL, HOSTILE);
     target->probes->facts.down = target->poll.down;
     free(target->config->address_text);
     target->config->address_text = strdup(HOSTILE);
-    feed(&observer, target, LOG_EVENT_ABORTED, 17, HOSTILE);
-    char *page = page_of(&target, 1, SIZE_MAX);
+    feed(x, target, LOG_EVENT_ABORTED, 17, HOSTILE);
+    char *page = page_with(x->ring, &target, 1, SIZE_MAX);
     assert_null(strstr(page, "<script"));
     assert_null(strchr(page, '\x01'));
     assert_has(page,
                "<th scope=row>" ESCAPED "<td class=text>" ESCAPED "<td class=text><span class=bad>down: protocol in "
                "greeting</span> " ESCAPED "<td");
-    assert_has(page, "<td class=text>" ESCAPED "<td class=text>aborted<td class=number>17<td class=text>" ESCAPED
-                     "<td class=text>" ESCAPED "<td class=text>" ESCAPED "<td class=text>" ESCAPED "\n");
+    assert_has(page,
+               "<td class=text>" ESCAPED "<td class=text>unknown <span class=faint>unknown</span><td class=number>17"
+               "<td class=text>" ESCAPED "<td class=text>" ESCAPED "<td class=text>" ESCAPED
+               "<td class=text><td class=text><span class=faint>error_log</span> " ESCAPED "\n");
     free(page);
     snprintf(target->poll.version, sizeof target->poll.version, "%s", HOSTILE);
     target->poll.health = TARGET_UP;
     page = page_of(&target, 1, SIZE_MAX);
     assert_has(page, "<span class=good>up</span> " ESCAPED "<td");
     free(page);
-    observer.target_removed(observer.arg, target);
-    aborts_free(aborts);
+    explaining_removed(x, target);
+    explaining_free(x);
     fake_target_free(target);
 }
 
 /* Fifty of all, the newest first, whichever target they are of. */
 static void the_newest_events_of_all_targets_are_shown(void **state) {
     struct target *targets[] = {fake_target("a"), fake_target("b"), fake_target("c")};
-    struct aborts *aborts = aborts_new(10);
-    struct observer observer = aborts_observer(aborts);
-    size_t held = 0;
+    struct explaining *x = explaining_new(10, 25);
     (void)state;
-    for (int i = 0; i < 90; i++) {
-        feed(&observer, targets[i % 3], LOG_EVENT_ABORTED, 1000 + (uint64_t)i, "u");
-        struct abort_recent newest;
-        assert_int_equal(aborts_recent(targets[i % 3], &newest, 1), 1);
-    }
-    for (int i = 0; i < 3; i++) {
-        struct abort_recent recent[90];
-        held += aborts_recent(targets[i], recent, 90);
-    }
-    char *page = page_of(targets, 3, 100);
+    for (int i = 0; i < 90; i++)
+        feed(x, targets[i % 3], LOG_EVENT_ABORTED, 1000 + (uint64_t)i, "u");
+    char *page = page_with(x->ring, targets, 3, 100), number[128];
     const char *at = page;
-    size_t shown = held < 50 ? held : 50;
-    for (size_t i = 0; i < shown; i++) { /* those of one instant may stand in another order */
-        at = strstr(at, "<td class=text>aborted<td class=number>10");
+    for (int i = 89; i >= 40; i--) {
+        snprintf(number, sizeof number,
+                 "<td class=text>%c<td class=text>unknown <span class=faint>unknown</span>"
+                 "<td class=number>%d<",
+                 'a' + i % 3, 1000 + i);
+        at = strstr(at, number);
         assert_non_null(at);
-        at++;
+        at += strlen(number);
     }
-    assert_null(strstr(at, "<td class=text>aborted<td class=number>"));
-    assert_has(page, "<td class=text>c<td class=text>aborted<td class=number>1089<");
-    assert_null(strstr(page, "<td class=number>1000<"));
+    assert_null(strstr(at, "<td class=number>10"));
     free(page);
     for (int i = 0; i < 3; i++) {
-        observer.target_removed(observer.arg, targets[i]);
+        explaining_removed(x, targets[i]);
         fake_target_free(targets[i]);
     }
-    aborts_free(aborts);
+    assert_null(event_ring_before(x->ring, NULL, 0));
+    explaining_free(x);
 }
 
 static void the_page_is_the_same_in_every_piece_size(void **state) {

@@ -1,0 +1,444 @@
+/*
+ * The judge; see judge.h.
+ */
+#include "explain/judge.h"
+
+#include "base/clock.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "explain/untold.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SINKS_MAX = 8 };
+
+/* From the first line that tells of a shutdown until its other lines are written. */
+#define SHUTDOWN_WITHIN_NS (15 * NS_PER_S)
+/* Clocks of two machines, and a session that was seen somewhat after it began. */
+#define CLOCKS_WITHIN_NS (120 * NS_PER_S)
+
+struct judge {
+    struct abort_sink sinks[SINKS_MAX];
+    size_t sink_count;
+    uint64_t last_id;
+};
+
+/* What is kept of a target. */
+struct judgement {
+    struct untold *untold;
+    struct mono closing; /* when a line last told of a shutdown; 0 never */
+    uint64_t disorder;   /* the connection of which a line told last that its packets are out of order; 0 none */
+};
+
+/* An abort before the judge. */
+struct abort_case {
+    struct abort_event event;
+    struct abort_facts facts;
+    const struct session *session; /* NULL not known */
+    struct strbuf said[ABORT_EVIDENCE_MAX];
+};
+
+static struct judgement *judgement_of(struct target *target) {
+    struct judgement *j = target->judgement;
+    if (!j)
+        target->judgement = j = calloc(1, sizeof *j);
+    return j;
+}
+
+static struct untold *untold_of(struct target *target) {
+    struct judgement *j = judgement_of(target);
+    if (j && !j->untold)
+        j->untold = untold_new();
+    return j ? j->untold : NULL;
+}
+
+/* --- evidence --- */
+
+static void case_init(struct abort_case *c, enum fact_source source) {
+    *c = (struct abort_case){
+        .event = {.n = 1, .source = source, .seen_wall_ns = wall_now_ns(), .idle_ns = -1, .in_transaction = KNOWN_NOT}};
+    for (int i = 0; i < ABORT_EVIDENCE_MAX; i++)
+        strbuf_init(&c->said[i], ABORT_EVIDENCE_TEXT_MAX + 512);
+}
+
+static void case_release(struct abort_case *c) {
+    for (int i = 0; i < ABORT_EVIDENCE_MAX; i++)
+        strbuf_release(&c->said[i]);
+}
+
+/* The text of one more piece of evidence, to be written now. */
+static struct strbuf *add_evidence(struct abort_case *c, enum fact_source source, int64_t wall_ns) {
+    assert(c->event.evidence_count < ABORT_EVIDENCE_MAX);
+    unsigned i = c->event.evidence_count++;
+    c->event.evidence[i] = (struct abort_evidence){.source = source, .wall_ns = wall_ns};
+    return &c->said[i];
+}
+
+static void end_evidence(struct abort_case *c) {
+    for (unsigned i = 0; i < c->event.evidence_count; i++) {
+        struct span text = {strbuf_text(&c->said[i]), c->said[i].len};
+        c->event.evidence[i].text = text_cut(text, ABORT_EVIDENCE_TEXT_MAX);
+    }
+}
+
+static void add_seconds(struct strbuf *out, int64_t ns) {
+    number_add_double(out, (double)(ns / NS_PER_MS) / 1000);
+    strbuf_addstr(out, " s");
+}
+
+/* --- the session --- */
+
+/* Of MariaDB's and MySQL's process list: "Binlog Dump", "Binlog Dump GTID". */
+static bool is_replication(const char *command) {
+    return strncmp(command, "Binlog Dump", 11) == 0;
+}
+
+static struct span known_text(const char *text) {
+    return *text ? span_of(text) : (struct span){0};
+}
+
+/* Ids begin again with each start of the server, and a line may be an old one. */
+static bool is_of_session(const struct abort_event *e, const struct session *s) {
+    return !s->before_restart &&
+           (e->wall_ns == 0 || e->wall_ns > s->first_seen_wall_ns - CLOCKS_WITHIN_NS || e->wall_ns < 0);
+}
+
+static void take_session(struct abort_case *c, const struct target *target) {
+    struct abort_event *e = &c->event;
+    const struct session *s = e->connection_id ? session_find(target, e->connection_id) : NULL;
+    if (!s || !is_of_session(e, s))
+        return;
+    int64_t unseen_ns = e->seen_wall_ns > s->last_seen_wall_ns ? e->seen_wall_ns - s->last_seen_wall_ns : 0;
+    bool asleep = strcmp(s->command, "Sleep") == 0;
+    c->session = s;
+    if (!e->user.ptr && strcmp(s->user, "unauthenticated user") != 0)
+        e->user = known_text(s->user);
+    e->host = e->host.ptr ? e->host : known_text(s->host);
+    e->db = e->db.ptr ? e->db : known_text(s->db);
+    e->driver = known_text(s->driver);
+    e->driver_version = known_text(s->version);
+    e->program = known_text(s->program);
+    e->command = known_text(s->command);
+    e->port = s->port;
+    e->in_transaction = s->in_transaction ? KNOWN_YES : KNOWN_NO;
+    if (asleep)
+        e->idle_ns = s->idle_ns + unseen_ns;
+    c->facts.idle_ns = s->idle_ns + unseen_ns;
+    c->facts.replication = is_replication(s->command);
+
+    struct strbuf *text = add_evidence(c, FACT_SESSIONS, s->last_seen_wall_ns);
+    strbuf_addstr(text, s->command);
+    if (asleep) {
+        strbuf_addstr(text, " for ");
+        add_seconds(text, s->idle_ns);
+    }
+    strbuf_addstr(text, s->in_transaction ? ", in a transaction" : "");
+}
+
+/* --- to the sinks --- */
+
+static bool timed_out(const struct abort_event *e) {
+    return e->cause.cause == CAUSE_IDLE_TIMEOUT || e->cause.cause == CAUSE_READ_TIMEOUT;
+}
+
+static void add_limits(struct abort_case *c, const struct target *target) {
+    static const char *const names[] = {"wait_timeout", "interactive_timeout", "net_read_timeout"};
+    struct strbuf *text = add_evidence(c, FACT_SETTINGS, target->poll.last_success_wall_ns);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        strbuf_addf(text, "%s%s ", i ? ", " : "", names[i]);
+        number_add_double(text, target_setting(target, names[i]));
+    }
+}
+
+static void tell(struct judge *judge, struct target *target, struct abort_case *c) {
+    struct abort_event *e = &c->event;
+    if (c->facts.own && c->event.source != FACT_OWN)
+        strbuf_addstr(add_evidence(c, FACT_OWN, e->seen_wall_ns), "a connection of ours");
+    if (timed_out(e) && !isnan(target_setting(target, "wait_timeout")))
+        add_limits(c, target);
+    end_evidence(c);
+    e->id = ++judge->last_id;
+    for (size_t i = 0; i < judge->sink_count; i++)
+        if (judge->sinks[i].abort)
+            judge->sinks[i].abort(judge->sinks[i].arg, target, e);
+}
+
+/* --- lines --- */
+
+/* What servers write where they do not know. */
+static struct span known_name(struct span name, const char *not_known) {
+    return name.len == 0 || span_is(name, not_known) ? (struct span){0} : name;
+}
+
+static void take_line(struct abort_case *c, const struct target *target, const struct log_event *line) {
+    struct abort_event *e = &c->event;
+    e->kind = line->kind;
+    e->line = line;
+    e->wall_ns = line->time == LOG_TIME_UTC ? line->wall_ns : 0;
+    e->connection_id = abort_facts_connection(target, line);
+    e->user = known_name(line->user, "unauthenticated");
+    e->host = known_name(line->host, "connecting host");
+    e->db = known_name(line->db, "unconnected");
+    e->reason = log_event_reason(line);
+    struct strbuf *text = add_evidence(c, FACT_LOG, abort_event_wall_ns(e));
+    if (line->reason.ptr)
+        strbuf_add(text, line->reason.ptr,
+                   line->reason.len < 2 * ABORT_EVIDENCE_TEXT_MAX ? line->reason.len : 2 * ABORT_EVIDENCE_TEXT_MAX);
+    else
+        strbuf_addstr(text, log_event_kind_name(line->kind));
+}
+
+/* MariaDB writes of a KILL in the killer's name. */
+static void add_killer(struct abort_case *c, const struct target *target, const struct log_event *line) {
+    if (c->event.cause.cause != CAUSE_KILLED || line->thread == 0 || line->thread == c->event.connection_id)
+        return;
+    const struct session *killer = session_find(target, line->thread);
+    struct strbuf *text = add_evidence(c, FACT_LOG, abort_event_wall_ns(&c->event));
+    strbuf_addf(text, "by connection %llu", (unsigned long long)line->thread);
+    if (killer && !killer->before_restart)
+        strbuf_addf(text, ", '%s'@'%s'", killer->user, killer->host);
+}
+
+/* The line is one of two: the other, which follows, tells that the connection ended; unless it had logged in, when
+ * there is none. */
+static bool is_disorder_before_login(struct target *target, const struct abort_case *c) {
+    if (c->event.kind != LOG_EVENT_OTHER || c->event.cause.cause != CAUSE_PROTOCOL_ERROR)
+        return false;
+    struct judgement *j = judgement_of(target);
+    if (j)
+        j->disorder = c->event.connection_id;
+    return !c->session;
+}
+
+static void take_disorder(struct target *target, struct abort_case *c) {
+    const struct judgement *j = target->judgement;
+    struct abort_cause *cause = &c->event.cause;
+    if (cause->cause != CAUSE_BEFORE_LOGIN || !j || j->disorder == 0 || j->disorder != c->event.connection_id)
+        return;
+    cause->cause = CAUSE_PROTOCOL_ERROR;
+    cause->confidence = CONFIDENCE_CERTAIN;
+    cause->possible = UINT32_C(1) << CAUSE_PROTOCOL_ERROR;
+    strbuf_addstr(add_evidence(c, FACT_LOG, abort_event_wall_ns(&c->event)), "Got packets out of order");
+}
+
+static bool is_shutting_down(struct target *target, enum log_event_kind kind) {
+    struct judgement *j = target->judgement;
+    if (kind == LOG_EVENT_FORCED_CLOSE && (j = judgement_of(target)))
+        j->closing = mono_now();
+    return j && j->closing.ns != 0 && mono_between(j->closing, mono_now()) < SHUTDOWN_WITHIN_NS;
+}
+
+static bool log_tells(const struct target *target) {
+    const struct log_source_state *log = target->error_log ? log_source_state(target->error_log) : NULL;
+    return log && log->readable && target_log_level_suffices(target) == 1;
+}
+
+static void expect_sum(struct target *target, const struct abort_event *e) {
+    struct untold *untold = e->cause.number && log_tells(target) ? untold_of(target) : NULL;
+    if (untold)
+        untold_line(untold, e->user, e->host, e->cause.number, e->cause.with_number);
+}
+
+static void judge_line(struct judge *judge, struct target *target, const struct log_event *line) {
+    struct abort_case c;
+    case_init(&c, FACT_LOG);
+    abort_facts_of_event(&c.facts, target, line);
+    c.facts.shutting_down = is_shutting_down(target, line->kind);
+    take_line(&c, target, line);
+    take_session(&c, target);
+    c.event.cause = cause_of(&c.facts);
+    if (c.facts.own)
+        own_connections_logged(&target->own, c.event.connection_id);
+    take_disorder(target, &c);
+    add_killer(&c, target, line);
+    /* Of what else the log says there is no cause. */
+    if (!is_disorder_before_login(target, &c) &&
+        (line->kind != LOG_EVENT_OTHER || c.event.cause.cause != CAUSE_UNKNOWN)) {
+        expect_sum(target, &c.event);
+        tell(judge, target, &c);
+    }
+    case_release(&c);
+}
+
+static void on_log_event(void *arg, struct target *target, const struct log_event *line) {
+    struct judge *judge = arg;
+    for (size_t i = 0; i < judge->sink_count && line->suspect; i++)
+        if (judge->sinks[i].forged)
+            judge->sinks[i].forged(judge->sinks[i].arg, target, line);
+    if (line->suspect || line->kind == LOG_EVENT_NONE || line->kind == LOG_EVENT_SERVER_STOP)
+        return;
+    if (line->kind != LOG_EVENT_SERVER_START) {
+        judge_line(judge, target, line);
+        return;
+    }
+    own_connections_forget(&target->own, mono_now());
+    for (size_t i = 0; i < judge->sink_count; i++)
+        if (judge->sinks[i].server_started)
+            judge->sinks[i].server_started(judge->sinks[i].arg, target);
+}
+
+/* --- sums --- */
+
+static void on_server_error(void *arg, struct target *target, const struct server_error *error) {
+    struct untold *untold = untold_of(target);
+    (void)arg;
+    if (untold)
+        untold_sum(untold, error);
+}
+
+static void add_numbers(struct abort_case *c, const struct untold_aborts *aborts) {
+    struct strbuf *text = add_evidence(c, FACT_ERRORS, aborts->to_wall_ns);
+    const unsigned numbers[] = {aborts->number, aborts->with_number};
+    for (int i = 0; i < 2 && numbers[i]; i++)
+        strbuf_addf(text, "%s%s (%u)", i ? " and " : "", server_error_name(numbers[i]), numbers[i]);
+    if (aborts->n > 1)
+        strbuf_addf(text, ", %llu times", (unsigned long long)aborts->n);
+    strbuf_addstr(text, aborts->untold ? ", and no line" : "");
+}
+
+static void judge_sum(struct judge *judge, struct target *target, const struct untold_aborts *aborts, bool own) {
+    struct abort_case c;
+    case_init(&c, FACT_ERRORS);
+    abort_facts_of_target(&c.facts, target);
+    c.facts.error_number = aborts->number;
+    c.facts.with_number = aborts->with_number;
+    c.facts.untold = aborts->untold;
+    c.facts.user_known = aborts->user[0] != '\0';
+    c.facts.host_known = aborts->host[0] != '\0';
+    c.facts.own = own;
+    c.event.n = aborts->n;
+    c.event.error_number = aborts->number;
+    c.event.user = known_text(aborts->user);
+    c.event.host = known_text(aborts->host);
+    c.event.since_wall_ns = aborts->from_wall_ns;
+    c.event.cause = cause_of(&c.facts);
+    add_numbers(&c, aborts);
+    if (c.event.cause.cause != CAUSE_UNKNOWN && c.event.cause.cause != CAUSE_NO_ABORT)
+        tell(judge, target, &c);
+    case_release(&c);
+}
+
+static void judge_counter(struct judge *judge, struct target *target, enum abort_counter counter, enum cause cause,
+                          uint64_t n) {
+    struct abort_case c;
+    bool own = cause == CAUSE_SELF;
+    case_init(&c, own ? FACT_OWN : FACT_COUNTER);
+    c.event.n = n;
+    c.event.cause =
+        (struct abort_cause){.cause = counter == COUNTER_PREAUTH && !own ? CAUSE_BEFORE_LOGIN : cause,
+                             .raises = 1U << counter,
+                             .confidence = cause == CAUSE_UNKNOWN ? CONFIDENCE_UNKNOWN : CONFIDENCE_CERTAIN};
+    c.event.cause.possible = UINT32_C(1) << c.event.cause.cause;
+    if (own)
+        strbuf_addstr(add_evidence(&c, FACT_OWN, c.event.seen_wall_ns), "a connection that we ended badly");
+    strbuf_addf(add_evidence(&c, FACT_COUNTER, c.event.seen_wall_ns), "%s rose by %llu", abort_counter_name(counter),
+                (unsigned long long)n);
+    tell(judge, target, &c);
+    case_release(&c);
+}
+
+static enum own_abort own_abort_of(const struct target *target, const struct untold_aborts *aborts) {
+    struct abort_facts facts;
+    abort_facts_of_target(&facts, target);
+    facts.error_number = aborts->number;
+    facts.with_number = aborts->with_number;
+    facts.user_known = aborts->user[0] != '\0';
+    if (!facts.user_known)
+        return OWN_ABORTED_PREAUTH;
+    return cause_of(&facts).raises & 1U << COUNTER_CLIENTS ? OWN_ABORTED_CLIENT : OWN_ABORTED_CONNECT;
+}
+
+/* How many of them we made ourselves. */
+static uint64_t own_among(struct target *target, const struct untold_aborts *aborts) {
+    struct mono now = mono_now();
+    struct mono since = mono_add(now, -(3 * target->config->poll.interval_ns + 5 * NS_PER_S));
+    const char *user = target->config->user ? target->config->user : "";
+    if (!aborts->account_known || (aborts->user[0] && strcmp(aborts->user, user) != 0))
+        return 0;
+    enum own_abort own = own_abort_of(target, aborts);
+    unsigned max = aborts->n < OWN_CONNECTIONS_KEPT ? (unsigned)aborts->n : OWN_CONNECTIONS_KEPT;
+    unsigned n = own_connections_take(&target->own, own, since, now, max);
+    if (own == OWN_ABORTED_PREAUTH) /* so that the ledger takes them no more */
+        own_connections_take(&target->own, OWN_ABORTED_CONNECT, since, now, n);
+    return n;
+}
+
+struct hearing {
+    struct judge *judge;
+    struct target *target;
+};
+
+static void on_untold(void *arg, const struct untold_aborts *aborts) {
+    const struct hearing *h = arg;
+    if (aborts->number == 1040) { /* from its counter */
+        judge_counter(h->judge, h->target, COUNTER_MAX_CONNECTIONS, CAUSE_TOO_MANY_CONNECTIONS, aborts->n);
+        return;
+    }
+    struct untold_aborts own = *aborts, others = *aborts;
+    own.n = own_among(h->target, aborts);
+    others.n -= own.n;
+    if (own.n > 0)
+        judge_sum(h->judge, h->target, &own, true);
+    if (others.n > 0)
+        judge_sum(h->judge, h->target, &others, false);
+}
+
+static void on_polled(void *arg, struct target *target, struct mono began) {
+    struct judgement *j = target->judgement;
+    (void)began;
+    if (j && j->untold && target->poll.health == TARGET_UP)
+        untold_settle(j->untold, log_tells(target), on_untold, &(struct hearing){arg, target});
+}
+
+/* --- counters --- */
+
+/* Of those who found no place a line may tell: that is waited for as with sums. */
+static void on_rose(void *arg, struct target *target, enum abort_counter counter, enum cause cause, uint64_t n) {
+    struct untold *untold = counter == COUNTER_MAX_CONNECTIONS ? untold_of(target) : NULL;
+    int64_t now = wall_now_ns();
+    if (untold)
+        untold_sum(untold,
+                   &(struct server_error){
+                       .code = 1040, .user = "", .host = "", .increase = n, .from_wall_ns = now, .to_wall_ns = now});
+    else
+        judge_counter(arg, target, counter, cause, n);
+}
+
+/* --- begin and end --- */
+
+static void on_target_removed(void *arg, struct target *target) {
+    struct judgement *j = target->judgement;
+    (void)arg;
+    if (j)
+        untold_free(j->untold);
+    free(j);
+    target->judgement = NULL;
+}
+
+struct judge *judge_new(void) {
+    return calloc(1, sizeof(struct judge));
+}
+
+void judge_free(struct judge *judge) {
+    free(judge);
+}
+
+void judge_add_sink(struct judge *judge, struct abort_sink sink) {
+    assert(judge->sink_count < SINKS_MAX);
+    judge->sinks[judge->sink_count++] = sink;
+}
+
+struct observer judge_observer(struct judge *judge) {
+    return (struct observer){.arg = judge,
+                             .target_removed = on_target_removed,
+                             .log_event = on_log_event,
+                             .server_error = on_server_error,
+                             .polled = on_polled};
+}
+
+struct ledger_listener judge_ledger_listener(struct judge *judge) {
+    return (struct ledger_listener){judge, on_rose};
+}

@@ -1,0 +1,282 @@
+/*
+ * From sums and lines to the aborts that no line told of; see untold.h. There is an entry for each account of which
+ * anything waits, and the first entry is for all that have no place.
+ */
+#include "explain/untold.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ACCOUNTS_MAX = 256, CODES = SERVER_ERROR_CODE_COUNT };
+
+/* A line that was written before a look may be read so long after it. */
+#define LINE_WITHIN_NS NS_PER_S
+
+/* Lines wait over two looks: they may come before their sum. */
+struct told {
+    uint32_t fresh, old;
+};
+
+struct account {
+    char *user, *host;
+    uint32_t hash;
+    bool known;
+    int64_t from_wall_ns, to_wall_ns;
+    uint64_t fresh[CODES], sums[CODES]; /* of this look, and what waits for its lines … */
+    struct mono since;                  /* … from then on */
+    struct told told[CODES];
+    uint64_t reads_told; /* lost connections that lines told of: some raise 1160, too */
+};
+
+struct untold {
+    struct account *accounts;
+    size_t count;
+};
+
+static const struct pair {
+    bool before_login;
+    unsigned number, with_number;
+} pairs[] = {
+    {true, 1043, 1159}, {true, 1043, 1156}, {true, 1043, 1158}, {false, 1158, 1160}, {false, 1105, 1160},
+};
+
+/* All that the log words as a refused login, whichever number it has. */
+static const unsigned refusals[] = {1044, 1130, 3118, 3955};
+enum { LOGIN_REFUSED = 1045 };
+
+static int row_of(unsigned code) {
+    for (int i = 0; i < CODES; i++)
+        if (server_error_codes[i] == code)
+            return i;
+    return -1;
+}
+
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+struct untold *untold_new(void) {
+    struct untold *u = calloc(1, sizeof *u);
+    if (u)
+        u->accounts = calloc(1, sizeof *u->accounts);
+    if (!u || !u->accounts || !(u->accounts->user = strdup("")) || !(u->accounts->host = strdup(""))) {
+        untold_free(u);
+        return NULL;
+    }
+    u->count = 1;
+    return u;
+}
+
+static void free_texts(struct account *a) {
+    free(a->user);
+    free(a->host);
+}
+
+void untold_free(struct untold *u) {
+    if (!u)
+        return;
+    for (size_t i = 0; u->accounts && i < (u->count ? u->count : 1); i++)
+        free_texts(&u->accounts[i]);
+    free(u->accounts);
+    free(u);
+}
+
+/* --- accounts --- */
+
+static struct account *find_or_add(struct untold *u, struct span user, struct span host) {
+    uint32_t hash = span_hash(user) * 31 + span_hash(host);
+    for (size_t i = 1; i < u->count; i++) {
+        struct account *a = &u->accounts[i];
+        if (a->hash == hash && span_is(user, a->user) && span_is(host, a->host))
+            return a;
+    }
+    struct account *accounts =
+        u->count < ACCOUNTS_MAX ? reallocarray(u->accounts, u->count + 1, sizeof *accounts) : NULL;
+    if (!accounts)
+        return u->accounts;
+    u->accounts = accounts;
+    struct account *a = &accounts[u->count];
+    *a = (struct account){.user = strndup(user.ptr, user.len), .host = strndup(host.ptr, host.len), .hash = hash};
+    if (!a->user || !a->host) {
+        free_texts(a);
+        return accounts;
+    }
+    a->known = true;
+    u->count++;
+    return a;
+}
+
+static bool any(const uint64_t sums[CODES]) {
+    for (int i = 0; i < CODES; i++)
+        if (sums[i])
+            return true;
+    return false;
+}
+
+static bool is_idle(const struct account *a) {
+    for (int i = 0; i < CODES; i++)
+        if (a->told[i].fresh || a->told[i].old)
+            return false;
+    return !any(a->fresh) && !any(a->sums);
+}
+
+static void forget_idle(struct untold *u) {
+    size_t kept = 1;
+    for (size_t i = 1; i < u->count; i++) {
+        if (is_idle(&u->accounts[i]))
+            free_texts(&u->accounts[i]);
+        else
+            u->accounts[kept++] = u->accounts[i];
+    }
+    u->count = kept;
+}
+
+/* --- what comes --- */
+
+static struct span text_of(struct span text) {
+    return text.ptr ? text : span_of("");
+}
+
+void untold_sum(struct untold *u, const struct server_error *error) {
+    int row = row_of(error->code);
+    if (row < 0)
+        return;
+    struct account *a = error->account_known ? find_or_add(u, span_of(error->user), span_of(error->host)) : u->accounts;
+    if (is_idle(a))
+        a->from_wall_ns = error->from_wall_ns;
+    a->to_wall_ns = error->to_wall_ns;
+    a->fresh[row] += error->increase;
+}
+
+void untold_line(struct untold *u, struct span user, struct span host, unsigned number, unsigned with_number) {
+    struct account *a = find_or_add(u, text_of(user), text_of(host));
+    const unsigned numbers[] = {number, with_number};
+    for (int i = 0; i < 2; i++) {
+        int row = row_of(numbers[i]);
+        if (row >= 0 && a->told[row].fresh < UINT32_MAX)
+            a->told[row].fresh++;
+    }
+}
+
+/* --- lines against sums --- */
+
+static uint32_t take(uint32_t *told, uint64_t *sum) {
+    uint32_t n = (uint32_t)least(*told, *sum);
+    *told -= n;
+    *sum -= n;
+    return n;
+}
+
+static void cancel_row(struct told *told, struct account *of_sums, int row) {
+    uint32_t n = take(&told->old, &of_sums->sums[row]) + take(&told->fresh, &of_sums->sums[row]);
+    n += take(&told->old, &of_sums->fresh[row]) + take(&told->fresh, &of_sums->fresh[row]);
+    if (server_error_codes[row] == 1158)
+        of_sums->reads_told += n;
+}
+
+static void cancel(struct account *of_lines, struct account *of_sums, int row) {
+    struct told *told = &of_lines->told[row];
+    cancel_row(told, of_sums, row);
+    for (size_t i = 0; server_error_codes[row] == LOGIN_REFUSED && i < sizeof refusals / sizeof *refusals; i++)
+        cancel_row(told, of_sums, row_of(refusals[i]));
+}
+
+/* A line may name the account's host, not the client's; before the login, or of a database that does not exist, it
+ * names nobody. */
+static bool may_be_of(const struct account *line, const struct account *sum) {
+    return line->user[0] == '\0' || strcmp(line->user, sum->user) == 0 || !sum->known;
+}
+
+static void cancel_all(struct untold *u) {
+    for (int row = 0; row < CODES; row++) {
+        for (size_t i = 0; i < u->count; i++)
+            cancel(&u->accounts[i], &u->accounts[i], row);
+        for (size_t i = 0; i < u->count; i++) {
+            struct account *line = &u->accounts[i];
+            for (size_t j = 0; j < u->count && line->told[row].fresh + line->told[row].old > 0; j++)
+                if (may_be_of(line, &u->accounts[j]))
+                    cancel(line, &u->accounts[j], row);
+        }
+    }
+}
+
+static void grow_old(struct account *a) {
+    for (int row = 0; row < CODES; row++) {
+        a->told[row].old = a->told[row].fresh;
+        a->told[row].fresh = 0;
+    }
+}
+
+/* --- what is left --- */
+
+struct telling {
+    const struct account *account;
+    bool untold;
+    untold_fn *on_aborts;
+    void *arg;
+};
+
+static void tell(const struct telling *t, unsigned number, unsigned with_number, uint64_t n) {
+    const struct account *a = t->account;
+    struct untold_aborts aborts = {.number = number,
+                                   .with_number = with_number,
+                                   .user = a->user,
+                                   .host = a->host,
+                                   .account_known = a->known,
+                                   .untold = t->untold,
+                                   .n = n,
+                                   .from_wall_ns = a->from_wall_ns,
+                                   .to_wall_ns = a->to_wall_ns};
+    if (n > 0)
+        t->on_aborts(t->arg, &aborts);
+}
+
+static void tell_account(const struct telling *t, struct account *a) {
+    bool before_login = a->user[0] == '\0';
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        uint64_t *first = &a->sums[row_of(pairs[i].number)], *second = &a->sums[row_of(pairs[i].with_number)];
+        if (pairs[i].before_login != before_login && a->known)
+            continue;
+        uint64_t n = least(*first, *second);
+        *first -= n;
+        *second -= n;
+        tell(t, pairs[i].number, pairs[i].with_number, n);
+    }
+    uint64_t *writes = &a->sums[row_of(1160)], seconds = least(*writes, a->reads_told);
+    a->reads_told -= seconds;
+    *writes -= before_login && a->known ? *writes : seconds;
+    for (int row = 0; row < CODES; row++) {
+        tell(t, server_error_codes[row], 0, a->sums[row]);
+        a->sums[row] = 0;
+    }
+}
+
+static void settle(const struct telling *t, struct account *a, struct mono now) {
+    bool waits = any(a->sums);
+    if (waits && (!t->untold || mono_between(a->since, now) >= LINE_WITHIN_NS)) {
+        tell_account(t, a);
+        waits = false;
+    }
+    if (!waits) {
+        memcpy(a->sums, a->fresh, sizeof a->sums);
+        memset(a->fresh, 0, sizeof a->fresh);
+        a->since = now;
+    }
+    if (!t->untold)
+        tell_account(t, a);
+    if (!any(a->sums) && !any(a->fresh))
+        a->reads_told = 0;
+}
+
+void untold_settle(struct untold *u, bool log_tells, untold_fn *on_aborts, void *arg) {
+    struct mono now = mono_now();
+    cancel_all(u);
+    for (size_t i = 0; i < u->count; i++) {
+        struct account *a = &u->accounts[i];
+        settle(&(struct telling){a, log_tells, on_aborts, arg}, a, now);
+        grow_old(a);
+    }
+    forget_idle(u);
+}

@@ -1,0 +1,41 @@
+/*
+ * What MySQL's sums of errors tell and no line of the log: the increases by account, less those that a line told of, as
+ * aborts. Lines and sums come at different times; each waits a while for the other.
+ *
+ * An abort raises one number, or two at once (see the table of pairs); which is measured: 9.7 with FIN, RST, TLS, KILL,
+ * all that fails before the login, and so on, is in tests/mysql.
+ */
+#ifndef EXPLAIN_UNTOLD_H
+#define EXPLAIN_UNTOLD_H
+
+#include "observe/server_errors.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Aborts of one account and kind. */
+struct untold_aborts {
+    unsigned number, with_number; /* with_number: 0 none */
+    const char *user, *host;      /* the server's bytes; "" for connections before their login */
+    bool account_known;           /* false: user and host are "", whoever it was */
+    bool untold;                  /* a line would have told of them, and did not */
+    uint64_t n;
+    int64_t from_wall_ns, to_wall_ns;
+};
+
+struct untold;
+
+struct untold *untold_new(void);         /* NULL when memory is short */
+void untold_free(struct untold *untold); /* NULL is allowed */
+
+/* What came between two looks. */
+void untold_sum(struct untold *untold, const struct server_error *error);
+/* A line told of one abort that raises these numbers. Texts may have ptr NULL: the line does not name them. */
+void untold_line(struct untold *untold, struct span user, struct span host, unsigned number, unsigned with_number);
+
+typedef void untold_fn(void *arg, const struct untold_aborts *aborts);
+/* At the end of each poll: what has waited long enough. log_tells: a line is to be expected of each abort that the
+ * server writes lines of; else nothing waits. */
+void untold_settle(struct untold *untold, bool log_tells, untold_fn *on_aborts, void *arg);
+
+#endif
