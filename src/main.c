@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "daemon.h"
 #include "explain/cause.h"
+#include "expose/api.h"
 #include "expose/catalogue.h"
 #include "observe/client.h"
 
@@ -80,6 +81,8 @@ int main(int argc, char **argv) {
         return print(cause_reference);
     if (options.command == COMMAND_PRINT_METRICS)
         return print(catalogue_reference);
+    if (options.command == COMMAND_PRINT_API)
+        return print(api_reference);
     if (options.command == COMMAND_PRINT_CONFIG_REFERENCE)
         return print(config_reference);
     if (options.command == COMMAND_EXPLAIN)

@@ -48,6 +48,7 @@ static const struct flag daemon_flags[] = {
     FLAG("config.my-cnf", FLAG_TEXT, my_cnf, "FILE", "… or both from the [client] group of FILE"),
     COMMAND("print-causes", COMMAND_PRINT_CAUSES, "print the table of causes of aborts (Markdown)"),
     COMMAND("print-metrics", COMMAND_PRINT_METRICS, "print the table of metrics (Markdown)"),
+    COMMAND("print-api", COMMAND_PRINT_API, "print the tables of the API (Markdown)"),
     COMMAND("print-config-reference", COMMAND_PRINT_CONFIG_REFERENCE, "print the table of settings (Markdown)"),
     COMMAND("version", COMMAND_VERSION, "print the version"),
     COMMAND("help", COMMAND_HELP, "print this"),

@@ -121,6 +121,10 @@ static void narrow_timeout(struct abort_cause *c, const struct abort_facts *fact
         conclude(c, CAUSE_READ_TIMEOUT, SURE);
         return;
     }
+    if (facts->asleep) { /* where wait_timeout counts, which each session may set for itself */
+        conclude(c, CAUSE_IDLE_TIMEOUT, LIKELY);
+        return;
+    }
     if (facts->idle_ns < 0 || isnan(facts->idle_limit_s))
         return;
     /* The process list counts whole seconds, and was seen some time before. */

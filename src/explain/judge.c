@@ -127,6 +127,7 @@ static void take_session(struct abort_case *c, const struct target *target) {
     if (asleep)
         e->idle_ns = s->idle_ns + unseen_ns;
     c->facts.idle_ns = s->idle_ns + unseen_ns;
+    c->facts.asleep = asleep;
     c->facts.replication = is_replication(s->command);
 
     struct strbuf *text = add_evidence(c, FACT_SESSIONS, s->last_seen_wall_ns);

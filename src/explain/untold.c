@@ -183,10 +183,12 @@ static void cancel(struct account *of_lines, struct account *of_sums, int row) {
         cancel_row(told, of_sums, row_of(refusals[i]));
 }
 
-/* A line may name the account's host, not the client's; before the login, or of a database that does not exist, it
- * names nobody. */
-static bool may_be_of(const struct account *line, const struct account *sum) {
-    return line->user[0] == '\0' || strcmp(line->user, sum->user) == 0 || !sum->known;
+/* A line may name the account's host, not the client's. Before the login it names nobody, nor of a database that does
+ * not exist. */
+static bool may_be_of(const struct account *line, const struct account *sum, unsigned code) {
+    if (line->user[0] == '\0')
+        return sum->user[0] == '\0' || code == 1049;
+    return !sum->known || strcmp(line->user, sum->user) == 0;
 }
 
 static void cancel_all(struct untold *u) {
@@ -196,7 +198,7 @@ static void cancel_all(struct untold *u) {
         for (size_t i = 0; i < u->count; i++) {
             struct account *line = &u->accounts[i];
             for (size_t j = 0; j < u->count && line->told[row].fresh + line->told[row].old > 0; j++)
-                if (may_be_of(line, &u->accounts[j]))
+                if (may_be_of(line, &u->accounts[j], server_error_codes[row]))
                     cancel(line, &u->accounts[j], row);
         }
     }

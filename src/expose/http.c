@@ -4,6 +4,7 @@
  */
 #include "expose/http.h"
 
+#include "expose/api.h"
 #include "expose/listen.h"
 #include "expose/render.h"
 #include "expose/status_page.h"
@@ -93,6 +94,14 @@ static bool status_next(void *page, struct strbuf *out, size_t enough) {
 
 static void status_end(void *page) {
     status_page_end(page);
+}
+
+static bool api_body_next(void *page, struct strbuf *out, size_t enough) {
+    return api_next(page, out, enough);
+}
+
+static void api_body_end(void *page) {
+    api_end(page);
 }
 
 static ssize_t body_read(void *arg, uint64_t position, char *out, size_t max) {
@@ -188,6 +197,32 @@ static enum MHD_Result answer_status(const struct request *request) {
     return send_response(request->connection, MHD_HTTP_OK, "text/html; charset=utf-8", response);
 }
 
+static enum MHD_Result add_parameter(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
+                                     const char *value, size_t value_len) {
+    struct api_request *api = arg;
+
+    (void)kind;
+    api->too_many = api->parameter_count == API_PARAMETERS_MAX;
+    if (api->too_many)
+        return MHD_NO;
+    api->parameters[api->parameter_count++] =
+        (struct api_parameter){{name, name_len}, {value ? value : "", value ? value_len : 0}};
+    return MHD_YES;
+}
+
+static enum MHD_Result answer_api(const struct request *request, const char *path) {
+    struct api_request api = {.path = path, .state = request->http->state};
+    struct target **targets = list_targets(request->http->fleet, &api.target_count);
+
+    api.targets = targets;
+    MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, add_parameter, &api);
+    struct api_page *page = targets ? api_begin(&api) : NULL;
+    free(targets);
+    unsigned status = page ? api_status(page) : MHD_HTTP_INTERNAL_SERVER_ERROR;
+    return send_response(request->connection, status, "application/json",
+                         page_response(request, page, api_body_next, api_body_end));
+}
+
 static enum MHD_Result answer_healthy(const struct request *request) {
     return send_text(request->connection, MHD_HTTP_OK, "mysqlconn_exporter is healthy.\n");
 }
@@ -215,6 +250,8 @@ static enum MHD_Result answer_path(const struct request *request, const char *pa
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (strcmp(path, routes[i].path) == 0)
             return routes[i].answer(request);
+    if (api_has(path))
+        return answer_api(request, path);
     return send_text(request->connection, MHD_HTTP_NOT_FOUND, "There is no such page; / lists those that there are.\n");
 }
 

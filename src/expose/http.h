@@ -1,5 +1,6 @@
 /*
- * The HTTP server, on the program's loop: the only user of <microhttpd.h>. Serves /metrics, /, /-/healthy and /-/ready.
+ * The HTTP server, on the program's loop: the only user of <microhttpd.h>. Serves /metrics, /, /-/healthy, /-/ready and
+ * /api/v1.
  */
 #ifndef EXPOSE_HTTP_H
 #define EXPOSE_HTTP_H

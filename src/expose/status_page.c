@@ -94,7 +94,9 @@ static void add_head(struct status_page *page, struct strbuf *out) {
     add_text(out, page->state->telemetry_path);
     strbuf_addstr(
         out,
-        "\">Metrics</a><a href=\"/-/healthy\">Health</a><a href=\"/-/ready\">Readiness</a></nav>\n"
+        "\">Metrics</a><a href=\"/api/v1/events\">Events</a><a href=\"/api/v1/targets\">Targets</a>"
+        "<a href=\"/api/v1/ledger\">Ledger</a><a href=\"/-/healthy\">Health</a><a "
+        "href=\"/-/ready\">Readiness</a></nav>\n"
         "<h2>Targets</h2>\n<div class=wide><table><thead><tr><th>Target<th>Address<th>Polling<th>Module<th>Probing");
     for (int phase = 0; phase < PHASE_COUNT; phase++)
         if (phase != PHASE_HOLD) /* as long as was asked for */

@@ -8,6 +8,7 @@ import signal
 import socket
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -187,6 +188,26 @@ class Exporter:
 
     def scrape(self):
         return Metrics(self.get("/metrics"))
+
+    def api(self, resource, **parameters):
+        """`data` of /api/v1/RESOURCE."""
+        answer = json.loads(self.get(f"/api/v1/{resource}?{urllib.parse.urlencode(parameters)}"))
+        assert answer["status"] == "success"
+        return answer["data"]
+
+    def events(self, **parameters):
+        """The newest aborts, as many as a page holds."""
+        return self.api("events", **{"limit": 1000, **parameters})["events"]
+
+    def wait_for_events(self, predicate, timeout=15, **parameters):
+        """Ask until predicate(events) is true; returns those events."""
+        last = []
+
+        def attempt():
+            last[:] = self.events(**parameters)
+            return predicate(last)
+        wait_until(attempt, timeout, lambda: "events:\n" + "\n".join(map(json.dumps, last[:30])), step=0.05)
+        return last
 
     def wait_for(self, predicate, timeout, what="a condition on /metrics"):
         """Scrape until predicate(metrics) is true; returns those metrics. A sample that is missing counts as not true."""

@@ -1,0 +1,90 @@
+"""The events of a real MySQL: as of a MariaDB where the log tells, with the KILL that no line tells of; and at the default level, where
+the log tells nothing, from the server's sums of errors, with user, host and cause."""
+
+import pytest
+
+from lib import clients
+from lib.exporter import target
+from lib.ledger import Ledger
+from lib.mysql import APP, MySQL, close
+from scenario.test_events import FAST, test_who_vanished_is_known, watch  # noqa: F401
+from scenario.test_sessions import granted
+
+PLAIN = {"ssl_disabled": True}
+OPTIONS = ["--connect-timeout=2", "--max-allowed-packet=1M"]
+CLIENTS, CONNECTS = "Aborted_clients", "Aborted_connects"
+
+
+@pytest.fixture(scope="module")
+def watched():
+    with MySQL([*OPTIONS, "--log-error-verbosity=3"]) as running:
+        close(granted(running).connect(*APP))  # MySQL then knows the password, and takes it without TLS
+        yield running
+
+
+def misbehave(server):
+    """Each way once or more: {cause: how often}, as they are where the log tells."""
+    clients.leave_without_quit(server, count=3, **PLAIN)
+    clients.leave_without_quit(server, count=2)  # over TLS
+    clients.idle_past_wait_timeout(server, **PLAIN)
+    clients.killed(server, **PLAIN)
+    clients.kill_query(server)
+    clients.wrong_password(server, count=4)
+    clients.unknown_database(server)
+    clients.connect_and_leave(server, count=2)
+    clients.garbage(server)
+    clients.half_handshake(server)
+    clients.oversized_packet(server, **PLAIN)
+    return {"client_vanished": 5, "idle_timeout": 1, "killed": 1, "packet_too_large": 1, "access_denied": 4, "unknown_database": 1,
+            "health_check": 2, "protocol_error": 1, "handshake_timeout": 1}
+
+
+def counts(events, **wanted):
+    found = {}
+    for e in events:
+        if wanted.items() <= e.items():
+            found[e["cause"]] = found.get(e["cause"], 0) + e["n"]
+    return found
+
+
+def in_ledger(causes):
+    before = ("access_denied", "unknown_database", "health_check", "protocol_error", "handshake_timeout")
+    return {(CONNECTS if cause in before else CLIENTS, cause): n for cause, n in causes.items()}
+
+
+def test_kill_is_told_by_the_line_that_is_missing(exporter, watched):
+    watching = watch(exporter, watched)
+    ledger = Ledger(watching, watched)
+    wanted = misbehave(watched)
+    ledger.wait_for(in_ledger(wanted))
+    events = watching.wait_for_events(lambda events: counts(events) == wanted)
+    killed, = [e for e in events if e["cause"] == "killed"]
+    assert (killed["source"], killed["confidence"], killed["user"], killed["host"]) == ("error_summary", "certain", APP[0], "127.0.0.1")
+    assert counts(events, source="error_summary") == {"killed": 1}
+    named = [e for e in events if e["cause"] not in ("health_check", "protocol_error", "handshake_timeout", "unknown_database")]
+    assert {(e["user"], e["host"]) for e in named} == {(APP[0], "127.0.0.1")}
+    assert all(e["connection_id"] for e in events if e["source"] == "error_log")
+
+
+def test_at_the_default_level_sums_of_errors_tell(exporter, watched):
+    watched.restart([*OPTIONS, "--log-error-verbosity=2"])
+    close(watched.connect(*APP))
+    watching = watch(exporter, watched)
+    ledger = Ledger(watching, watched)
+    wanted = misbehave(watched)
+    wanted["client_vanished"] += wanted.pop("killed")  # it looks the same
+    ledger.wait_for(in_ledger(wanted))
+    events = watching.wait_for_events(lambda events: counts(events) == wanted)
+    assert {e["source"] for e in events} == {"error_summary"}
+    assert counts(events, confidence="certain", cause="client_vanished") == {"client_vanished": 3}, "FIN without TLS"
+    assert {tuple(e["possible"]) for e in events if e["confidence"] == "likely" and e["cause"] == "client_vanished"} == {
+        ("client_vanished", "killed")}
+    assert {e["host"] for e in events if e["cause"] != "unknown_database"} == {"127.0.0.1"}, "also before the login"
+    assert {e["user"] for e in events if e["host"] and e["cause"] in ("idle_timeout", "access_denied")} == {APP[0]}
+    assert all(e["since"] <= e["seen"] and e["time"] is None for e in events)
+
+
+def test_our_own_are_ours_without_a_line(exporter, watched):
+    watching = watch(exporter, watched, modules={"none": {"close": "none"}}, probe={"interval": "300ms", "timeout": "300ms", "modules": ["none"], "allow_close": ["none"]})
+    events = watching.wait_for_events(lambda events: sum(e["n"] for e in events) >= 3)
+    assert counts(events) == counts(events, source="error_summary", cause="self", confidence="certain")
