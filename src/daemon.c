@@ -9,6 +9,7 @@
 #include "base/startup_pages.h"
 #include "base/state_store.h"
 #include "explain/aborts.h"
+#include "explain/clients.h"
 #include "explain/event_ring.h"
 #include "explain/judge.h"
 #include "explain/ledger.h"
@@ -45,6 +46,7 @@ struct daemon {
     struct ledger_listener ledger_listener;
     struct aborts *aborts;
     struct event_ring *events;
+    struct clients *clients;
     struct listeners listeners;
     struct state_store *store;
     struct fleet *fleet;
@@ -79,6 +81,7 @@ static void note_reload(struct daemon *daemon, bool successful) {
 static int apply(struct daemon *daemon, struct config *config) {
     aborts_set_limit(daemon->aborts, config->limits.users_per_target);
     event_ring_set_limit(daemon->events, config->limits.events_per_target);
+    clients_set_limits(daemon->clients, &config->limits);
     return fleet_apply(daemon->fleet, config);
 }
 
@@ -229,17 +232,20 @@ static bool start_explaining(struct daemon *daemon, const struct config *config)
     daemon->judge = judge_new();
     daemon->aborts = aborts_new(config->limits.users_per_target);
     daemon->events = event_ring_new(config->limits.events_per_target);
-    if (!daemon->judge || !daemon->aborts || !daemon->events)
+    daemon->clients = clients_new(&config->limits);
+    if (!daemon->judge || !daemon->aborts || !daemon->events || !daemon->clients)
         return false;
     daemon->state.events = daemon->events;
     daemon->ledger_listener = judge_ledger_listener(daemon->judge);
     judge_add_sink(daemon->judge, ledger_sink());
     judge_add_sink(daemon->judge, aborts_sink(daemon->aborts));
     judge_add_sink(daemon->judge, event_ring_sink(daemon->events));
+    judge_add_sink(daemon->judge, clients_sink(daemon->clients));
     listeners_add(&daemon->listeners, judge_observer(daemon->judge));
     listeners_add(&daemon->listeners, ledger_observer(&daemon->ledger_listener));
     listeners_add(&daemon->listeners, aborts_observer(daemon->aborts));
     listeners_add(&daemon->listeners, event_ring_observer(daemon->events));
+    listeners_add(&daemon->listeners, clients_observer(daemon->clients));
     return true;
 }
 
@@ -314,6 +320,7 @@ int daemon_run(const struct options *options, struct config *config) {
     uv_run(&daemon.loop, UV_RUN_NOWAIT); /* the last close call-backs */
     state_store_close(daemon.store);
     fleet_free(daemon.fleet);
+    clients_free(daemon.clients);
     event_ring_free(daemon.events);
     aborts_free(daemon.aborts);
     judge_free(daemon.judge);

@@ -71,6 +71,12 @@ static void add_escaped(struct strbuf *sb, struct span value, escape_fn *escape)
     strbuf_add(sb, value.ptr + plain, at - plain);
 }
 
+static const char *escape_nothing(unsigned char c, char *scratch) {
+    (void)c;
+    (void)scratch;
+    return NULL;
+}
+
 static const char *escape_label(unsigned char c, char *scratch) {
     (void)scratch;
     return c == '\\' ? "\\\\" : c == '"' ? "\\\"" : c == '\n' ? "\\n" : NULL;
@@ -112,6 +118,10 @@ static const char *escape_html(unsigned char c, char *scratch) {
     default:
         return c < 0x20 || c == 0x7f ? REPLACEMENT : NULL;
     }
+}
+
+void text_add_utf8(struct strbuf *sb, struct span value) {
+    add_escaped(sb, value, escape_nothing);
 }
 
 void text_add_label_value(struct strbuf *sb, struct span value) {

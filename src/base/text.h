@@ -9,6 +9,8 @@
 /* At most the first `max` bytes, and not a part of a character: two texts that differ behind the cut are then the same
  * text, and not two that only look the same. */
 struct span text_cut(struct span text, size_t max);
+/* The same text, with invalid UTF-8 replaced by U+FFFD: two texts that will look alike are alike afterwards. */
+void text_add_utf8(struct strbuf *sb, struct span value);
 /* A Prometheus label value, without the quotes around it: \ " and newline escaped, invalid UTF-8 replaced by U+FFFD. */
 void text_add_label_value(struct strbuf *sb, struct span value);
 /* The inside of a JSON string; control bytes as \u00XX, invalid UTF-8 as U+FFFD. */

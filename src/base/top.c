@@ -142,6 +142,13 @@ void top_add(struct top *top, struct span text) {
     entry->count = 1;
 }
 
+uint64_t top_count(const struct top *top, struct span text) {
+    if (text.len > top->text_max)
+        text.len = top->text_max;
+    uint16_t place = *find_slot(top, text.ptr ? text : span_of(""));
+    return place == NOWHERE ? 0 : top->entries[place].count;
+}
+
 static int compare_entries(const void *a, const void *b) {
     const struct top_entry *x = a, *y = b;
     if (x->count != y->count)

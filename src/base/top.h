@@ -25,6 +25,8 @@ void top_free(struct top *top); /* NULL is allowed */
 /* One more of `text`. When memory is short it counts among those that are not listed. */
 void top_add(struct top *top, struct span text);
 
+/* How often, as far as is known. */
+uint64_t top_count(const struct top *top, struct span text);
 /* Those that are kept, the most frequent first, equal ones by their bytes; *count may be 0. Valid until the next
  * top_add(). */
 const struct top_entry *top_sorted(struct top *top, size_t *count);

@@ -122,12 +122,17 @@ struct target_config {
     char *password; /* never NULL; wiped before it is freed */
 };
 
+/* What of a client's host is its own in the labels. */
+enum client_hosts { CLIENT_HOSTS_WHOLE, CLIENT_HOSTS_NETWORK };
+
 struct limits_config {
     uint64_t users_per_target;    /* distinct user names in the labels of one target; more are folded into "other" */
     uint64_t sessions_per_target; /* remembered, those that went a while ago included */
     uint64_t hosts_per_target;    /* distinct hosts of clients in the labels of one target */
     uint64_t events_per_target;   /* the newest aborts that are kept with all that is known of them */
-    uint64_t drivers_per_target;  /* distinct pairs of driver and version in the labels of one target */
+    uint64_t clients_per_target; /* users, hosts and drivers together in the labels of one target, for its aborts … */
+    enum client_hosts client_hosts; /* … with hosts or their networks */
+    uint64_t drivers_per_target;    /* distinct pairs of driver and version in the labels of one target */
 };
 
 struct config {

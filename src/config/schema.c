@@ -109,9 +109,11 @@ static const char *const reserved_labels[] = {
     "client_library",
     "close",
     "code",
+    "confidence",
     "counter",
     "driver",
     "evidence",
+    "host",
     "how",
     "family",
     "kind",
@@ -167,6 +169,7 @@ static const char *const tls_modes[] = {[TLS_DISABLED] = "disabled",
 static const char *const close_styles[] = {
     [CLOSE_QUIT_WAIT] = "quit_wait", [CLOSE_QUIT_NOW] = "quit_now", [CLOSE_MID_RESULT] = "mid_result",
     [CLOSE_NONE] = "none",           [CLOSE_RST] = "reset",         [CLOSE_STYLE_COUNT] = NULL};
+static const char *const client_hosts[] = {[CLIENT_HOSTS_WHOLE] = "whole", [CLIENT_HOSTS_NETWORK] = "network", NULL};
 static const char *const answers[] = {[ANSWER_NO] = "false", [ANSWER_YES] = "true", NULL};
 static const char *const log_kinds[] = {[LOG_NONE] = "none",         [LOG_AUTO] = "auto",   [LOG_FILE] = "file",
                                         [LOG_JOURNALD] = "journald", [LOG_TABLE] = "table", NULL};
@@ -213,6 +216,24 @@ const struct schema_row schema[] = {
      .max = 10000,
      .meaning = "Distinct pairs of driver and version in the labels of one target; further ones are counted as "
                 "`other`."},
+    {.path = "limits.clients_per_target",
+     .type = VALUE_COUNT,
+     .scope = SCOPE_TOP,
+     CONFIG(limits.clients_per_target),
+     .initial = "100",
+     .min = 1,
+     .max = 10000,
+     .meaning =
+         "Clients of one target (user, host and driver together) whose aborts have series of their own; the rest "
+         "is counted as `other`. Half of the places are open to who did not log in, and the last quarter is for "
+         "those that come often."},
+    {.path = "limits.client_hosts",
+     .type = VALUE_CHOICE,
+     .scope = SCOPE_TOP,
+     CONFIG(limits.client_hosts),
+     .initial = "whole",
+     .choices = client_hosts,
+     .meaning = "Hosts in the labels of clients: `whole`, or the `network` of an address, /24 or /64."},
     {.path = "limits.events_per_target",
      .type = VALUE_COUNT,
      .scope = SCOPE_TOP,

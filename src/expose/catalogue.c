@@ -65,6 +65,7 @@ const struct metric_family *catalogue(size_t *count) {
         append_table(&session_families);
         append_table(&error_log_families);
         append_table(&ledger_families);
+        append_table(&client_families);
         append_table(&exporter_families);
     }
     *count = all_count;

@@ -126,7 +126,8 @@ struct target {
     void *listener;               /* the observer's, who also frees it */
     void *ledger;                 /* the same, for its other parts: explain/ledger.h, … */
     void *judgement;              /* … explain/judge.h, … */
-    void *events;                 /* … and explain/event_ring.h */
+    void *events;                 /* … explain/event_ring.h, … */
+    void *clients;                /* … and explain/clients.h */
     struct state_store *store;    /* where what outlives us is kept; NULL nowhere; the fleet's */
     struct strbuf labels; /* target="db1",env="prod" escaped for Prometheus: written before each sample's own labels */
 
