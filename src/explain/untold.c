@@ -191,16 +191,19 @@ static bool may_be_of(const struct account *line, const struct account *sum, uns
     return !sum->known || strcmp(line->user, sum->user) == 0;
 }
 
+/* Those that have no place come last. */
+static void cancel_elsewhere(struct untold *u, struct account *line, int row) {
+    for (size_t i = 1; i <= u->count && line->told[row].fresh + line->told[row].old > 0; i++)
+        if (may_be_of(line, &u->accounts[i % u->count], server_error_codes[row]))
+            cancel(line, &u->accounts[i % u->count], row);
+}
+
 static void cancel_all(struct untold *u) {
     for (int row = 0; row < CODES; row++) {
         for (size_t i = 0; i < u->count; i++)
             cancel(&u->accounts[i], &u->accounts[i], row);
-        for (size_t i = 0; i < u->count; i++) {
-            struct account *line = &u->accounts[i];
-            for (size_t j = 0; j < u->count && line->told[row].fresh + line->told[row].old > 0; j++)
-                if (may_be_of(line, &u->accounts[j], server_error_codes[row]))
-                    cancel(line, &u->accounts[j], row);
-        }
+        for (size_t i = 0; i < u->count; i++)
+            cancel_elsewhere(u, &u->accounts[i], row);
     }
 }
 

@@ -1,0 +1,173 @@
+/*
+ * Sums of errors less lines: what each way to end a connection raises (measured on MySQL 9.7) is told once, whatever
+ * comes first, by account; and what no line told of is what is left.
+ */
+#include "explain/untold.h"
+
+#include "base/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct untold *untold;
+    char told[16384]; /* "user@host:number+second*n " of each */
+    bool untold_mark;
+};
+
+static int setup(void **state) {
+    static struct fixture fx;
+    fx = (struct fixture){.untold = untold_new()};
+    assert_non_null(fx.untold);
+    *state = &fx;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *fx = *state;
+    untold_free(fx->untold);
+    return 0;
+}
+
+static void on_aborts(void *arg, const struct untold_aborts *a) {
+    struct fixture *fx = arg;
+    size_t len = strlen(fx->told);
+    snprintf(fx->told + len, sizeof fx->told - len, "%s%s@%s:%u+%u*%llu ", a->account_known ? "" : "?", a->user,
+             a->host, a->number, a->with_number, (unsigned long long)a->n);
+    fx->untold_mark = a->untold;
+}
+
+static void sum(struct fixture *fx, const char *user, const char *host, unsigned code, uint64_t n) {
+    struct server_error error = {
+        .code = code, .account_known = user != NULL, .user = user ? user : "", .host = host ? host : "", .increase = n};
+    untold_sum(fx->untold, &error);
+}
+
+static void line(struct fixture *fx, const char *user, const char *host, unsigned number, unsigned with_number) {
+    untold_line(fx->untold, user ? span_of(user) : (struct span){0}, host ? span_of(host) : (struct span){0}, number,
+                with_number);
+}
+
+/* What is told at once, where the log tells nothing. */
+static const char *silent(struct fixture *fx) {
+    fx->told[0] = '\0';
+    untold_settle(fx->untold, false, on_aborts, fx);
+    return fx->told;
+}
+
+/* What is told in the end, where the log tells. */
+static const char *after_lines(struct fixture *fx) {
+    struct timespec wait = {1, 50 * 1000 * 1000};
+    fx->told[0] = '\0';
+    untold_settle(fx->untold, true, on_aborts, fx);
+    assert_string_equal(fx->told, "");
+    nanosleep(&wait, NULL);
+    untold_settle(fx->untold, true, on_aborts, fx);
+    return fx->told;
+}
+
+static void without_lines_all_is_told_at_once(void **state) {
+    struct fixture *fx = *state;
+    assert_string_equal(silent(fx), "");
+    sum(fx, "app", "h1", 1158, 3); /* FIN, and one of them RST, TLS or KILL */
+    sum(fx, "app", "h1", 1160, 1);
+    sum(fx, "app", "h2", 1160, 2); /* left in the middle of results */
+    sum(fx, "app", "h1", 4031, 1);
+    assert_string_equal(silent(fx), "app@h1:1158+1160*1 app@h1:1158+0*2 app@h1:4031+0*1 app@h2:1160+0*2 ");
+    assert_false(fx->untold_mark);
+    assert_string_equal(silent(fx), "");
+}
+
+static void before_login_one_number_comes_with_another(void **state) {
+    struct fixture *fx = *state;
+    sum(fx, "", "h1", 1043, 6);
+    sum(fx, "", "h1", 1159, 1); /* half a handshake */
+    sum(fx, "", "h1", 1156, 1); /* garbage */
+    sum(fx, "", "h1", 1158, 3); /* left; one of them by RST */
+    sum(fx, "", "h1", 1160, 1);
+    sum(fx, "", "h2", 1130, 1);
+    assert_string_equal(silent(fx), "@h1:1043+1159*1 @h1:1043+1156*1 @h1:1043+1158*3 @h1:1043+0*1 @h2:1130+0*1 ");
+}
+
+static void a_line_and_a_sum_are_one_abort(void **state) {
+    struct fixture *fx = *state;
+    line(fx, "app", "h1", 1158, 0); /* before its sum */
+    sum(fx, "app", "h1", 1158, 2);
+    sum(fx, "app", "h1", 1160, 1); /* the one by RST */
+    sum(fx, "", "h1", 1043, 1);
+    sum(fx, "", "h1", 1158, 1);
+    sum(fx, "app", "h1", 4031, 1);
+    line(fx, NULL, NULL, 1043, 1158); /* names nobody */
+    line(fx, "app", "h1", 1158, 0);   /* after its sum */
+    line(fx, "app", "h1", 4031, 0);
+    assert_string_equal(after_lines(fx), "");
+}
+
+static void what_no_line_told_of_is_left(void **state) {
+    struct fixture *fx = *state;
+    sum(fx, "app", "h1", 1158, 3); /* FIN, RST and KILL: the last has no line */
+    sum(fx, "app", "h1", 1160, 2);
+    line(fx, "app", "h1", 1158, 0);
+    line(fx, "app", "h1", 1158, 0);
+    line(fx, NULL, NULL, 1043, 1158); /* of somebody before the login: not of app */
+    sum(fx, "few", "h1", 1226, 2);    /* no line ever */
+    assert_string_equal(after_lines(fx), "app@h1:1158+1160*1 few@h1:1226+0*2 ");
+    assert_true(fx->untold_mark);
+}
+
+static void refusals_are_known_by_their_user(void **state) {
+    struct fixture *fx = *state;
+    sum(fx, "app", "h1", 1044, 1);
+    sum(fx, "app", "h1", 1045, 1);
+    sum(fx, "lo", "h1", 3118, 1);
+    sum(fx, "root", "localhost", 1049, 1);
+    sum(fx, NULL, NULL, 1045, 1); /* an account for which the server had no room */
+    line(fx, "app", "%", 1045, 0);
+    line(fx, "app", "h1", 1045, 0);
+    line(fx, "lo", "h1", 1045, 0);
+    line(fx, NULL, NULL, 1049, 0);
+    line(fx, "new", "h9", 1045, 0);
+    assert_string_equal(after_lines(fx), "");
+}
+
+/* A line of an hour ago does not stand for a sum of now. */
+static void lines_wait_over_two_looks_only(void **state) {
+    struct fixture *fx = *state;
+    line(fx, "app", "h1", 1158, 0);
+    for (int look = 0; look < 2; look++)
+        untold_settle(fx->untold, true, on_aborts, fx);
+    sum(fx, "app", "h1", 1158, 1);
+    assert_string_equal(after_lines(fx), "app@h1:1158+0*1 ");
+}
+
+/* 255 have places of their own. */
+static void accounts_are_bounded_and_nothing_is_lost(void **state) {
+    struct fixture *fx = *state;
+    char host[32];
+    for (int i = 0; i < 400; i++) {
+        snprintf(host, sizeof host, "h%d", i);
+        sum(fx, "u", host, 4031, 1);
+    }
+    silent(fx);
+    assert_true(strncmp(fx->told, "?@:4031+0*145 ", 14) == 0);
+    sum(fx, "new", "h", 4031, 1); /* there is room again */
+    assert_string_equal(silent(fx), "new@h:4031+0*1 ");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(without_lines_all_is_told_at_once),        TEST(before_login_one_number_comes_with_another),
+        TEST(a_line_and_a_sum_are_one_abort),           TEST(what_no_line_told_of_is_left),
+        TEST(refusals_are_known_by_their_user),         TEST(lines_wait_over_two_looks_only),
+        TEST(accounts_are_bounded_and_nothing_is_lost),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
