@@ -431,10 +431,15 @@ void sessions_attribute(struct sessions *s, uint64_t id, struct span name, struc
     set_texts(entry, texts);
 }
 
+/* What it announces is known to the server only after that. */
+static bool is_logging_in(const struct session *session) {
+    return strcmp(session->user, "unauthenticated user") == 0;
+}
+
 void sessions_attributes_read(struct sessions *s) {
     for (struct entry *entry = s->there.last; entry && entry->pass == s->pass; entry = entry->previous)
         if (!entry->session.attributes_read) {
-            entry->session.attributes_read = true;
+            entry->session.attributes_read = !is_logging_in(&entry->session);
             count_driver(s, &entry->session);
         }
 }

@@ -175,6 +175,28 @@ static void many_transactions(void **state) {
     sessions_free(s);
 }
 
+static void who_is_logging_in_is_asked_again(void **state) {
+    (void)state;
+    struct sessions *s = sessions_new();
+    uint64_t ids[1];
+    begin(s, &many, MINUTE);
+    add(s, 1, "unauthenticated user", "Connect", 0, false);
+    assert_int_equal(sessions_unasked(s, ids, 1), 1);
+    sessions_attributes_read(s);
+    sessions_end(s);
+    begin(s, &many, 2 * MINUTE);
+    add(s, 1, "app", "Sleep", 0, false);
+    assert_int_equal(sessions_unasked(s, ids, 1), 1);
+    sessions_attribute(s, 1, span_of("_client_name"), span_of("libmariadb"));
+    sessions_attributes_read(s);
+    sessions_end(s);
+    assert_string_equal(sessions_find(s, 1)->driver, "libmariadb");
+    begin(s, &many, 3 * MINUTE);
+    add(s, 1, "app", "Sleep", 0, false);
+    assert_int_equal(sessions_unasked(s, ids, 1), 0);
+    sessions_free(s);
+}
+
 static void what_clients_announced(void **state) {
     (void)state;
     struct sessions *s = sessions_new();
@@ -283,6 +305,7 @@ int main(void) {
         cmocka_unit_test(sums),
         cmocka_unit_test(under_mysqld_exporters_labels),
         cmocka_unit_test(many_transactions),
+        cmocka_unit_test(who_is_logging_in_is_asked_again),
         cmocka_unit_test(what_clients_announced),
         cmocka_unit_test(after_a_restart_ids_are_others),
         cmocka_unit_test(hostile_texts),
