@@ -3,6 +3,8 @@
  */
 #include "expose/catalogue.h"
 
+#include "base/clock.h"
+#include "explain/abort_facts.h"
 #include "expose/families.h"
 #include "expose/sample.h"
 #include "observe/variable.h"
@@ -31,6 +33,13 @@ static void append_table(const struct metric_table *table) {
         append(&table->rows[i]);
 }
 
+/* MariaDB's FLUSH STATUS sets the counters of failed connections back, MySQL's does not. (Measured.) */
+static int64_t server_counts_since(const struct target *target) {
+    double up_s = target_status(target, "Uptime"), flushed_s = target_status(target, "Uptime_since_flush_status");
+    bool flushed = server_flavour_of(target) == SERVER_MARIADB && flushed_s < up_s;
+    return target->poll.start_wall_ns + (flushed ? (int64_t)(up_s - flushed_s) * NS_PER_S : 0);
+}
+
 static void append_variables(void) {
     static const enum metric_type types[] = {
         [VARIABLE_COUNTER] = METRIC_COUNTER,
@@ -53,6 +62,7 @@ static void append_variables(void) {
             .condition = "the server is up and has it",
             .variable_first = first,
             .variable_rows = next - first,
+            .since = server_counts_since,
         });
     }
 }
@@ -114,6 +124,7 @@ static void emit_probes(struct sample_writer *w, const struct target *target) {
 
 void catalogue_of_target(struct sample_writer *w, const struct target *target) {
     w->target_labels = &target->labels;
+    w->since_wall_ns = w->family->since ? w->family->since(target) : target->since_wall_ns;
     if (w->family->of_target)
         w->family->of_target(w, target);
     else if (is_of_probe(w->family))
@@ -126,6 +137,7 @@ void catalogue_of_target(struct sample_writer *w, const struct target *target) {
 
 void catalogue_of_exporter(struct sample_writer *w, const struct exporter_facts *facts) {
     w->target_labels = NULL;
+    w->since_wall_ns = facts->state->start_wall_ns;
     if (w->family->of_exporter)
         w->family->of_exporter(w, facts);
 }

@@ -36,6 +36,8 @@ struct metric_family {
     const char *labels;    /* its own labels besides target and the target's, "a, b"; "" none */
     const char *condition; /* when there are samples; NULL: always, for every target, from the first scrape on */
     enum metric_stability stability;
+    /* Since when its counters count, on the wall clock; NULL: since we have watched the target. */
+    int64_t (*since)(const struct target *target);
     /* Where the samples come from; exactly one is set: */
     void (*of_target)(struct sample_writer *w, const struct target *target);
     void (*of_exporter)(struct sample_writer *w, const struct exporter_facts *facts);

@@ -48,7 +48,7 @@ static void emit_targets(struct sample_writer *w, const struct exporter_facts *f
 }
 
 static void emit_loop_step(struct sample_writer *w, const struct exporter_facts *facts) {
-    sample_histogram(w, SAMPLE_NO_LABELS, &facts->state->loop_step);
+    sample_histogram(w, SAMPLE_NO_LABELS, &facts->state->loop_step, NULL, NULL);
 }
 
 static void emit_loop_longest_step(struct sample_writer *w, const struct exporter_facts *facts) {

@@ -5,7 +5,9 @@
 #include "expose/http.h"
 
 #include "expose/api.h"
+#include "expose/gzip.h"
 #include "expose/listen.h"
+#include "expose/negotiate.h"
 #include "expose/render.h"
 #include "expose/status_page.h"
 
@@ -76,6 +78,9 @@ struct body {
     void *page;
     bool (*next)(void *page, struct strbuf *out, size_t enough);
     void (*end)(void *page);
+    struct gzip *gzip;  /* NULL: as it is */
+    struct strbuf made; /* with gzip: before it */
+    bool complete;      /* the same: its end was written */
     struct strbuf pending;
     size_t taken;
 };
@@ -104,6 +109,19 @@ static void api_body_end(void *page) {
     api_end(page);
 }
 
+/* As a page's next(), through gzip. */
+static bool gzip_next(struct body *body) {
+    strbuf_reset(&body->made);
+    if (body->complete)
+        return false;
+    body->complete = !body->next(body->page, &body->made, BLOCK_BYTES);
+    if (strbuf_failed(&body->made))
+        body->pending.failed = true;
+    else
+        gzip_add(body->gzip, (struct span){body->made.data, body->made.len}, body->complete, &body->pending);
+    return true;
+}
+
 static ssize_t body_read(void *arg, uint64_t position, char *out, size_t max) {
     struct body *body = arg;
     size_t len = 0;
@@ -113,7 +131,7 @@ static ssize_t body_read(void *arg, uint64_t position, char *out, size_t max) {
         if (body->taken == body->pending.len) {
             strbuf_reset(&body->pending);
             body->taken = 0;
-            bool more = body->next(body->page, &body->pending, max - len);
+            bool more = body->gzip ? gzip_next(body) : body->next(body->page, &body->pending, max - len);
             if (strbuf_failed(&body->pending))
                 return MHD_CONTENT_READER_END_WITH_ERROR; /* cut off visibly rather than served in part */
             if (!more)
@@ -133,8 +151,45 @@ static void body_free(void *arg) {
     struct body *body = arg;
 
     body->end(body->page);
+    gzip_free(body->gzip);
+    strbuf_release(&body->made);
     strbuf_release(&body->pending);
     free(body);
+}
+
+/* A field of the request into `out`, joined by commas where it was sent several times. */
+struct field {
+    const char *name;
+    struct strbuf *out;
+};
+
+static enum MHD_Result add_field(void *arg, enum MHD_ValueKind kind, const char *name, const char *value) {
+    const struct field *field = arg;
+    (void)kind;
+    if (strcasecmp(name, field->name) == 0 && value)
+        strbuf_addf(field->out, "%s%s", field->out->len ? "," : "", value);
+    return MHD_YES;
+}
+
+static void read_field(const struct request *request, const char *name, struct strbuf *out) {
+    strbuf_init(out, CONNECTION_MEMORY);
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, add_field, &(struct field){name, out});
+}
+
+static bool wants_gzip(const struct request *request) {
+    struct strbuf field;
+    read_field(request, "Accept-Encoding", &field);
+    bool gzip = negotiate_gzip(strbuf_text(&field));
+    strbuf_release(&field);
+    return gzip;
+}
+
+static enum metric_format wanted_format(const struct request *request) {
+    struct strbuf field;
+    read_field(request, "Accept", &field);
+    enum metric_format format = negotiate_format(strbuf_text(&field));
+    strbuf_release(&field);
+    return format;
 }
 
 /* Takes over `page`, also on failure. */
@@ -148,11 +203,19 @@ static struct MHD_Response *page_response(const struct request *request, void *p
     }
     *body = (struct body){.page = page, .next = next, .end = end};
     strbuf_init(&body->pending, PIECE_MAX_BYTES);
+    strbuf_init(&body->made, PIECE_MAX_BYTES);
+    if (wants_gzip(request))
+        body->gzip = gzip_new();
+    bool gzip = body->gzip;
     struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, body_read, body, body_free);
     if (!response)
         body_free(body);
-    else if (request->head) /* with chunks, libmicrohttpd 0.9.75 would send the last one: a body, to the client */
+    else if (MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding") != MHD_YES ||
+             (gzip && MHD_add_response_header(response, "Content-Encoding", "gzip") != MHD_YES)) {
+        MHD_destroy_response(response);
+        response = NULL;
+    } else if (request->head) /* with chunks, libmicrohttpd 0.9.75 would send the last one: a body, to the client */
         MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     return response;
 }
@@ -172,10 +235,11 @@ static struct target **list_targets(const struct fleet *fleet, size_t *count) {
 static enum MHD_Result answer_metrics(const struct request *request) {
     size_t count;
     struct target **targets = list_targets(request->http->fleet, &count);
-    void *page = targets ? render_begin(targets, count, request->http->state) : NULL;
+    enum metric_format format = wanted_format(request);
+    void *page = targets ? render_begin(targets, count, request->http->state, format) : NULL;
 
     free(targets);
-    return send_response(request->connection, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
+    return send_response(request->connection, MHD_HTTP_OK, metric_format_type(format),
                          page_response(request, page, metrics_next, metrics_end));
 }
 

@@ -70,6 +70,7 @@ static const struct metric_family rows[] = {
         .help = "What the server's counters rose by, as far as there is evidence, by cause.",
         .labels = "counter, cause",
         .condition = "once it has happened",
+        .since = ledger_began_wall_ns,
         .of_target = emit_aborts,
     },
     {
@@ -78,6 +79,7 @@ static const struct metric_family rows[] = {
         .help = "What the server's counters rose by without evidence of any cause.",
         .labels = "counter",
         .condition = BEGUN,
+        .since = ledger_began_wall_ns,
         .of_target = emit_unexplained,
     },
     {
@@ -86,6 +88,7 @@ static const struct metric_family rows[] = {
         .help = "What the server's counters rose by and may still be explained: lines have 5 seconds to come.",
         .labels = "counter",
         .condition = BEGUN,
+        .since = ledger_began_wall_ns,
         .of_target = emit_pending,
     },
     {
@@ -94,6 +97,7 @@ static const struct metric_family rows[] = {
         .help = "What the server's counters rose by since the ledger began: explained, unexplained and pending.",
         .labels = "counter",
         .condition = BEGUN,
+        .since = ledger_began_wall_ns,
         .of_target = emit_increase,
     },
     {
@@ -103,6 +107,7 @@ static const struct metric_family rows[] = {
                 "before_login.",
         .labels = "counter",
         .condition = "the counter rose",
+        .since = ledger_began_wall_ns,
         .of_target = emit_ratio,
     },
     {
@@ -111,6 +116,7 @@ static const struct metric_family rows[] = {
         .help = "Evidence for which the counter did not rise, or for which a flush or restart took the rise away.",
         .labels = "counter, cause",
         .condition = "once it has happened",
+        .since = ledger_began_wall_ns,
         .of_target = emit_unmatched,
     },
     {
@@ -120,6 +126,7 @@ static const struct metric_family rows[] = {
                 "the poll before is lost; a gap in polling loses nothing.",
         .labels = "step",
         .condition = BEGUN,
+        .since = ledger_began_wall_ns,
         .of_target = emit_steps,
     },
     {
@@ -128,6 +135,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "Unix time when the ledger began, from the counters as they were: at each start of ours.",
         .condition = BEGUN,
+        .since = ledger_began_wall_ns,
         .of_target = emit_began,
     },
 };

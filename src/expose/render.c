@@ -18,7 +18,8 @@ struct render {
     struct target *targets[];
 };
 
-struct render *render_begin(struct target *const *targets, size_t count, const struct exporter_state *state) {
+struct render *render_begin(struct target *const *targets, size_t count, const struct exporter_state *state,
+                            enum metric_format format) {
     struct render *render = calloc(1, sizeof *render + count * sizeof(struct target *));
 
     if (!render)
@@ -28,6 +29,7 @@ struct render *render_begin(struct target *const *targets, size_t count, const s
     render->target_count = count;
     for (size_t i = 0; i < count; i++)
         render->targets[i] = target_ref(targets[i]);
+    sample_begin_page(&render->writer, format, NULL);
     sample_begin_family(&render->writer, &render->families[0]);
     return render;
 }
@@ -45,6 +47,8 @@ static bool step(struct render *render) {
     render->target = 0;
     if (++render->family < render->family_count)
         sample_begin_family(&render->writer, &render->families[render->family]);
+    else
+        sample_end_page(&render->writer);
     return true;
 }
 
@@ -63,5 +67,6 @@ void render_end(struct render *render) {
         return;
     for (size_t i = 0; i < render->target_count; i++)
         target_unref(render->targets[i]);
+    sample_release(&render->writer);
     free(render);
 }

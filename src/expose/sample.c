@@ -1,168 +1,94 @@
 /*
- * The text format 0.0.4; see sample.h. Millions of these lines are written, so no printf here.
+ * Samples for their format; see sample.h.
  */
 #include "expose/sample.h"
 
 #include "base/clock.h"
-#include "base/number.h"
-#include "base/text.h"
+#include "expose/sample_format.h"
 
-#include <string.h>
+#include <assert.h>
 
-static void announce(struct sample_writer *w) {
-    const struct metric_family *family = w->family;
+static const struct sample_format *format_of(const struct sample_writer *w) {
+    static const struct sample_format *const formats[FORMAT_COUNT] = {
+        [FORMAT_TEXT] = &sample_text,
+        [FORMAT_OPENMETRICS] = &sample_text,
+        [FORMAT_PROTOBUF] = &sample_protobuf,
+    };
+    return formats[w->format];
+}
 
-    strbuf_addstr(w->out, "# HELP ");
-    strbuf_addstr(w->out, family->name);
-    strbuf_addch(w->out, ' ');
-    strbuf_addstr(w->out, family->help);
-    strbuf_addstr(w->out, "\n# TYPE ");
-    strbuf_addstr(w->out, family->name);
-    strbuf_addch(w->out, ' ');
-    strbuf_addstr(w->out, metric_type_name(family->type));
-    strbuf_addch(w->out, '\n');
-    w->announced = true;
+const char *metric_format_type(enum metric_format format) {
+    static const char *const types[] = {
+#define METRIC_FORMAT_TYPE(id, type) type,
+        METRIC_FORMATS(METRIC_FORMAT_TYPE)
+#undef METRIC_FORMAT_TYPE
+    };
+    return types[format];
+}
+
+enum { WAITING_MAX = 1 << 24, LABELS_MAX = 1 << 20 }; /* never reached by honest label values */
+
+void sample_begin_page(struct sample_writer *w, enum metric_format format, struct strbuf *out) {
+    *w = (struct sample_writer){.out = out, .format = format};
+    strbuf_init(&w->waiting, WAITING_MAX);
+    strbuf_init(&w->encoded, LABELS_MAX);
+}
+
+static void end_family(struct sample_writer *w) {
+    if (w->family && w->announced && format_of(w)->end_family)
+        format_of(w)->end_family(w);
 }
 
 void sample_begin_family(struct sample_writer *w, const struct metric_family *family) {
+    end_family(w);
     w->family = family;
     w->announced = false;
+    w->encoded_of = NULL;
 }
 
-/* `name{labels` or, where there are none, `name`; true where there are some. */
-static bool add_head(struct sample_writer *w, const char *suffix, sample_labels labels) {
-    char separator = '{';
-
-    if (!w->announced)
-        announce(w);
-    strbuf_addstr(w->out, w->family->name);
-    strbuf_addstr(w->out, suffix);
-    if (w->target_labels && w->target_labels->len > 0) {
-        strbuf_addch(w->out, separator);
-        strbuf_add(w->out, w->target_labels->data, w->target_labels->len);
-        separator = ',';
-    }
-    for (; labels && labels[0]; labels += 2) {
-        strbuf_addch(w->out, separator);
-        strbuf_addstr(w->out, labels[0]);
-        strbuf_addstr(w->out, "=\"");
-        text_add_label_value(w->out, span_of(labels[1]));
-        strbuf_addch(w->out, '"');
-        separator = ',';
-    }
-    return separator == ',';
+void sample_end_page(struct sample_writer *w) {
+    end_family(w);
+    w->announced = false;
+    if (format_of(w)->end_page)
+        format_of(w)->end_page(w);
 }
 
-static void add_name(struct sample_writer *w, const char *suffix, sample_labels labels) {
-    if (add_head(w, suffix, labels))
-        strbuf_addch(w->out, '}');
-    strbuf_addch(w->out, ' ');
+void sample_release(struct sample_writer *w) {
+    strbuf_release(&w->waiting);
+    strbuf_release(&w->encoded);
 }
 
-static void add_seconds(struct strbuf *out, int64_t ns) {
-    uint64_t magnitude = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
-    uint64_t fraction = magnitude % (uint64_t)NS_PER_S;
-
-    if (ns < 0)
-        strbuf_addch(out, '-');
-    strbuf_addu64(out, magnitude / (uint64_t)NS_PER_S);
-    if (fraction == 0)
-        return;
-    char digits[10] = ".";
-    size_t len = sizeof digits;
-    for (size_t i = sizeof digits - 1; i > 0; i--, fraction /= 10)
-        digits[i] = (char)('0' + fraction % 10);
-    while (digits[len - 1] == '0')
-        len--;
-    strbuf_add(out, digits, len);
+void sample_count_with(struct sample_writer *w, sample_labels labels, uint64_t value,
+                       const struct sample_exemplar *exemplar) {
+    format_of(w)->number(w, labels, (struct sample_number){NUMBER_COUNT, .count = value},
+                         exemplar && exemplar->label ? exemplar : NULL);
 }
 
 void sample_count(struct sample_writer *w, sample_labels labels, uint64_t value) {
-    add_name(w, "", labels);
-    strbuf_addu64(w->out, value);
-    strbuf_addch(w->out, '\n');
+    sample_count_with(w, labels, value, NULL);
 }
 
 void sample_double(struct sample_writer *w, sample_labels labels, double value) {
-    add_name(w, "", labels);
-    number_add_double(w->out, value);
-    strbuf_addch(w->out, '\n');
+    format_of(w)->number(w, labels, (struct sample_number){NUMBER_DOUBLE, .value = value}, NULL);
 }
 
 void sample_seconds(struct sample_writer *w, sample_labels labels, int64_t ns) {
-    add_name(w, "", labels);
-    add_seconds(w->out, ns);
-    strbuf_addch(w->out, '\n');
+    format_of(w)->number(w, labels, (struct sample_number){NUMBER_SECONDS, .ns = ns}, NULL);
 }
 
-/* `le="0.005"} ` of each bucket, the last +Inf; made at the first call. */
-static const struct strbuf *bucket_ends(void) {
-    static struct strbuf ends[HISTOGRAM_BOUNDS + 1];
-
-    if (ends[0].len == 0)
-        for (int i = 0; i <= HISTOGRAM_BOUNDS; i++) {
-            strbuf_init(&ends[i], 64);
-            strbuf_addstr(&ends[i], "le=\"");
-            if (i < HISTOGRAM_BOUNDS)
-                add_seconds(&ends[i], histogram_bound_ns[i]);
-            else
-                strbuf_addstr(&ends[i], "+Inf");
-            strbuf_addstr(&ends[i], "\"} ");
-        }
-    return ends;
-}
-
-void sample_histogram(struct sample_writer *w, sample_labels labels, const struct histogram *histogram) {
-    const struct strbuf *ends = bucket_ends();
-    struct strbuf *out = w->out;
-    uint64_t cumulative = 0;
-
-    if (!w->announced)
-        announce(w);
-    size_t head = out->len;
-    strbuf_addch(out, add_head(w, "_bucket", labels) ? ',' : '{');
-    size_t head_len = out->len - head;
-    for (int i = 0; i <= HISTOGRAM_BOUNDS; i++) {
-        if (i > 0) { /* the same again, copied */
-            char *room = strbuf_room(out, head_len);
-            if (!room)
-                return;
-            memcpy(room, out->data + head, head_len);
-            strbuf_grew(out, head_len);
-        }
-        cumulative += histogram->bucket[i];
-        strbuf_add(out, ends[i].data, ends[i].len);
-        strbuf_addu64(out, cumulative);
-        strbuf_addch(out, '\n');
-    }
-    add_name(w, "_sum", labels);
-    add_seconds(out, histogram->sum_ns);
-    strbuf_addch(out, '\n');
-    add_name(w, "_count", labels);
-    strbuf_addu64(out, cumulative); /* not ->count: bucket counts wrap before it does, and the two must agree */
-    strbuf_addch(out, '\n');
+void sample_histogram(struct sample_writer *w, sample_labels labels, const struct histogram *histogram,
+                      const struct native_histogram *native, const struct sample_exemplar *exemplar) {
+    format_of(w)->buckets(w, labels,
+                          &(struct sample_buckets){histogram_bound_ns, HISTOGRAM_BOUNDS, histogram->bucket,
+                                                   histogram->sum_ns, native,
+                                                   exemplar && exemplar->label ? exemplar : NULL});
 }
 
 void sample_histogram_of(struct sample_writer *w, sample_labels labels, const int64_t *bounds_s, size_t bounds,
                          const uint64_t *buckets, int64_t sum_ns) {
-    uint64_t cumulative = 0;
-
-    for (size_t i = 0; i <= bounds; i++) {
-        cumulative += buckets[i];
-        strbuf_addch(w->out, add_head(w, "_bucket", labels) ? ',' : '{');
-        strbuf_addstr(w->out, "le=\"");
-        if (i < bounds)
-            strbuf_addu64(w->out, (uint64_t)bounds_s[i]);
-        else
-            strbuf_addstr(w->out, "+Inf");
-        strbuf_addstr(w->out, "\"} ");
-        strbuf_addu64(w->out, cumulative);
-        strbuf_addch(w->out, '\n');
-    }
-    add_name(w, "_sum", labels);
-    add_seconds(w->out, sum_ns);
-    strbuf_addch(w->out, '\n');
-    add_name(w, "_count", labels);
-    strbuf_addu64(w->out, cumulative);
-    strbuf_addch(w->out, '\n');
+    int64_t bound_ns[SAMPLE_BOUNDS_MAX];
+    assert(bounds <= SAMPLE_BOUNDS_MAX);
+    for (size_t i = 0; i < bounds; i++)
+        bound_ns[i] = bounds_s[i] * NS_PER_S;
+    format_of(w)->buckets(w, labels, &(struct sample_buckets){bound_ns, bounds, buckets, sum_ns, NULL, NULL});
 }

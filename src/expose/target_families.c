@@ -67,10 +67,17 @@ static void emit_probe_failures(struct sample_writer *w, const struct probe *pro
     emit_failures(w, probe->facts.failures_by);
 }
 
+/* The last probe shows itself in the bucket that it fell into, by its connection's id. */
 static void emit_phases(struct sample_writer *w, const struct probe *probe) {
-    for (int phase = 0; phase < PHASE_COUNT; phase++)
+    const struct probe_facts *facts = &probe->facts;
+    for (int phase = 0; phase < PHASE_COUNT; phase++) {
+        bool shown = facts->connection_id != 0 && facts->last_phase_ns[phase] >= 0;
+        struct sample_exemplar last = {shown ? "connection_id" : NULL, facts->connection_id, facts->last_wall_ns,
+                                       facts->last_phase_ns[phase]};
         if (phase != PHASE_HOLD || probe->module->hold_ns > 0)
-            sample_histogram(w, SAMPLE_LABELS("phase", phase_name((enum phase)phase)), &probe->facts.phase[phase]);
+            sample_histogram(w, SAMPLE_LABELS("phase", phase_name((enum phase)phase)), &facts->phase[phase],
+                             &facts->phase_native[phase], &last);
+    }
 }
 
 static void emit_last_phases(struct sample_writer *w, const struct probe *probe) {
@@ -161,7 +168,7 @@ static void emit_tcp_rttvar(struct sample_writer *w, const struct probe *probe) 
 }
 
 static void emit_lateness(struct sample_writer *w, const struct probe *probe) {
-    sample_histogram(w, SAMPLE_NO_LABELS, &probe->facts.lateness);
+    sample_histogram(w, SAMPLE_NO_LABELS, &probe->facts.lateness, &probe->facts.lateness_native, NULL);
 }
 
 static void emit_verdicts(struct sample_writer *w, const struct probe *probe) {

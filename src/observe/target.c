@@ -132,6 +132,7 @@ struct target *target_new(uv_loop_t *loop, struct coroutines *coroutines, const 
         return NULL;
     }
     target->refs = 1;
+    target->since_wall_ns = wall_now_ns();
     for (size_t i = 0; i < VARIABLE_MAX; i++)
         target->poll.value[i] = NAN;
     return target;

@@ -122,6 +122,7 @@ struct probe {
 struct target {
     struct target_config *config; /* owned */
     unsigned refs;                /* fleet's one, and one for each page that is being written */
+    int64_t since_wall_ns;        /* we have watched it */
     uint64_t generation;          /* of the configuration that named it last; the fleet's */
     void *listener;               /* the observer's, who also frees it */
     void *ledger;                 /* the same, for its other parts: explain/ledger.h, … */

@@ -1,27 +1,18 @@
-"""A private MySQL of another suite of Debian's: fetched once into a cache outside the tree and run from there, through its own
-loader, with nothing of it installed."""
+"""A private MySQL 9, of Debian sid (sid.py)."""
 
-import glob
 import os
 import ssl
-import subprocess
 
+from . import sid
 from .server import APP, MONITOR, Server, close
 
-SUITE = "sid"
-_PACKAGES = ("mysql-server-core", "libmysqlclient24", "libgcc-s1", "libc6")
 _SMALL = ("--skip-name-resolve", "--innodb-buffer-pool-size=32M", "--innodb-redo-log-capacity=8M",
           "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--thread-cache-size=8")
 
 
 def fetch():
-    """The folder that holds it, fetched if need be: without that, no network and no time is taken. RuntimeError says why not."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    root = os.path.join(cache, "mysqlconn_exporter", f"mysql-{SUITE}")
-    unpack = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unpack-debs")
-    if subprocess.run([unpack, SUITE, root, *_PACKAGES], stdin=subprocess.DEVNULL, check=False).returncode != 0:
-        raise RuntimeError(f"there is no MySQL to test against: it cannot be fetched into {root}")
-    return root
+    """The folder that holds it. RuntimeError says why it cannot be had."""
+    return sid.fetch("mysql", "mysql-server-core", "libmysqlclient24", "libgcc-s1", "libc6")
 
 
 class MySQL(Server):
@@ -36,9 +27,7 @@ class MySQL(Server):
 
     def _mysqld(self):
         usr = os.path.join(self._root, "usr")
-        loader, = glob.glob(f"{usr}/lib/*/ld-linux-*.so.*")
-        return [loader, "--library-path", f"{os.path.dirname(loader)}:{usr}/lib/mysql/private", f"{usr}/sbin/mysqld",
-                "--no-defaults", f"--basedir={usr}", f"--lc-messages-dir={usr}/share/mysql",
+        return [*sid.command(self._root, "usr/sbin/mysqld", "usr/lib/mysql/private"), "--no-defaults", f"--basedir={usr}", f"--lc-messages-dir={usr}/share/mysql",
                 f"--plugin-dir={usr}/lib/mysql/plugin", "--secure-file-priv=", "--mysqlx=OFF", *_SMALL,
                 *(["--user=root"] if os.geteuid() == 0 else [])]
 

@@ -1,4 +1,4 @@
-"""Debian's Prometheus in a folder of its own, scraping one address."""
+"""A real Prometheus in a folder of its own, scraping one address: Debian 12's (2.42), or the 3.x of Debian sid."""
 
 import json
 import os
@@ -7,18 +7,27 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from . import sid
 from .process import Process, free_port, unprivileged_user, wait_until
 
 
-class Prometheus:
-    """Scrapes `address` each `interval` seconds from start() on; use it in a `with`."""
+def prometheus_3():
+    """The command that runs Prometheus 3."""
+    return sid.command(sid.fetch("prometheus", "prometheus", "prometheus-alertmanager", "libc6"), "usr/bin/prometheus")
 
-    def __init__(self, address, interval=2):
+
+class Prometheus:
+    """Scrapes `address` each `interval` seconds from start() on; use it in a `with`. `command` is another one than
+    Debian 12's, `scrape` has more settings of the scrape configuration, `args` more flags."""
+
+    def __init__(self, address, interval=2, command=("prometheus",), scrape=None, args=()):
+        self._command = [*command, *args]
         self._folder = tempfile.TemporaryDirectory(prefix="mysqlconn-prometheus-")
         self.port = free_port()
-        self._user = unprivileged_user()
+        self._user = unprivileged_user() if command == ("prometheus",) else None  # others cannot reach our cache
         config = {"global": {"scrape_interval": f"{interval}s", "scrape_timeout": f"{interval}s"},
-                  "scrape_configs": [{"job_name": "mysqlconn", "static_configs": [{"targets": [address]}]}]}
+                  "scrape_configs": [{"job_name": "mysqlconn", "static_configs": [{"targets": [address]}],
+                                      **(scrape or {})}]}
         self._config = os.path.join(self._folder.name, "prometheus.yml")
         with open(self._config, "w", encoding="utf-8") as f:
             json.dump(config, f)
@@ -27,7 +36,7 @@ class Prometheus:
         self.process = None
 
     def __enter__(self):
-        self.process = Process(["prometheus", f"--config.file={self._config}", "--log.level=warn",
+        self.process = Process([*self._command, f"--config.file={self._config}", "--log.level=warn",
                                 f"--storage.tsdb.path={self._folder.name}/data",
                                 f"--web.listen-address=127.0.0.1:{self.port}"], user=self._user, cwd=self._folder.name)
         wait_until(self._ready, 30, lambda: f"Prometheus is ready:\n{self.process.output()}")

@@ -31,7 +31,7 @@ static char *page_of(struct target *target) {
     struct exporter_state exporter = fake_state();
     struct strbuf page;
     strbuf_init(&page, 1 << 24);
-    struct render *render = render_begin(&target, 1, &exporter);
+    struct render *render = render_begin(&target, 1, &exporter, FORMAT_TEXT);
     while (render_next(render, &page, 8192))
         ;
     render_end(render);

@@ -74,7 +74,7 @@ static void *run_loop(void *arg) {
 static void render_expected(void) {
     struct strbuf page;
     strbuf_init(&page, 1 << 28);
-    struct render *render = render_begin(fakes, TARGETS, &server.exporter);
+    struct render *render = render_begin(fakes, TARGETS, &server.exporter, FORMAT_TEXT);
     while (render_next(render, &page, SIZE_MAX))
         ;
     render_end(render);

@@ -12,12 +12,12 @@
 
 #include <cmocka.h>
 
-static char *render_all(struct target **targets, size_t count, size_t enough) {
+static struct strbuf render_in(enum metric_format format, struct target **targets, size_t count, size_t enough) {
     struct exporter_state exporter = fake_state();
     struct strbuf page, piece;
     strbuf_init(&page, 1 << 24);
     strbuf_init(&piece, 1 << 24);
-    struct render *render = render_begin(targets, count, &exporter);
+    struct render *render = render_begin(targets, count, &exporter, format);
     assert_non_null(render);
     while (render_next(render, &piece, enough)) {
         strbuf_add(&page, piece.data, piece.len);
@@ -30,6 +30,11 @@ static char *render_all(struct target **targets, size_t count, size_t enough) {
     assert_false(strbuf_failed(&page));
     for (size_t i = 0; i < count; i++)
         assert_int_equal(targets[i]->refs, 1);
+    return page;
+}
+
+static char *render_all(struct target **targets, size_t count, size_t enough) {
+    struct strbuf page = render_in(FORMAT_TEXT, targets, count, enough);
     return strbuf_detach(&page);
 }
 
@@ -202,6 +207,64 @@ static void the_page_is_the_same_in_every_piece_size(void **state) {
         fake_target_free(targets[i]);
 }
 
+/* Their samples wait for their length, whatever the pieces are. */
+static void the_other_formats_are_the_same_in_every_piece_size(void **state) {
+    struct target *targets[] = {fake_target("a"), fake_target("b"), fake_target("c")};
+    (void)state;
+    fake_up(targets[0]);
+    fake_down(targets[1]);
+    for (enum metric_format format = FORMAT_OPENMETRICS; format < FORMAT_COUNT; format++) {
+        struct strbuf whole = render_in(format, targets, 3, SIZE_MAX);
+        for (size_t enough = 1; enough < 20000; enough += enough < 20 ? 1 : 997) {
+            struct strbuf page = render_in(format, targets, 3, enough);
+            /* process_*, which moves by itself, comes last */
+            assert_true(page.len + 100 > whole.len && whole.len + 100 > page.len && whole.len > 20000);
+            assert_memory_equal(page.data, whole.data, whole.len - 1500);
+            strbuf_release(&page);
+        }
+        strbuf_release(&whole);
+    }
+    for (int i = 0; i < 3; i++)
+        fake_target_free(targets[i]);
+}
+
+static void openmetrics_tells_units_beginnings_and_exemplars(void **state) {
+    struct target *target = fake_target("t");
+    (void)state;
+    fake_up(target);
+    target->since_wall_ns = INT64_C(1763690000250000000);
+    target->probes->facts.connection_id = 42;
+    target->probes->facts.last_wall_ns = INT64_C(1763690401500000000);
+    target->probes->facts.last_phase_ns[PHASE_CONNECT] = 1500000;
+    struct strbuf page = render_in(FORMAT_OPENMETRICS, &target, 1, 8192);
+    const char *text = strbuf_text(&page);
+    assert_block(text, "mysqlconn_polls",
+                 "# TYPE mysqlconn_polls counter\n"
+                 "mysqlconn_polls_total{target=\"t\"} 7\n"
+                 "mysqlconn_polls_created{target=\"t\"} 1763690000.25\n");
+    assert_block(text, "mysqlconn_poll_duration_seconds",
+                 "# TYPE mysqlconn_poll_duration_seconds gauge\n"
+                 "# UNIT mysqlconn_poll_duration_seconds seconds\n"
+                 "mysqlconn_poll_duration_seconds{target=\"t\"} 0.001234567\n");
+    assert_non_null(strstr(text, "# TYPE mysql_global_status_aborted_clients unknown\n"));
+    assert_non_null(strstr(text, "# UNIT mysqlconn_probe_tcp_sent_bytes bytes\n"));
+    assert_non_null(strstr(text, "phase=\"connect\",le=\"0.0025\"} 2 # {connection_id=\"42\"} 0.0015 1763690401.5\n"));
+    assert_non_null(strstr(text, "phase=\"connect\",le=\"1.0\"} 2\n"));
+    assert_non_null(strstr(text, "phase=\"auth\",le=\"10.0\"} 2\n"));
+    /* FLUSH STATUS set them back 100 seconds after the start */
+    fake_value(target, VARIABLE_STATUS, "Uptime", 1000);
+    fake_value(target, VARIABLE_STATUS, "Uptime_since_flush_status", 900);
+    assert_non_null(strstr(text, "\n# EOF\n"));
+    assert_string_equal(text + page.len - 6, "# EOF\n");
+    strbuf_release(&page);
+    page = render_in(FORMAT_OPENMETRICS, &target, 1, 8192);
+    assert_non_null(strstr(strbuf_text(&page),
+                           "mysql_global_status_connection_errors_created{target=\"t\",error=\"accept\"}"
+                           " 1763690100\n"));
+    strbuf_release(&page);
+    fake_target_free(target);
+}
+
 static void no_piece_is_long(void **state) {
     struct target *targets[200];
     struct exporter_state exporter = fake_state();
@@ -211,7 +274,7 @@ static void no_piece_is_long(void **state) {
     for (int i = 0; i < 200; i++)
         fake_up(targets[i] = fake_target("some-database-server-17.example"));
     strbuf_init(&piece, 1 << 20);
-    struct render *render = render_begin(targets, 200, &exporter);
+    struct render *render = render_begin(targets, 200, &exporter, FORMAT_TEXT);
     while (render_next(render, &piece, 8192)) {
         longest = piece.len > longest ? piece.len : longest;
         strbuf_reset(&piece);
@@ -290,6 +353,8 @@ int main(void) {
         cmocka_unit_test(a_small_fleet_gives_this_page),
         cmocka_unit_test(histograms_are_cumulative_and_complete),
         cmocka_unit_test(the_page_is_the_same_in_every_piece_size),
+        cmocka_unit_test(the_other_formats_are_the_same_in_every_piece_size),
+        cmocka_unit_test(openmetrics_tells_units_beginnings_and_exemplars),
         cmocka_unit_test(no_piece_is_long),
         cmocka_unit_test(an_empty_fleet_has_the_exporters_families_only),
         cmocka_unit_test(hostile_label_values_are_escaped),

@@ -1,0 +1,53 @@
+/*
+ * gzip in pieces; see gzip.h.
+ */
+#include "expose/gzip.h"
+
+#include <stdlib.h>
+#include <zlib.h>
+
+enum {
+    LEVEL = 1, /* pages of metrics repeat themselves: the quickest level makes a fifteenth of them */
+    WINDOW_BITS = 13,
+    GZIP_FORMAT = 16,
+    MEMORY_LEVEL = 6, /* with the window 64 KB for each page on its way */
+    ROOM = 16 * 1024,
+};
+
+struct gzip {
+    z_stream stream;
+};
+
+struct gzip *gzip_new(void) {
+    struct gzip *gzip = calloc(1, sizeof *gzip);
+    if (gzip && deflateInit2(&gzip->stream, LEVEL, Z_DEFLATED, WINDOW_BITS + GZIP_FORMAT, MEMORY_LEVEL,
+                             Z_DEFAULT_STRATEGY) != Z_OK) {
+        free(gzip);
+        return NULL;
+    }
+    return gzip;
+}
+
+void gzip_free(struct gzip *gzip) {
+    if (!gzip)
+        return;
+    deflateEnd(&gzip->stream);
+    free(gzip);
+}
+
+void gzip_add(struct gzip *gzip, struct span in, bool last, struct strbuf *out) {
+    z_stream *z = &gzip->stream;
+    if (in.len == 0 && !last)
+        return;
+    z->next_in = (z_const Bytef *)(uintptr_t)in.ptr;
+    z->avail_in = (uInt)in.len;
+    do { /* each piece is given out as soon as it is in, so that a slow page shows */
+        char *room = strbuf_room(out, ROOM);
+        if (!room)
+            return;
+        z->next_out = (Bytef *)room;
+        z->avail_out = ROOM;
+        deflate(z, last ? Z_FINISH : Z_SYNC_FLUSH);
+        strbuf_grew(out, ROOM - z->avail_out);
+    } while (z->avail_out == 0);
+}

@@ -1,0 +1,186 @@
+"""/metrics in each format, by negotiation: other people's parsers read them all and find the same in each; Prometheus 2 and 3
+store them, with native histograms that give the right quantiles."""
+
+import gzip
+import math
+import urllib.request
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+
+from lib import client_model
+from lib.exporter import Metrics, target
+from lib.process import wait_until
+from lib.prometheus import Prometheus, prometheus_3
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+PROTOBUF = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+HOSTILE = 'q" b\\ }{ € # HELP'
+QUICK = {"poll": {"interval": "1s", "timeout": "1s"}, "probe": {"interval": "200ms", "timeout": "200ms"}}
+SELDOM = {"poll": {"interval": "1h", "timeout": "2s"}, "probe": {"interval": "1h", "timeout": "2s"}}
+
+
+def get(watching, accept, encoding=None):
+    """(media type, body) of /metrics."""
+    headers = {"Accept": accept, **({"Accept-Encoding": encoding} if encoding else {})}
+    with urllib.request.urlopen(urllib.request.Request(watching.url + "/metrics", headers=headers), timeout=10) as answer:
+        assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+        assert answer.headers.get("Content-Encoding") == ("gzip" if encoding else None)
+        return answer.headers["Content-Type"], answer.read()
+
+
+@pytest.fixture
+def quiet(exporter, server):
+    """One that has polled and probed, and now stands still."""
+    watching = exporter({**SELDOM, "targets": [target(server, "db1", labels={"env": HOSTILE}), target("127.0.0.1:1", "down")]})
+    watching.wait_for(lambda m: m.value("mysqlconn_probes_total", target="db1") == 1 and m.down("down", "probe")
+                      and m.value("mysqlconn_probe_closes_total", target="db1", outcome="clean") == 1, 15)
+    return watching
+
+
+def of_targets(samples):
+    """{(name, labels): value} of those that stand still."""
+    return {(name, tuple(sorted(labels.items()))): value for name, labels, value in samples if "target" in labels}
+
+
+def is_created(name):
+    """Threads_created is the server's own."""
+    return name.endswith("_created") and name != "mysql_global_status_threads_created"
+
+
+def text_samples(text):
+    metrics = Metrics(text)
+    return of_targets((name, labels, value) for name in metrics.names() for labels, value in metrics.samples(name))
+
+
+def test_openmetrics_is_read_by_the_strict_parser_and_tells_the_same(quiet):
+    kind, page = get(quiet, OPENMETRICS)
+    assert kind == OPENMETRICS
+    families = list(parse_openmetrics(page.decode()))
+    assert len({f.name for f in families}) == len(families) > 100
+    samples = [s for f in families for s in f.samples]
+    created = {s.name for s in samples if is_created(s.name)}
+    assert {"mysqlconn_polls_created", "mysqlconn_probe_phase_duration_seconds_created"} <= created
+    counters = {f.name for f in families if f.type in ("counter", "histogram")}
+    assert {name.removesuffix("_created") for name in created} == counters
+    text = text_samples(get(quiet, TEXT)[1].decode())
+    openmetrics = of_targets((s.name, s.labels, s.value) for s in samples if not is_created(s.name))
+
+    def canonical(found):  # le="1" and le="1.0" are one
+        return {(n, tuple((k, float(v) if k == "le" else v) for k, v in l)): value for (n, l), value in found.items()}
+    assert canonical(openmetrics) == canonical(text)
+    assert HOSTILE in {s.labels.get("env") for s in samples}
+    assert {f.unit for f in families} == {"", "seconds", "bytes"}
+    shown = [s for s in samples if s.exemplar]
+    assert {s.labels["phase"] for s in shown} >= {"connect", "greeting", "auth", "ping", "query", "quit"}
+    for s in shown:
+        assert s.exemplar.value <= float(s.labels["le"]) and int(s.exemplar.labels["connection_id"]) > 0
+
+
+def test_protobuf_is_read_by_googles_library_and_tells_the_same(quiet):
+    kind, page = get(quiet, PROTOBUF)
+    assert kind == PROTOBUF
+    families = client_model.families(page)
+    assert len({f.name for f in families}) == len(families) > 100
+    found = []
+    for family in families:
+        for metric in family.metric:
+            labels = client_model.labels(metric)
+            one = next(field.name for field, _ in metric.ListFields() if field.name != "label")
+            if one != "histogram":
+                found.append((family.name, labels, getattr(metric, one).value))
+                continue
+            h = metric.histogram
+            found += [(family.name + "_bucket", {**labels, "le": f"{b.upper_bound:g}"}, b.cumulative_count) for b in h.bucket]
+            found += [(family.name + "_count", labels, h.sample_count), (family.name + "_sum", labels, h.sample_sum)]
+            if h.HasField("schema"):
+                assert h.zero_count + sum(count for _, count in client_model.native_buckets(h)) == h.sample_count
+    text = text_samples(get(quiet, TEXT)[1].decode())
+    protobuf = of_targets(found)
+    wanted = {(n, tuple((k, f"{float(v):g}" if k == "le" else v) for k, v in l)): value
+              for (n, l), value in text.items() if ("le", "+Inf") not in l}
+    assert protobuf.keys() == wanted.keys()
+    assert all(math.isclose(protobuf[key], wanted[key], rel_tol=1e-12) for key in wanted)
+    phases, = [f for f in families if f.name == "mysqlconn_probe_phase_duration_seconds"]
+    connect, = [m.histogram for m in phases.metric if client_model.labels(m).items() >= {"phase": "connect", "target": "db1"}.items()]
+    assert connect.schema == 3 and connect.sample_count == 1 and connect.created_timestamp.seconds > 0
+    (index, count), = client_model.native_buckets(connect)
+    exemplar, = connect.exemplars
+    assert count == 1 and 2 ** ((index - 1) / 8) < exemplar.value <= 2 ** (index / 8)
+
+
+@pytest.mark.parametrize("accept", [TEXT, OPENMETRICS, PROTOBUF])
+def test_gzip_holds_the_same_page(quiet, accept):
+    plain = get(quiet, accept)[1]
+    packed = get(quiet, accept, "gzip")[1]
+    assert len(packed) < len(plain) / 4
+    page = gzip.decompress(packed)
+    assert page[:len(page) // 2] == plain[:len(page) // 2] and abs(len(page) - len(plain)) < 100
+
+
+def test_gzip_and_the_page_for_people(quiet):
+    request = urllib.request.Request(quiet.url + "/", headers={"Accept-Encoding": "gzip"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert b"</html>" in gzip.decompress(answer.read())
+
+
+PROMETHEUS = {
+    "2, as it asks": (("prometheus",), None, ()),
+    "2, native": (("prometheus",), None, ("--enable-feature=native-histograms",)),
+    "3, text": (None, {"scrape_protocols": ["PrometheusText0.0.4"]}, ()),
+    "3, OpenMetrics": (None, {"scrape_protocols": ["OpenMetricsText1.0.0"]}, ()),
+    "3, protobuf": (None, {"scrape_protocols": ["PrometheusProto"]}, ("--enable-feature=native-histograms",)),
+}
+
+
+class Durations:
+    """Each probe's phases, seen one by one."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def look(self, watching):
+        m = watching.scrape()
+        probes = m.value("mysqlconn_probes_total", target="db1")
+        for labels, value in m.samples("mysqlconn_probe_last_phase_duration_seconds", target="db1"):
+            self.seen.setdefault((probes, labels["phase"]), value)
+        return int(probes)
+
+    def sorted(self, phase):
+        return sorted(v for (_, p), v in self.seen.items() if p == phase)
+
+
+@pytest.mark.parametrize("which", PROMETHEUS)
+def test_prometheus_stores_it(exporter, server, which, figure):
+    command, scrape, args = PROMETHEUS[which]
+    watching = exporter({**QUICK, "targets": [target(server, "db1", labels={"env": HOSTILE})]})
+    durations = Durations()
+    with Prometheus(f"127.0.0.1:{watching.port}", 1, command or prometheus_3(), scrape, args) as prometheus:
+        wait_until(lambda: durations.look(watching) >= 30, 30, "30 probes", step=0.03)
+        value = 'mysqlconn_probes_total{target="db1"}'
+        wait_until(lambda: any(v >= 30 for _, v in prometheus.query(value)), 10, "Prometheus has them", step=0.1)
+        (labels, up), = prometheus.query("up")
+        (labels, _), = prometheus.query(value)
+        assert up == 1 and labels["env"] == HOSTILE
+        assert not prometheus.warnings()
+        if not args:
+            assert prometheus.query('mysqlconn_probe_phase_duration_seconds_bucket{phase="connect"}')
+            return
+        count = prometheus.query('histogram_count(mysqlconn_probe_phase_duration_seconds{phase="connect"})')
+        assert count and count[0][1] >= 30, "no native histogram was stored"
+        worst = 1
+        at = int(count[0][1])
+        for phase in ("connect", "auth", "query"):
+            exact = durations.sorted(phase)
+            for q in (0.25, 0.5, 0.9):
+                (_, estimate), = prometheus.query(
+                    f'histogram_quantile({q}, mysqlconn_probe_phase_duration_seconds{{phase="{phase}"}})')
+                # the bucket of the order statistic, some probes more or less having come in between
+                near = [exact[min(len(exact) - 1, max(0, math.ceil(q * len(exact)) - 1 + d))] for d in range(-3, 4)]
+                error = min(max(estimate / e, e / estimate) for e in near)
+                worst = max(worst, error)
+        assert worst <= 2 ** (1 / 8), worst
+        figure(f"{at} probes, {len(durations.sorted('connect'))} seen one by one; worst quantile is off by {(worst - 1) * 100:.1f} %"
+               " (schema: 9.1 %)")
