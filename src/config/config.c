@@ -11,7 +11,7 @@
 #include <string.h>
 
 static bool is_of_target(const struct schema_row *row) {
-    return row->scope == SCOPE_TARGET || row->scope == SCOPE_BOTH;
+    return row->scope == SCOPE_TARGET || row->scope == SCOPE_BOTH || row->scope == SCOPE_DEFAULTS;
 }
 
 struct target_config *target_config_new(void) {
@@ -51,6 +51,10 @@ void config_free(struct config *config) {
     for (size_t i = 0; i < config->target_count; i++)
         target_config_free(config->targets[i]);
     free(config->targets);
+    for (size_t i = 0; i < config->auth_module_count; i++)
+        target_config_free(config->auth_modules[i]);
+    free(config->auth_modules);
+    target_config_free(config->defaults);
     for (size_t i = 0; i < config->module_count; i++)
         module_free(config->modules[i]);
     free(config->modules);

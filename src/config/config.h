@@ -112,6 +112,7 @@ struct target_config {
     struct tls_config tls;
     struct credentials_config credentials;
     struct error_log_config error_log;
+    struct text_list allow_targets; /* of what stands for targets that others name: config/allow.h */
 
     /* Its modules with everything filled in; at least one. */
     struct module_config *modules;
@@ -139,8 +140,13 @@ struct config {
     struct limits_config limits;
     struct module_config **modules; /* as defined in the file, for config_print() */
     size_t module_count;
-    struct target_config **targets; /* at least one; in the order of the file; names are unique */
+    struct target_config **targets; /* in the order of the file; names are unique */
     size_t target_count;
+    /* What a target that a request names is made from, without name and address: the top level's settings, and those
+     * of each auth_module, under its name. */
+    struct target_config *defaults;
+    struct target_config **auth_modules;
+    size_t auth_module_count;
 };
 
 /* Read and check `path`. NULL on failure, with `error` holding one line "file:line:column: targets[2].probe.timeout:
@@ -174,6 +180,15 @@ struct probe_flags {
  * ~/.my.cnf is read if it is there. A CA means verify-identity where no mode is given. NULL on failure with one line in
  * `error`. */
 struct target_config *config_for_probe(const struct probe_flags *flags, struct strbuf *error);
+
+enum request_error { REQUEST_OK, REQUEST_UNKNOWN, REQUEST_MALFORMED, REQUEST_NOT_ALLOWED, REQUEST_NO_MEMORY };
+
+/* The target that a request names: `address` with the settings of `auth_module` (NULL or "": the top level's), for one
+ * probe by `module` (NULL or "": default). On success *out is the caller's; else `why` has the reason, which does not
+ * repeat what the request said. REQUEST_UNKNOWN: there is no such module; REQUEST_NOT_ALLOWED: it is not for this
+ * address, or not for requests at all. */
+enum request_error config_for_request(const struct config *config, const char *address, const char *module,
+                                      const char *auth_module, struct target_config **out, struct strbuf *why);
 
 /* NULL is allowed. Frees the targets that are still in it; a slot set to NULL was taken over by somebody else. */
 void config_free(struct config *config);

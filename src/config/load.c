@@ -199,6 +199,7 @@ static bool load_list(struct descent *d, const struct schema_row *row, struct ma
 
 static bool load_targets(struct descent *d, const struct schema_row *row);
 static bool load_modules(struct descent *d, const struct schema_row *row);
+static bool load_auths(struct descent *d, const struct schema_row *row);
 
 /* The keys of one map: of a target, a module, the top level, or of a group in one of them. */
 static bool load_map(struct descent *d, struct draft *draft, const struct schema_row *group, enum schema_place place);
@@ -214,6 +215,8 @@ static bool load_value(struct descent *d, struct draft *draft, const struct sche
         return expect(d, &item, YAML_LIST) && load_targets(d, row);
     if (row->type == VALUE_MODULES)
         return expect(d, &item, YAML_MAP) && load_modules(d, row);
+    if (row->type == VALUE_AUTHS)
+        return expect(d, &item, YAML_MAP) && load_auths(d, row);
     if (row->type == VALUE_LABELS)
         return expect(d, &item, YAML_MAP) && load_labels(d, draft->config);
     void *base = base_of(d->loading, draft, row);
@@ -289,13 +292,18 @@ static bool load_targets(struct descent *d, const struct schema_row *row) {
     }
 }
 
+static bool check_name(struct descent *d, const struct yaml_item *name) {
+    strbuf_reset(&d->why);
+    if (name->kind != YAML_SCALAR)
+        return fail(d, name->mark, "a key must be a plain word");
+    return schema_check_module_name(name->text, &d->why) || fail(d, name->mark, strbuf_text(&d->why));
+}
+
 /* The draft of a module of this name, which must be a new one. */
 static struct draft *add_module(struct descent *d, const struct schema_row *row, const struct yaml_item *name) {
     struct loading *loading = d->loading;
-    strbuf_reset(&d->why);
-    if (name->kind != YAML_SCALAR || !schema_check_module_name(name->text, &d->why))
-        return fail(d, name->mark, name->kind == YAML_SCALAR ? strbuf_text(&d->why) : "a key must be a plain word"),
-               NULL;
+    if (!check_name(d, name))
+        return NULL;
     for (size_t i = 0; i < loading->module_count; i++)
         if (span_is(name->text, loading->modules[i].module->name))
             return fail(d, name->mark, "this module is already there"), NULL;
@@ -330,6 +338,45 @@ static bool load_modules(struct descent *d, const struct schema_row *row) {
             continue;
         }
         if (!expect(d, &item, YAML_MAP) || !load_map(d, draft, row, PLACE_MODULE))
+            return false;
+        leave(d, before);
+    }
+}
+
+static struct draft *add_auth(struct descent *d, const struct schema_row *row, const struct yaml_item *name) {
+    struct loading *loading = d->loading;
+    if (!check_name(d, name))
+        return NULL;
+    for (size_t i = 0; i < loading->auth_count; i++)
+        if (span_is(name->text, loading->auths[i].config->name))
+            return fail(d, name->mark, "this auth_module is already there"), NULL;
+    if (loading->auth_count == (size_t)row->max)
+        return fail(d, name->mark, "there are too many"), NULL;
+    struct draft *auths = reallocarray(loading->auths, loading->auth_count + 1, sizeof *auths);
+    if (auths)
+        loading->auths = auths;
+    struct target_config *config = auths ? target_config_new() : NULL;
+    if (!config || !(config->name = strndup(name->text.ptr, name->text.len))) {
+        target_config_free(config);
+        return fail(d, name->mark, "out of memory"), NULL;
+    }
+    struct draft *draft = &loading->auths[loading->auth_count++];
+    *draft = (struct draft){.config = config, .mark = name->mark};
+    return draft;
+}
+
+static bool load_auths(struct descent *d, const struct schema_row *row) {
+    struct yaml_item item;
+    for (;;) {
+        if (!next(d, &item))
+            return false;
+        if (item.kind == YAML_MAP_END)
+            return true;
+        struct draft *draft = add_auth(d, row, &item);
+        if (!draft)
+            return false;
+        size_t before = enter(d, draft->config->name);
+        if (!next(d, &item) || !expect(d, &item, YAML_MAP) || !load_map(d, draft, NULL, PLACE_AUTH))
             return false;
         leave(d, before);
     }
@@ -401,6 +448,9 @@ out:
     for (size_t i = 0; i < loading.module_count; i++)
         module_free(loading.modules[i].module);
     free(loading.modules);
+    for (size_t i = 0; i < loading.auth_count; i++)
+        target_config_free(loading.auths[i].config);
+    free(loading.auths);
     target_config_free(loading.defaults.config);
     file_release(&content);
     strbuf_release(&why);

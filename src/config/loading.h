@@ -8,7 +8,7 @@
 #include "config/schema.h"
 #include "config/yaml_reader.h"
 
-/* One target, the defaults of all, or one module, with the place of each value that was given. */
+/* One target, the defaults of all, one auth_module, or one module, with the place of each value that was given. */
 struct draft {
     struct target_config *config;
     struct module_config *module;       /* the other is NULL */
@@ -26,6 +26,8 @@ struct loading {
     size_t target_count, target_capacity;
     struct draft *modules;
     size_t module_count;
+    struct draft *auths;
+    size_t auth_count;
     bool ca_warned; /* that the top level's tls.ca is not used */
 };
 

@@ -36,24 +36,25 @@ static bool group_is_set(const struct schema_row *group, const void *base) {
 
 static bool is_printed(const struct schema_row *row, const struct target_config *target) {
     const struct schema_row *group = row->type == VALUE_MAP ? row : schema_group(row);
-    if (row->scope == SCOPE_TOP || row->scope == SCOPE_MODULE || (group && !group_is_set(group, target)))
+    bool template = !target->address_text; /* what has no address has no error log either */
+    if (row->scope == SCOPE_TOP || row->scope == SCOPE_MODULE || (template && row->scope == SCOPE_TARGET) ||
+        (group && !group_is_set(group, target)))
         return false;
     if (row->type == VALUE_LABELS)
         return target->label_count > 0;
     return row->type == VALUE_MAP || value_is_set(row, target);
 }
 
-/* The keys of a target, the first one after "- ". */
-static void print_target(const struct target_config *target, struct strbuf *out) {
-    const char *lead = "  - ";
+/* The keys that `target` has: the first one after `lead`, the others after `indent`. */
+static void print_target(const struct target_config *target, const char *lead, const char *indent, struct strbuf *out) {
     for (size_t i = 0; i < schema_rows; i++) {
         const struct schema_row *row = &schema[i];
         if (!is_printed(row, target))
             continue;
         strbuf_addstr(out, lead);
-        lead = "    ";
+        lead = indent;
         if (row->type == VALUE_LABELS) {
-            print_labels(target, 3, out);
+            print_labels(target, 3, out); /* of targets only */
             continue;
         }
         if (schema_group(row))
@@ -80,10 +81,23 @@ static void print_module(const struct module_config *module, struct strbuf *out)
     }
 }
 
+/* Targets have all that they inherited: the top level's settings are of use to those that requests name only. */
+static void print_for_requests(const struct config *config, struct strbuf *out) {
+    if (config->defaults && config->defaults->allow_targets.count > 0)
+        print_target(config->defaults, "", "", out);
+    if (config->auth_module_count > 0)
+        strbuf_addstr(out, "auth_modules:\n");
+    for (size_t i = 0; i < config->auth_module_count; i++) {
+        strbuf_addf(out, "  %s:\n", config->auth_modules[i]->name);
+        print_target(config->auth_modules[i], "    ", "    ", out);
+    }
+}
+
 void config_print(const struct config *config, struct strbuf *out) {
     for (size_t i = 0; i < schema_rows; i++) {
         const struct schema_row *row = &schema[i];
-        if (row->scope != SCOPE_TOP || row->type == VALUE_TARGETS || row->type == VALUE_MODULES)
+        if (row->scope != SCOPE_TOP || row->type == VALUE_TARGETS || row->type == VALUE_MODULES ||
+            row->type == VALUE_AUTHS)
             continue;
         add_indent(out, schema_group(row) ? 1 : 0);
         strbuf_addf(out, "%s:", schema_key(row));
@@ -97,16 +111,19 @@ void config_print(const struct config *config, struct strbuf *out) {
         strbuf_addstr(out, "modules:\n");
     for (size_t i = 0; i < config->module_count; i++)
         print_module(config->modules[i], out);
-    strbuf_addstr(out, "targets:\n");
+    print_for_requests(config, out);
+    if (config->target_count > 0)
+        strbuf_addstr(out, "targets:\n");
     for (size_t i = 0; i < config->target_count; i++)
-        print_target(config->targets[i], out);
+        print_target(config->targets[i], "  - ", "    ", out);
 }
 
 void config_reference(struct strbuf *out) {
     static const char *const where[] = {[SCOPE_TOP] = "top level",
                                         [SCOPE_MODULE] = "module",
                                         [SCOPE_TARGET] = "target",
-                                        [SCOPE_BOTH] = "top level, target"};
+                                        [SCOPE_BOTH] = "top level, target",
+                                        [SCOPE_DEFAULTS] = "top level, auth_module"};
     strbuf_addstr(out, "| Key | Where | Type | Default | Range or form | Meaning |\n|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < schema_rows; i++) {
         const struct schema_row *row = &schema[i];

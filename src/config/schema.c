@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "config/address.h"
+#include "config/allow.h"
 #include "config/file.h"
 
 #include <stddef.h>
@@ -298,13 +299,30 @@ const struct schema_row schema[] = {
      .meaning = "Keep the connection idle so long, as a pool does, then use it again: tells who cuts idle connections. "
                 "The server counts an aborted client when its own `wait_timeout` ends it first."},
 
+    {.path = "auth_modules",
+     .type = VALUE_AUTHS,
+     .scope = SCOPE_TOP,
+     .max = 100,
+     .meaning = "Accounts for `/probe?auth_module=NAME`, each under a name of its own: `poll`, `probe`, `tls`, "
+                "`credentials` and `allow_targets`. What one does not say is the top level's, but for "
+                "`allow_targets`."},
+    {.path = "allow_targets",
+     .type = VALUE_TEXTS,
+     .scope = SCOPE_DEFAULTS,
+     TARGET(allow_targets),
+     .min = 1,
+     .max = 299,
+     .check = allow_check_entry,
+     .form = "list of `name*`, `name:port`, `net/bits:from-to`, `[v6]/bits:*`",
+     .meaning = "The servers that `/probe?target=…` may look at with this account; none where not given. A name must "
+                "match a pattern where there is one, and all its addresses a network where there is one. Port 3306 "
+                "where not given."},
+
     {.path = "targets",
      .type = VALUE_TARGETS,
      .scope = SCOPE_TOP,
-     .required = true,
-     .min = 1,
      .max = 10000,
-     .meaning = "The servers to watch."},
+     .meaning = "The servers to watch; needed where no `allow_targets` is given."},
     {.path = "name",
      .type = VALUE_TEXT,
      .scope = SCOPE_TARGET,
@@ -604,7 +622,7 @@ const char *schema_key(const struct schema_row *row) {
 const struct schema_row *schema_group(const struct schema_row *row) {
     if (!strchr(row->path, '.'))
         return NULL;
-    while (row->type != VALUE_MAP && row->type != VALUE_MODULES)
+    while (row->type != VALUE_MAP && row->type != VALUE_MODULES) /* an auth_module's keys are the top level's */
         row--;
     return row;
 }
@@ -614,7 +632,8 @@ bool schema_stands_in(const struct schema_row *row, const struct schema_row *gro
         [SCOPE_TOP] = 1 << PLACE_TOP,
         [SCOPE_MODULE] = 1 << PLACE_MODULE,
         [SCOPE_TARGET] = 1 << PLACE_TARGET,
-        [SCOPE_BOTH] = 1 << PLACE_TOP | 1 << PLACE_TARGET,
+        [SCOPE_BOTH] = 1 << PLACE_TOP | 1 << PLACE_TARGET | 1 << PLACE_AUTH,
+        [SCOPE_DEFAULTS] = 1 << PLACE_TOP | 1 << PLACE_AUTH,
     };
     return stands[row->scope] & 1U << place && schema_group(row) == group;
 }

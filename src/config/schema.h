@@ -12,6 +12,7 @@ enum value_type {
     VALUE_MAP,      /* a group of keys; it has no field of its own */
     VALUE_TARGETS,  /* the list of targets */
     VALUE_MODULES,  /* a map of names to modules: a group whose keys stand in each of them */
+    VALUE_AUTHS,    /* a map of names to what stands for the top level's settings there */
     VALUE_LABELS,   /* a map of label names to label values */
     VALUE_TEXT,     /* char *, NULL where not given */
     VALUE_SECRET,   /* char *, never printed, wiped before it is freed */
@@ -27,10 +28,11 @@ enum schema_scope {
     SCOPE_MODULE, /* in a module only; a field of struct module_config */
     SCOPE_TARGET, /* in a target only; a field of struct target_config */
     SCOPE_BOTH,   /* in a target, or at the top level as the default of all targets; a field of struct target_config */
+    SCOPE_DEFAULTS, /* at the top level, or in an auth_module: of what is made for requests; the same */
 };
 
 /* Where a key stands. */
-enum schema_place { PLACE_TOP, PLACE_MODULE, PLACE_TARGET };
+enum schema_place { PLACE_TOP, PLACE_MODULE, PLACE_TARGET, PLACE_AUTH };
 
 struct schema_row {
     const char *path; /* "probe.timeout"; the keys of a group follow the group's own row */
@@ -48,7 +50,7 @@ struct schema_row {
     const char *meaning;
 };
 
-#define SCHEMA_MAX_ROWS 72
+#define SCHEMA_MAX_ROWS 80
 extern const struct schema_row schema[];
 extern const size_t schema_rows;
 

@@ -33,6 +33,10 @@ static bool inherits(const struct loading *l, const struct draft *draft, const s
     return l->defaults.marks[schema_index(row)].line > 0;
 }
 
+static bool is_auth(const struct loading *l, const struct draft *draft) {
+    return draft >= l->auths && draft < l->auths + l->auth_count;
+}
+
 /* The row of `path` (NULL: the target itself). What is given nowhere is placed at its group, or at the target. */
 static struct place place_of(const struct loading *l, const struct draft *draft, const char *path) {
     const struct schema_row *row = path ? schema_at(path) : NULL, *group = row ? schema_group(row) : NULL;
@@ -45,7 +49,9 @@ static struct place place_of(const struct loading *l, const struct draft *draft,
     else if (group && origin->marks[schema_index(group)].line > 0)
         place.mark = origin->marks[schema_index(group)];
     strbuf_init(&text, sizeof place.path - 1);
-    if (origin != &l->defaults)
+    if (is_auth(l, origin))
+        strbuf_addf(&text, "auth_modules.%s%s", origin->config->name, path ? "." : "");
+    else if (origin != &l->defaults)
         strbuf_addf(&text, "targets[%zu]%s", (size_t)(origin - l->targets), path ? "." : "");
     if (path)
         strbuf_addstr(&text, path);
@@ -250,7 +256,7 @@ static int compare_names(const void *a, const void *b) {
 }
 
 static bool check_names(const struct loading *l) {
-    struct named *sorted = calloc(l->target_count, sizeof *sorted);
+    struct named *sorted = calloc(l->target_count + 1, sizeof *sorted);
     bool ok = true;
     if (!sorted)
         return loading_fail(l, l->defaults.mark, "", "out of memory");
@@ -278,6 +284,42 @@ static bool settle_target(struct loading *l, struct draft *draft) {
            settle_error_log(l, draft) && settle_credentials(l, draft);
 }
 
+/* As a target, but for the address, which comes with the request, and the module. */
+static bool settle_auth(struct loading *l, struct draft *draft) {
+    return inherit(l, draft) && settle_schedules(l, draft) && settle_tls(l, draft) && settle_credentials(l, draft);
+}
+
+/* What targets are made from when a request names them; the drafts keep nothing. */
+static bool hand_over_auths(struct loading *l) {
+    if (is_given(&l->defaults, "allow_targets") && !(settle_schedules(l, &l->defaults) && settle_tls(l, &l->defaults)))
+        return false;
+    l->config->auth_modules = calloc(l->auth_count + 1, sizeof(struct target_config *));
+    if (!l->config->auth_modules)
+        return loading_fail(l, l->defaults.mark, "", "out of memory");
+    for (size_t i = 0; i < l->auth_count; i++) {
+        if (!settle_auth(l, &l->auths[i]))
+            return false;
+        l->config->auth_modules[i] = l->auths[i].config;
+        l->auths[i].config = NULL;
+        l->config->auth_module_count++;
+    }
+    l->config->defaults = l->defaults.config;
+    l->defaults.config = NULL;
+    return true;
+}
+
+/* Somebody must be able to be watched. */
+static bool any_target(const struct loading *l) {
+    bool allowed = is_given(&l->defaults, "allow_targets");
+    for (size_t i = 0; i < l->auth_count; i++)
+        allowed |= is_given(&l->auths[i], "allow_targets");
+    if (l->target_count > 0 || allowed)
+        return true;
+    if (is_given(&l->defaults, "targets"))
+        return fail_at(l, &l->defaults, "targets", "must have one element at least");
+    return loading_fail(l, l->defaults.mark, "targets", "is missing, and no allow_targets is given");
+}
+
 /* For those who want to see the configuration. */
 static bool hand_over_modules(struct loading *l) {
     l->config->modules = calloc(l->module_count + 1, sizeof(struct module_config *));
@@ -294,8 +336,8 @@ static bool hand_over_modules(struct loading *l) {
 bool loading_settle(struct loading *l) {
     if (!check_required(l, &l->defaults, PLACE_TOP))
         return false;
-    if (l->target_count == 0)
-        return fail_at(l, &l->defaults, "targets", "must have one element at least");
+    if (!any_target(l))
+        return false;
     if (!read_credentials(l, &l->defaults))
         return false;
     for (size_t i = 0; i < l->target_count; i++)
@@ -303,7 +345,7 @@ bool loading_settle(struct loading *l) {
             return false;
     if (!check_names(l))
         return false;
-    l->config->targets = calloc(l->target_count, sizeof(struct target_config *));
+    l->config->targets = calloc(l->target_count + 1, sizeof(struct target_config *));
     if (!l->config->targets)
         return loading_fail(l, l->defaults.mark, "", "out of memory");
     for (size_t i = 0; i < l->target_count; i++) {
@@ -311,5 +353,5 @@ bool loading_settle(struct loading *l) {
         l->targets[i].config = NULL;
     }
     l->config->target_count = l->target_count;
-    return hand_over_modules(l);
+    return hand_over_modules(l) && hand_over_auths(l);
 }

@@ -293,6 +293,7 @@ static const struct value_ops ops[] = {
     {"map", NULL, NULL, NULL, NULL, NULL},
     {"list of maps", NULL, NULL, NULL, NULL, NULL},
     {"map of maps", NULL, NULL, NULL, NULL, NULL},
+    {"map of maps", NULL, NULL, NULL, NULL, NULL},
     {"map of texts", NULL, NULL, NULL, NULL, NULL},
     {"text", text_parse, text_print, text_equal, text_copy, text_release},
     {"secret text", text_parse, text_print, text_equal, text_copy, text_release},
@@ -394,6 +395,7 @@ void value_describe_range(const struct schema_row *row, struct strbuf *out) {
         break;
     case VALUE_TARGETS:
     case VALUE_MODULES:
+    case VALUE_AUTHS:
     case VALUE_LABELS:
         strbuf_addf(out, "at most %lld", (long long)row->max);
         break;

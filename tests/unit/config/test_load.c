@@ -254,7 +254,7 @@ static void mistakes(void **state) {
         {"---\n", ":2:1: the file is empty; it needs 'targets'"},
         {"just text\n", ":1:1: must be a map (key: value)"},
         {"- a\n", ":1:1: must be a map (key: value)"},
-        {"limits: {users_per_target: 1}\n", ":1:1: targets: is missing"},
+        {"limits: {users_per_target: 1}\n", ":1:1: targets: is missing, and no allow_targets is given"},
         {"targets: []\n", ":1:10: targets: must have one element at least"},
         {"targets:\n", ":1:9: targets: has no value"},
         {"targets: {a: b}\n", ":1:10: targets: must be a list (- ...)"},
@@ -281,21 +281,15 @@ static void mistakes(void **state) {
 
         /* keys */
         {"target: []\n", ":1:1: unknown key 'target'; did you mean 'targets'?"},
-        {"error_log: {}\n", ":1:1: unknown key 'error_log'; known here: limits, modules, targets, poll, sessions, "
-                            "probe, tls, credentials"},
-        {TARGET "    limits: {}\n", ":4:5: targets[0]: unknown key 'limits'; known here: name, address, labels, poll, "
-                                    "sessions, probe, tls, credentials, "
-                                    "error_log"},
+        {"error_log: {}\n", ":1:1: unknown key 'error_log'; known here: " TOP_KEYS},
+        {TARGET "    limits: {}\n", ":4:5: targets[0]: unknown key 'limits'; known here: " TARGET_KEYS},
         {TARGET "    probe: {intervall: 1s}\n",
          ":4:13: targets[0].probe: unknown key 'intervall'; did you mean 'interval'?"},
         {TARGET "    poll: {grace: 1s}\n",
          ":4:12: targets[0].poll: unknown key 'grace'; known here: interval, timeout"},
-        {"\"a\\nb\xC3\xBC\": 1\n",
-         ":1:1: unknown key 'a?b?\?'; known here: limits, modules, targets, poll, sessions, probe, tls, credentials"},
+        {"\"a\\nb\xC3\xBC\": 1\n", ":1:1: unknown key 'a?b?\?'; known here: " TOP_KEYS},
         {"0123456789012345678901234567890123456789abc: 1\n",
-         ":1:1: unknown key '0123456789012345678901234567890123456789...'; known here: limits, modules, targets, poll, "
-         "sessions, probe, tls, "
-         "credentials"},
+         ":1:1: unknown key '0123456789012345678901234567890123456789...'; known here: " TOP_KEYS},
         {"poll: {timeout: 1s, timeout: 2s}\n", ":1:21: poll.timeout: this key is already there"},
         {TARGET "    name: b\n", ":4:5: targets[0].name: this key is already there"},
         {"poll: {}\n" TARGET "poll: {}\n", ":5:1: poll: this key is already there"},
@@ -397,6 +391,21 @@ static void mistakes(void **state) {
         {"modules: {a: {hold: 2m, interval: 1m}}\nprobe: {modules: [a]}\n" TARGET,
          ":2:18: probe.modules: module 'a': the hold (2m) must not be longer than its interval (1m)"},
 
+        /* for requests */
+        {"auth_modules: {p: {allow_targets: [2001:db8::/32]}}\n",
+         ":1:36: auth_modules.p.allow_targets[0]: an IPv6 address needs brackets, as in [2001:db8::]/32"},
+        {"auth_modules: {p: {allow_targets: [x], tls: {cert: /etc/hostname}}}\n",
+         ":1:52: auth_modules.p.tls.cert: needs tls.key"},
+        {"auth_modules: {p: {allow_targets: [x], credentials: {password_file: /nonexistent}}}\n",
+         ":1:69: auth_modules.p.credentials.password_file: the file cannot be opened: No such file or directory"},
+        {"auth_modules: {p: {allow_targets: [x]}, p: {}}\n", ":1:41: auth_modules: this auth_module is already there"},
+        {"auth_modules: {p: {targets: []}}\n", ":1:20: auth_modules.p: unknown key 'targets'; known here: "
+                                               "allow_targets, poll, sessions, probe, tls, credentials"},
+        {"auth_modules: {p: {}}\n", ":1:1: targets: is missing, and no allow_targets is given"},
+        {"allow_targets: []\n", ":1:16: allow_targets: must have one element at least"},
+        {"targets: [{name: a, address: a, allow_targets: [x]}]\n",
+         ":1:33: targets[0]: unknown key 'allow_targets'; known here: " TARGET_KEYS},
+
         /* what must fit together */
         {"targets: [{name: a, address: a}, {name: b, address: b}, {name: a, address: c}]\n",
          ":1:64: targets[2].name: targets[0] has this name already"},
@@ -430,6 +439,64 @@ static void mistakes(void **state) {
         config_free(c);
     }
     assert_int_equal(wrong, 0);
+}
+
+static const char for_requests[] =
+    "credentials: {user: top, password: t}\n"
+    "modules: {slow: {timeout: 3s}, rude: {close: reset}, hold: {hold: 1m}}\n"
+    "allow_targets: [127.0.0.1]\n"
+    "poll: {timeout: 2s}\n"
+    "auth_modules:\n"
+    "  prod: {credentials: {user: prod, password: p}, tls: {mode: required}, allow_targets: ['*.db']}\n"
+    "  none: {}\n";
+
+/* What a request names has its auth_module's settings, and the top level's where that says nothing. */
+static void requests_name_targets(void **state) {
+    static const struct {
+        const char *address, *module, *auth;
+        enum request_error error;
+        const char *why;
+    } cases[] = {
+        {"127.0.0.1", NULL, NULL, REQUEST_OK, ""},
+        {"127.0.0.1", "slow", "", REQUEST_OK, ""},
+        {"a.db", "default", "prod", REQUEST_OK, ""},
+        {"127.0.0.1", "nix", NULL, REQUEST_UNKNOWN, "there is no such module"},
+        {"127.0.0.1", NULL, "nix", REQUEST_UNKNOWN, "there is no such auth_module"},
+        {"", NULL, NULL, REQUEST_MALFORMED, "the host is missing"},
+        {"127.0.0.1:x", NULL, NULL, REQUEST_MALFORMED, "the port must be a number from 1 to 65535"},
+        {"127.0.0.1", NULL, "prod", REQUEST_NOT_ALLOWED,
+         "the address and port lie in no network of the module's allow_targets"},
+        {"a.db", NULL, "none", REQUEST_NOT_ALLOWED, "the module allows no targets: its allow_targets is empty"},
+        {"/tmp/sock", NULL, NULL, REQUEST_NOT_ALLOWED, "unix sockets are never allowed here"},
+        {"127.0.0.1", "rude", NULL, REQUEST_NOT_ALLOWED,
+         "closes by reset, which the target must allow: probe.allow_close: [reset]"},
+    };
+    struct config *config = load_text(for_requests);
+    (void)state;
+    assert_non_null(config);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct target_config *target = NULL;
+        struct strbuf why;
+        strbuf_init(&why, 1000);
+        assert_int_equal(config_for_request(config, cases[i].address, cases[i].module, cases[i].auth, &target, &why),
+                         cases[i].error);
+        assert_string_equal(strbuf_text(&why), cases[i].why);
+        assert_true((target != NULL) == (cases[i].error == REQUEST_OK));
+        strbuf_release(&why);
+        if (!target)
+            continue;
+        bool prod = cases[i].auth && strcmp(cases[i].auth, "prod") == 0;
+        assert_string_equal(target->user, prod ? "prod" : "top");
+        assert_string_equal(target->password, prod ? "p" : "t");
+        assert_int_equal(target->tls.mode, prod ? TLS_REQUIRED : TLS_PREFERRED);
+        assert_int_equal(target->poll.timeout_ns, 2 * NS_PER_S);
+        assert_string_equal(target->address.host, cases[i].address);
+        assert_int_equal(target->module_count, 1);
+        assert_int_equal(target->modules[0].schedule.timeout_ns,
+                         cases[i].module && strcmp(cases[i].module, "slow") == 0 ? 3 * NS_PER_S : 5 * NS_PER_S);
+        target_config_free(target);
+    }
+    config_free(config);
 }
 
 /* The example that we ship is right, also where its comments are taken away; the tests run at the top of the tree. */
@@ -497,7 +564,7 @@ static void reference(void **state) {
     assert_int_equal(bars, 7 * lines); /* no cell holds one */
     assert_non_null(
         strstr(strbuf_text(&text), "| `probe.timeout` | top level, target | duration | `5s` | 10ms to 1d |"));
-    assert_non_null(strstr(strbuf_text(&text), "| `targets` | top level | list of maps | required |"));
+    assert_non_null(strstr(strbuf_text(&text), "| `targets` | top level | list of maps |  |"));
     strbuf_release(&text);
 }
 
@@ -519,6 +586,7 @@ int main(void) {
         cmocka_unit_test(mistakes),
         cmocka_unit_test(example),
         cmocka_unit_test(warnings_about_ca),
+        cmocka_unit_test(requests_name_targets),
         cmocka_unit_test(reference),
         cmocka_unit_test(names_of_tls_modes),
     };
