@@ -15,8 +15,10 @@
 #include "explain/ledger.h"
 #include "explain/listeners.h"
 #include "expose/http.h"
+#include "expose/looker.h"
 #include "observe/client.h"
 #include "observe/fleet.h"
+#include "observe/looks.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -50,6 +52,9 @@ struct daemon {
     struct listeners listeners;
     struct state_store *store;
     struct fleet *fleet;
+    struct looks *looks;
+    struct looker looker;
+    struct config *config; /* what is in force, but for the targets, which are the fleet's */
     struct http *http;
     struct exporter_state state;
     bool stopping;
@@ -78,11 +83,17 @@ static void note_reload(struct daemon *daemon, bool successful) {
         daemon->state.reload_success_wall_ns = wall_now_ns();
 }
 
+/* Takes over `config` on success. */
 static int apply(struct daemon *daemon, struct config *config) {
     aborts_set_limit(daemon->aborts, config->limits.users_per_target);
     event_ring_set_limit(daemon->events, config->limits.events_per_target);
     clients_set_limits(daemon->clients, &config->limits);
-    return fleet_apply(daemon->fleet, config);
+    int rc = fleet_apply(daemon->fleet, config);
+    if (rc < 0)
+        return rc;
+    config_free(daemon->config);
+    daemon->config = config;
+    return 0;
 }
 
 static void reload(struct daemon *daemon) {
@@ -100,10 +111,36 @@ static void reload(struct daemon *daemon) {
     else
         log_error("configuration not reloaded, the old one stays in force",
                   LF_STR("error", config ? "out of memory" : strbuf_text(&error)));
-    config_free(config);
+    if (!successful)
+        config_free(config);
     strbuf_release(&error);
     strbuf_release(&warnings);
     sd_notify(0, "READY=1");
+}
+
+/* --- looks at servers that requests name --- */
+
+static bool look(void *arg, const struct look_request *request, void (*told)(void *told_arg, struct target *target),
+                 void *told_arg, enum look_refusal *refusal, struct strbuf *why) {
+    static const enum look_refusal refusals[] = {[REQUEST_UNKNOWN] = LOOK_BAD_REQUEST,
+                                                 [REQUEST_MALFORMED] = LOOK_BAD_REQUEST,
+                                                 [REQUEST_NOT_ALLOWED] = LOOK_NOT_ALLOWED,
+                                                 [REQUEST_NO_MEMORY] = LOOK_OUT_OF_MEMORY};
+    struct daemon *daemon = arg;
+    struct target_config *config;
+    enum request_error error =
+        config_for_request(daemon->config, request->target, request->module, request->auth_module, &config, why);
+    if (error != REQUEST_OK) {
+        *refusal = refusals[error];
+        return false;
+    }
+    int rc = looks_begin(daemon->looks, config, request->timeout_ns, told, told_arg);
+    *refusal = rc == -EBUSY ? LOOK_TOO_MANY : rc == -EINVAL ? LOOK_BAD_REQUEST : LOOK_OUT_OF_MEMORY;
+    if (rc < 0)
+        strbuf_addstr(why, rc == -EBUSY    ? "too many probes are under way"
+                           : rc == -EINVAL ? "the module holds its connection for longer than the scrape may take"
+                                           : "out of memory");
+    return rc == 0;
 }
 
 static void on_hangup(uv_signal_t *handle, int signum) {
@@ -138,6 +175,7 @@ static void on_terminate(uv_signal_t *handle, int signum) {
     daemon->stopping = true;
     log_info("ending: closing all connections with COM_QUIT", LF_STR("signal", strsignal(signum)));
     sd_notify(0, "STOPPING=1");
+    looks_stop(daemon->looks);
     fleet_stop(daemon->fleet, mono_add(mono_now(), STOP_WITHIN_NS), all_targets_stopped, daemon);
 }
 
@@ -249,7 +287,7 @@ static bool start_explaining(struct daemon *daemon, const struct config *config)
     return true;
 }
 
-/* On failure the caller tears down what there is. */
+/* Takes over `config` on success. On failure the caller tears down what there is. */
 static int start(struct daemon *daemon, struct config *config) {
     struct strbuf error;
     strbuf_init(&error, ERROR_MAX);
@@ -265,12 +303,18 @@ static int start(struct daemon *daemon, struct config *config) {
     if (!daemon->fleet)
         goto fail_memory;
     fleet_set_store(daemon->fleet, daemon->store);
+    daemon->looks = looks_new(&daemon->loop, daemon->coroutines, daemon->fleet);
+    if (!daemon->looks)
+        goto fail_memory;
     daemon->http = http_start(&daemon->loop, daemon->options->listen_address, daemon->fleet, &daemon->state, &error);
     if (!daemon->http) {
         log_error("cannot serve HTTP", LF_STR("error", strbuf_text(&error)));
         strbuf_release(&error);
         return -EADDRNOTAVAIL;
     }
+    daemon->state.look_self_aborts = looks_self_aborts(daemon->looks);
+    daemon->looker = (struct looker){daemon, look, &daemon->state};
+    http_set_looker(daemon->http, &daemon->looker);
     if (apply(daemon, config) < 0)
         goto fail_memory;
     start_catch_up(daemon);
@@ -290,6 +334,7 @@ int daemon_run(const struct options *options, struct config *config) {
         .state = {.version = VERSION,
                   .client_library = client_library_name(),
                   .telemetry_path = options->telemetry_path,
+                  .look_offset_ns = options->timeout_offset_ns,
                   .start_wall_ns = wall_now_ns()},
     };
     setenv("UV_THREADPOOL_SIZE", LOOKUP_THREADS, 0);
@@ -306,7 +351,8 @@ int daemon_run(const struct options *options, struct config *config) {
     uv_timer_init(&daemon.loop, &daemon.settle);
     uv_timer_start(&daemon.settle, on_settled, SETTLED_AFTER_MS, 0);
     int rc = start(&daemon, config);
-    config_free(config);
+    if (daemon.config != config)
+        config_free(config);
     if (rc == 0) {
         log_info("watching", LF_NUM("targets", fleet_count(daemon.fleet)), LF_STR("version", VERSION),
                  LF_STR("client_library", client_library_name()));
@@ -322,6 +368,8 @@ int daemon_run(const struct options *options, struct config *config) {
     fleet_free(daemon.fleet);
     clients_free(daemon.clients);
     event_ring_free(daemon.events);
+    looks_free(daemon.looks);
+    config_free(daemon.config);
     aborts_free(daemon.aborts);
     judge_free(daemon.judge);
     uv_loop_close(&daemon.loop);

@@ -40,6 +40,7 @@ static const struct flag daemon_flags[] = {
     COMMAND("print-config", COMMAND_PRINT_CONFIG, "print it with all defaults, without secrets"),
     FLAG("web.listen-address", FLAG_TEXT, listen_address, "HOST:PORT", "where to serve (default :9704)"),
     FLAG("web.telemetry-path", FLAG_TEXT, telemetry_path, "PATH", "path of the metrics (default /metrics)"),
+    FLAG("timeout-offset", FLAG_SECONDS, timeout_offset_ns, "S", "/probe answers so early (default 0.25 s)"),
     FLAG("storage.path", FLAG_TEXT, storage_path, "FOLDER", "where places in logs and counts outlive us"),
     FLAG("log.level", FLAG_LOG_LEVEL, log_level, "LEVEL", "debug, info (default), warn or error"),
     FLAG("log.format", FLAG_LOG_FORMAT, log_format, "FORMAT", "logfmt (default) or json"),
@@ -264,6 +265,7 @@ int options_parse(int argc, char **argv, struct options *options) {
     char *program = argc > 0 ? argv[0] : NULL;
     *options = (struct options){.listen_address = ":9704",
                                 .telemetry_path = "/metrics",
+                                .timeout_offset_ns = 250 * NS_PER_MS,
                                 .log_level = LOG_LEVEL_INFO,
                                 .log_format = LOG_FORMAT_LOGFMT,
                                 .probe = {.count = 5, .interval_ns = NS_PER_S, .timeout_ns = 5 * NS_PER_S},

@@ -118,6 +118,13 @@ void config_print(const struct config *config, struct strbuf *out) {
         print_target(config->targets[i], "  - ", "    ", out);
 }
 
+void config_print_target(const struct target_config *target, struct strbuf *out) {
+    print_target(target, "", "", out);
+    strbuf_addstr(out, "modules:\n");
+    for (size_t i = 0; i < target->module_count; i++)
+        print_module(&target->modules[i], out);
+}
+
 void config_reference(struct strbuf *out) {
     static const char *const where[] = {[SCOPE_TOP] = "top level",
                                         [SCOPE_MODULE] = "module",

@@ -47,6 +47,26 @@ static void emit_targets(struct sample_writer *w, const struct exporter_facts *f
     sample_count(w, SAMPLE_NO_LABELS, facts->target_count);
 }
 
+static void emit_looks(struct sample_writer *w, const struct exporter_facts *facts) {
+    sample_count(w, SAMPLE_NO_LABELS, facts->state->looks);
+}
+
+static void emit_looks_refused(struct sample_writer *w, const struct exporter_facts *facts) {
+    static const char *const names[] = {
+#define LOOK_REFUSAL_NAME(id, name) name,
+        LOOK_REFUSALS(LOOK_REFUSAL_NAME)
+#undef LOOK_REFUSAL_NAME
+    };
+    for (int i = 0; i < LOOK_REFUSAL_COUNT; i++)
+        sample_count(w, SAMPLE_LABELS("reason", names[i]), facts->state->looks_refused[i]);
+}
+
+static void emit_looks_aborted(struct sample_writer *w, const struct exporter_facts *facts) {
+    for (int i = 0; i < SELF_OPERATION_COUNT && facts->state->look_self_aborts; i++)
+        sample_count(w, SAMPLE_LABELS("operation", self_operation_name((enum self_operation)i)),
+                     facts->state->look_self_aborts[i]);
+}
+
 static void emit_loop_step(struct sample_writer *w, const struct exporter_facts *facts) {
     sample_histogram(w, SAMPLE_NO_LABELS, &facts->state->loop_step, NULL, NULL);
 }
@@ -147,6 +167,28 @@ static const struct metric_family rows[] = {
         .help = "Unix time when a state file was last safe on the disk, 0 before the first.",
         .condition = "`--storage.path` is given",
         .of_exporter = emit_state_time,
+    },
+    {
+        .name = "mysqlconn_exporter_probe_requests_total",
+        .type = METRIC_COUNTER,
+        .help = "Requests for /probe, refused ones included.",
+        .of_exporter = emit_looks,
+    },
+    {
+        .name = "mysqlconn_exporter_probe_requests_refused_total",
+        .type = METRIC_COUNTER,
+        .help =
+            "Requests for /probe that were refused, by reason; not_allowed: allow_targets does not name the server.",
+        .labels = "reason",
+        .of_exporter = emit_looks_refused,
+    },
+    {
+        .name = "mysqlconn_exporter_probe_requests_self_aborts_total",
+        .type = METRIC_COUNTER,
+        .help = "As mysqlconn_self_aborts_total, of the connections that were made for /probe.",
+        .labels = "operation",
+        .condition = "when the daemon is up",
+        .of_exporter = emit_looks_aborted,
     },
     {
         .name = "mysqlconn_exporter_loop_step_seconds",

@@ -12,6 +12,20 @@
 
 struct event_ring;
 
+/* Why a request for /probe was refused. */
+#define LOOK_REFUSALS(X)                                                                                               \
+    X(BAD_REQUEST, "bad_request") /* a parameter is missing or malformed, or names no module */                        \
+    X(NOT_ALLOWED, "not_allowed") /* the server, or an address of its name, is not allowed */                          \
+    X(TOO_MANY, "too_many")       /* as many as we make at once */                                                     \
+    X(OUT_OF_MEMORY, "out_of_memory")
+
+enum look_refusal {
+#define LOOK_REFUSAL_ENUM(id, name) LOOK_##id,
+    LOOK_REFUSALS(LOOK_REFUSAL_ENUM)
+#undef LOOK_REFUSAL_ENUM
+        LOOK_REFUSAL_COUNT
+};
+
 struct exporter_state {
     const char *version;        /* of this program */
     const char *client_library; /* "libmariadb 3.3.20"; set by main from observe/client */
@@ -20,9 +34,12 @@ struct exporter_state {
     const struct event_ring *events; /* NULL: none are kept */
     bool reload_successful;
     int64_t reload_success_wall_ns;
-    const struct state_store_facts *store; /* NULL: there is none */
-    struct histogram loop_step;            /* how long each turn of the loop was busy */
-    int64_t loop_step_max_ns;              /* the longest since the start */
+    const struct state_store_facts *store;             /* NULL: there is none */
+    int64_t look_offset_ns;                            /* what an answer to /probe comes before Prometheus' deadline */
+    uint64_t looks, looks_refused[LOOK_REFUSAL_COUNT]; /* requests for /probe */
+    const uint64_t *look_self_aborts;                  /* by enum self_operation; of looks that are over */
+    struct histogram loop_step;                        /* how long each turn of the loop was busy */
+    int64_t loop_step_max_ns;                          /* the longest since the start */
 };
 
 #endif

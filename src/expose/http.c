@@ -2,7 +2,7 @@
  * HTTP on the program's loop; see http.h. libmicrohttpd runs without a thread of its own: the loop watches its epoll
  * descriptor and keeps its timeouts. Long pages are made piece by piece as their reader takes them.
  */
-#include "expose/http.h"
+#include "expose/http_internal.h"
 
 #include "expose/api.h"
 #include "expose/gzip.h"
@@ -11,7 +11,6 @@
 #include "expose/render.h"
 #include "expose/status_page.h"
 
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,14 +33,8 @@ struct http {
     struct MHD_Daemon *daemon;
     const struct fleet *fleet;
     const struct exporter_state *state;
+    struct looker *looker; /* NULL none */
     uint16_t port;
-};
-
-/* A request that is complete. */
-struct request {
-    const struct http *http;
-    struct MHD_Connection *connection;
-    bool head; /* HEAD, else GET */
 };
 
 /* --- answers --- */
@@ -69,8 +62,15 @@ static struct MHD_Response *text_response(const char *text) {
     return MHD_create_response_from_buffer(strlen(text), unconst.out, MHD_RESPMEM_PERSISTENT);
 }
 
-static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned status, const char *text) {
+enum MHD_Result http_send_text(struct MHD_Connection *connection, unsigned status, const char *text) {
     return send_response(connection, status, "text/plain; charset=utf-8", text_response(text));
+}
+
+enum MHD_Result http_send_copy(struct MHD_Connection *connection, unsigned status, const struct strbuf *text) {
+    struct MHD_Response *response = NULL;
+    if (!strbuf_failed(text))
+        response = MHD_create_response_from_buffer(text->len, text->data, MHD_RESPMEM_MUST_COPY);
+    return send_response(connection, status, "text/plain; charset=utf-8", response);
 }
 
 /* A page on its way: what makes it, and what was made and not taken yet. */
@@ -184,7 +184,7 @@ static bool wants_gzip(const struct request *request) {
     return gzip;
 }
 
-static enum metric_format wanted_format(const struct request *request) {
+enum metric_format http_wanted_format(const struct request *request) {
     struct strbuf field;
     read_field(request, "Accept", &field);
     enum metric_format format = negotiate_format(strbuf_text(&field));
@@ -232,15 +232,19 @@ static struct target **list_targets(const struct fleet *fleet, size_t *count) {
 
 /* --- pages --- */
 
+enum MHD_Result http_send_metrics(const struct request *request, void *page, enum metric_format format) {
+    return send_response(request->connection, MHD_HTTP_OK, metric_format_type(format),
+                         page_response(request, page, metrics_next, metrics_end));
+}
+
 static enum MHD_Result answer_metrics(const struct request *request) {
     size_t count;
     struct target **targets = list_targets(request->http->fleet, &count);
-    enum metric_format format = wanted_format(request);
+    enum metric_format format = http_wanted_format(request);
     void *page = targets ? render_begin(targets, count, request->http->state, format) : NULL;
 
     free(targets);
-    return send_response(request->connection, MHD_HTTP_OK, metric_format_type(format),
-                         page_response(request, page, metrics_next, metrics_end));
+    return http_send_metrics(request, page, format);
 }
 
 static enum MHD_Result answer_status(const struct request *request) {
@@ -288,14 +292,24 @@ static enum MHD_Result answer_api(const struct request *request, const char *pat
 }
 
 static enum MHD_Result answer_healthy(const struct request *request) {
-    return send_text(request->connection, MHD_HTTP_OK, "mysqlconn_exporter is healthy.\n");
+    return http_send_text(request->connection, MHD_HTTP_OK, "mysqlconn_exporter is healthy.\n");
 }
 
 static enum MHD_Result answer_ready(const struct request *request) {
     if (fleet_all_tried(request->http->fleet))
-        return send_text(request->connection, MHD_HTTP_OK, "mysqlconn_exporter is ready.\n");
-    return send_text(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                     "Not every target was polled and probed yet.\n");
+        return http_send_text(request->connection, MHD_HTTP_OK, "mysqlconn_exporter is ready.\n");
+    return http_send_text(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                          "Not every target was polled and probed yet.\n");
+}
+
+static enum MHD_Result answer_not_found(const struct request *request) {
+    return http_send_text(request->connection, MHD_HTTP_NOT_FOUND,
+                          "There is no such page; / lists those that there are.\n");
+}
+
+static enum MHD_Result answer_look(const struct request *request) {
+    struct looker *looker = request->http->looker;
+    return looker ? http_look_begin(request, looker) : answer_not_found(request);
 }
 
 /* Besides the metrics, whose path is a setting. */
@@ -304,6 +318,7 @@ static const struct {
     enum MHD_Result (*answer)(const struct request *request);
 } routes[] = {
     {"/", answer_status},
+    {"/probe", answer_look},
     {"/-/healthy", answer_healthy},
     {"/-/ready", answer_ready},
 };
@@ -316,7 +331,7 @@ static enum MHD_Result answer_path(const struct request *request, const char *pa
             return routes[i].answer(request);
     if (api_has(path))
         return answer_api(request, path);
-    return send_text(request->connection, MHD_HTTP_NOT_FOUND, "There is no such page; / lists those that there are.\n");
+    return answer_not_found(request);
 }
 
 static enum MHD_Result answer_method(struct MHD_Connection *connection) {
@@ -343,16 +358,26 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 
     (void)version;
     (void)upload;
+    struct request request = {http, connection, mark, strcmp(method, "HEAD") == 0};
     if (!*mark) {
-        *mark = http; /* any mark */
+        *mark = http; /* its headers were seen; later perhaps what it waits for */
         if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
             return answer_method(connection);
         if (has_body(connection))
-            return send_text(connection, MHD_HTTP_CONTENT_TOO_LARGE, "No request here takes a body.\n");
+            return http_send_text(connection, MHD_HTTP_CONTENT_TOO_LARGE, "No request here takes a body.\n");
         return MHD_YES;
     }
     *upload_size = 0;
-    return answer_path(&(struct request){http, connection, strcmp(method, "HEAD") == 0}, path);
+    return *mark == http ? answer_path(&request, path) : http_look_answer(&request, *mark);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **mark,
+                         enum MHD_RequestTerminationCode how) {
+    (void)connection;
+    (void)how;
+    if (*mark && *mark != arg)
+        http_look_free(*mark);
+    *mark = NULL;
 }
 
 /* --- on the loop --- */
@@ -399,14 +424,23 @@ static void on_closed(uv_handle_t *handle) {
 }
 
 static struct MHD_Daemon *start_daemon(struct http *http, int fd) {
-    return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, http,                           //
-                            MHD_OPTION_LISTEN_SOCKET, fd,                                             //
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,                       //
-                            MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_OF_ONE_ADDRESS, //
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,            //
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,                    //
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1,                                          //
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, http, //
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,                           //
+                            MHD_OPTION_LISTEN_SOCKET, fd,                                              //
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,                        //
+                            MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_OF_ONE_ADDRESS,  //
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,             //
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,                     //
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1,                                           //
                             MHD_OPTION_END);
+}
+
+void http_wake(struct http *http) {
+    uv_idle_start(&http->again, on_again);
+}
+
+void http_set_looker(struct http *http, struct looker *looker) {
+    http->looker = looker;
 }
 
 void http_serve(struct http *http) {
@@ -460,5 +494,6 @@ void http_stop(struct http *http) {
     uv_close((uv_handle_t *)&http->poll, on_closed);
     uv_close((uv_handle_t *)&http->timer, on_closed);
     uv_close((uv_handle_t *)&http->again, on_closed);
+    MHD_run(http->daemon); /* takes back the connections that were resumed: it would not stop without */
     MHD_stop_daemon(http->daemon);
 }

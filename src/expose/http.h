@@ -1,6 +1,6 @@
 /*
- * The HTTP server, on the program's loop: the only user of <microhttpd.h>. Serves /metrics, /, /-/healthy, /-/ready and
- * /api/v1.
+ * The HTTP server, on the program's loop: with http_look.c the only user of <microhttpd.h>. Serves /metrics, /probe, /,
+ * /-/healthy, /-/ready and /api/v1.
  */
 #ifndef EXPOSE_HTTP_H
 #define EXPOSE_HTTP_H
@@ -18,6 +18,10 @@ struct http;
  */
 struct http *http_start(uv_loop_t *loop, const char *listen_address, const struct fleet *fleet,
                         const struct exporter_state *state, struct strbuf *error);
+struct looker;
+
+/* Who looks for /probe (borrowed); without one there is no such page. */
+void http_set_looker(struct http *http, struct looker *looker);
 /* Answer from now on; who asks before waits. */
 void http_serve(struct http *http);
 uint16_t http_port(const struct http *http);

@@ -12,11 +12,15 @@ struct render {
     struct sample_writer writer;
     const struct metric_family *families;
     size_t family_count;
-    size_t family, target; /* what comes next */
-    struct exporter_facts facts;
+    size_t family, target;       /* what comes next */
+    struct exporter_facts facts; /* ->state NULL: left out */
     size_t target_count;
     struct target *targets[];
 };
+
+struct render *render_begin_look(struct target *target, enum metric_format format) {
+    return render_begin(&target, 1, NULL, format);
+}
 
 struct render *render_begin(struct target *const *targets, size_t count, const struct exporter_state *state,
                             enum metric_format format) {
@@ -43,7 +47,8 @@ static bool step(struct render *render) {
         catalogue_of_target(&render->writer, target);
         return true;
     }
-    catalogue_of_exporter(&render->writer, &render->facts);
+    if (render->facts.state)
+        catalogue_of_exporter(&render->writer, &render->facts);
     render->target = 0;
     if (++render->family < render->family_count)
         sample_begin_family(&render->writer, &render->families[render->family]);

@@ -19,6 +19,8 @@ struct render;
  * end. NULL when memory is short. */
 struct render *render_begin(struct target *const *targets, size_t count, const struct exporter_state *state,
                             enum metric_format format);
+/* The same of one target that a request named: no label names it, and the exporter's own families are left out. */
+struct render *render_begin_look(struct target *target, enum metric_format format);
 /* Append the next piece to `out`: until it has `enough` bytes more, or the page is complete. It can be longer by what
  * one target has of one family. False when the page was complete before the call. */
 bool render_next(struct render *render, struct strbuf *out, size_t enough);

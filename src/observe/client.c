@@ -4,6 +4,7 @@
 #include "observe/client_internal.h"
 
 #include "base/coroutine.h"
+#include "config/allow.h"
 #include "observe/arrival.h"
 #include "observe/resolve.h"
 
@@ -234,6 +235,20 @@ static int connect_resolved(struct client *client, const struct resolved *addres
     return -1;
 }
 
+/* A name that others chose may lead to where our password must not go. */
+static bool all_allowed(const struct target_config *config, const struct resolved *addresses, struct failure *failure) {
+    if (config->allow_targets.count == 0)
+        return true;
+    for (unsigned i = 0; i < addresses->count; i++) {
+        if (allow_address(&config->allow_targets, addresses->text[i], config->address.port))
+            continue;
+        *failure = (struct failure){.failure = FAILURE_NOT_ALLOWED, .phase = PHASE_RESOLVE};
+        snprintf(failure->text, sizeof failure->text, "the name leads to an address that allow_targets does not allow");
+        return false;
+    }
+    return true;
+}
+
 int client_connect(struct client *client, struct failure *failure) {
     const struct address *address = &client->config->address;
     struct resolved addresses;
@@ -259,6 +274,8 @@ int client_connect(struct client *client, struct failure *failure) {
     phase_end(client, mono_now());
     client->facts.ipv4 = addresses.ipv4;
     client->facts.ipv6 = addresses.ipv6;
+    if (!all_allowed(client->config, &addresses, failure))
+        return -1;
     return connect_resolved(client, &addresses, failure);
 }
 

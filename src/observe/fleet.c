@@ -87,6 +87,13 @@ static void leave(struct fleet *fleet, struct target *target) {
     target_stop(target, target_left, fleet);
 }
 
+void fleet_retire(struct fleet *fleet, struct target *target) {
+    if (leaving_reserve(fleet, 1) == 0)
+        leave(fleet, target);
+    else
+        target_stop(target, target_left, fleet); /* only the fleet's own end will not wait for it */
+}
+
 static int by_name(const void *a, const void *b) {
     const struct target *const *left = a, *const *right = b;
     return strcmp((*left)->config->name, (*right)->config->name);

@@ -18,6 +18,9 @@ struct fleet *fleet_new(uv_loop_t *loop, struct coroutines *coroutines, const st
 void fleet_set_store(struct fleet *fleet, struct state_store *store);
 /* Take over the targets of `config` (its slots become NULL). 0 or -ENOMEM; on failure the old targets go on. */
 int fleet_apply(struct fleet *fleet, struct config *config);
+/* See to the end of a target that runs without being ours: stop it, and cut it short when the fleet's own stop does.
+ * Takes over its reference. */
+void fleet_retire(struct fleet *fleet, struct target *target);
 /* Close every connection with COM_QUIT; `done(arg)` is called once, when all are closed or at the deadline, when the
  * rest is dropped and counted. */
 void fleet_stop(struct fleet *fleet, struct mono deadline, void (*done)(void *arg), void *arg);

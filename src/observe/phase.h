@@ -32,6 +32,7 @@ const char *phase_name(enum phase phase);
 /*        enum suffix, label,        what it means */
 #define FAILURES(X)                                                                                                    \
     X(RESOLVE, "resolve", "the name does not resolve")                                                                 \
+    X(NOT_ALLOWED, "not_allowed", "the name leads to an address that allow_targets does not allow")                    \
     X(REFUSED, "refused", "nothing listens there (ECONNREFUSED, ENOENT)")                                              \
     X(UNREACHABLE, "unreachable", "no route to the host or network")                                                   \
     X(TIMEOUT, "timeout", "no answer within the deadline")                                                             \

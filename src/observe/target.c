@@ -49,6 +49,10 @@ struct target_schedule {
     unsigned failures_in_row;
     enum target_health poll_said; /* what the log was last told */
 
+    bool once;                                        /* target_look(): no schedule, and nothing is logged */
+    void (*looked)(void *arg, struct target *target); /* one of its two operations has ended */
+    void *looked_arg;
+
     bool stopping;
     void (*stopped)(void *arg, struct target *target);
     void *stopped_arg;
@@ -334,14 +338,16 @@ static void poll_body(void *arg) {
         poll_used(target, &s->kept);
         if (s->observer->polled && !s->stopping)
             s->observer->polled(s->observer->arg, target, began);
-        if (!s->stopping) /* a poll that was cut short by our own end says nothing of the server */
+        if (!s->stopping && !s->once) /* a poll that was cut short by our own end says nothing of the server */
             say(target, "poll", "", target->poll.health, &target->poll.down, &s->poll_said);
         say_self_aborts(target, SELF_POLL, before);
     }
     if (s->stopping && s->kept)
         quit_kept(s);
     s->polling = false;
-    if (!s->stopping) {
+    if (s->once && !s->stopping) {
+        s->looked(s->looked_arg, target);
+    } else if (!s->stopping) {
         schedule_poll(target);
         if (target->poll.polls == 1 && !probed_before(target))
             probe_soon(target);
@@ -358,13 +364,15 @@ static void probe_body(void *arg) {
     uint64_t unexpected = probe->facts.closes[CLOSE_UNEXPECTED_DATA];
     int64_t cut = probe->facts.last_cut_after_ns;
     probe_run(probe);
-    if (!s->stopping)
+    if (!s->stopping && !s->once)
         say(target, "probe", probe->module->name, probe->facts.health, &probe->facts.down, &p->said);
     say_unexpected(probe, unexpected);
     say_cut(probe, cut);
     say_self_aborts(target, SELF_PROBE, before);
     close_check_settle(target->close_check);
     p->probing = false;
+    if (s->once && !s->stopping)
+        s->looked(s->looked_arg, target);
     end_if_stopped(target);
 }
 
@@ -433,6 +441,31 @@ void target_run(struct target *target, int64_t first_ns, size_t place, size_t pl
         s->observer->target_added(s->observer->arg, target);
 }
 
+static bool probing(const struct target *target) {
+    for (size_t i = 0; i < target->probe_count; i++)
+        if (target->schedule->probes[i].probing)
+            return true;
+    return false;
+}
+
+bool target_look(struct target *target, void (*looked)(void *arg, struct target *target), void *arg) {
+    struct target_schedule *s = target->schedule;
+    uv_timer_init(s->loop, &s->poll_timer);
+    s->poll_timer.data = target;
+    s->once = true;
+    s->looked = looked;
+    s->looked_arg = arg;
+    for (size_t i = 0; i < target->probe_count; i++) {
+        uv_timer_init(s->loop, &s->probes[i].timer);
+        s->probes[i].timer.data = &s->probes[i];
+    }
+    s->open_timers = 1 + target->probe_count;
+    begin(target, poll_body, target, &s->polling, &s->poll);
+    for (size_t i = 0; i < target->probe_count; i++)
+        begin(target, probe_body, &s->probes[i], &s->probes[i].probing, &s->probes[i].running);
+    return s->polling && probing(target);
+}
+
 static void timer_closed(struct target *target) {
     struct target_schedule *s = target->schedule;
     if (--s->open_timers == 0)
@@ -446,13 +479,6 @@ static void poll_timer_closed(uv_handle_t *handle) {
 static void probe_timer_closed(uv_handle_t *handle) {
     const struct probe_schedule *p = handle->data;
     timer_closed(p->probe->target);
-}
-
-static bool probing(const struct target *target) {
-    for (size_t i = 0; i < target->probe_count; i++)
-        if (target->schedule->probes[i].probing)
-            return true;
-    return false;
 }
 
 static void end_if_stopped(struct target *target) {
