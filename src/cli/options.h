@@ -55,7 +55,7 @@ struct options {
     const char *listen_address;
     const char *telemetry_path;
     int64_t timeout_offset_ns; /* /probe answers so long before Prometheus' deadline */
-    const char *storage_path; /* NULL: what should outlive us is kept in memory only */
+    const char *storage_path;  /* NULL: what should outlive us is kept in memory only */
     enum log_level log_level;
     enum log_format log_format;
     struct probe_options probe;

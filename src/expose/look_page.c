@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "expose/render.h"
 
+#include <math.h>
+
 static void add_field(struct strbuf *out, const char *name, const char *value) {
     if (!value || !*value)
         return;
@@ -17,7 +19,7 @@ static void add_field(struct strbuf *out, const char *name, const char *value) {
 
 static void add_duration(struct strbuf *out, const char *name, int64_t ns) {
     strbuf_addf(out, " %s=", name);
-    number_add_double(out, (double)(ns / NS_PER_US) / 1000);
+    number_add_double(out, round((double)ns / NS_PER_US) / 1000);
     strbuf_addstr(out, "ms");
 }
 

@@ -13,8 +13,8 @@ struct target *target_new(uv_loop_t *loop, struct coroutines *coroutines, const 
  * intervals, at an instant of the interval that depends on the target's place among all: as place/places for polls and
  * half an interval apart from them for probes. */
 void target_run(struct target *target, int64_t first_ns, size_t place, size_t places);
-/* In place of target_run(): one poll and one probe by each module, at once and side by side. `looked` is called from the
- * loop when one of these has ended, which for one that ran out of time is later than its result was there; not once
+/* In place of target_run(): one poll and one probe by each module, at once and side by side. `looked` is called from
+ * the loop when one of these has ended, which for one that ran out of time is later than its result was there; not once
  * target_stop() was called. False when memory is short: to be stopped, too. */
 bool target_look(struct target *target, void (*looked)(void *arg, struct target *target), void *arg);
 /* No new operations; running ones end, the kept connection is closed with COM_QUIT, then `stopped(arg, target)` is
