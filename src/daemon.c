@@ -8,6 +8,7 @@
 #include "base/loop_watch.h"
 #include "base/startup_pages.h"
 #include "base/state_store.h"
+#include "config/shard.h"
 #include "explain/aborts.h"
 #include "explain/clients.h"
 #include "explain/event_ring.h"
@@ -54,6 +55,7 @@ struct daemon {
     struct fleet *fleet;
     struct looks *looks;
     struct looker looker;
+    struct shard shard;
     struct config *config; /* what is in force, but for the targets, which are the fleet's */
     struct http *http;
     struct exporter_state state;
@@ -85,6 +87,8 @@ static void note_reload(struct daemon *daemon, bool successful) {
 
 /* Takes over `config` on success. */
 static int apply(struct daemon *daemon, struct config *config) {
+    if (daemon->options->shard)
+        shard_keep(&daemon->shard, config);
     aborts_set_limit(daemon->aborts, config->limits.users_per_target);
     event_ring_set_limit(daemon->events, config->limits.events_per_target);
     clients_set_limits(daemon->clients, &config->limits);
@@ -334,9 +338,12 @@ int daemon_run(const struct options *options, struct config *config) {
         .state = {.version = VERSION,
                   .client_library = client_library_name(),
                   .telemetry_path = options->telemetry_path,
+                  .shard = options->shard,
                   .look_offset_ns = options->timeout_offset_ns,
                   .start_wall_ns = wall_now_ns()},
     };
+    if (options->shard)
+        shard_parse(options->shard, &daemon.shard);
     setenv("UV_THREADPOOL_SIZE", LOOKUP_THREADS, 0);
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/number.h"
+#include "config/shard.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -40,6 +41,7 @@ static const struct flag daemon_flags[] = {
     COMMAND("print-config", COMMAND_PRINT_CONFIG, "print it with all defaults, without secrets"),
     FLAG("web.listen-address", FLAG_TEXT, listen_address, "HOST:PORT", "where to serve (default :9704)"),
     FLAG("web.telemetry-path", FLAG_TEXT, telemetry_path, "PATH", "path of the metrics (default /metrics)"),
+    FLAG("shard", FLAG_TEXT, shard, "I/N", "watch only the I-th of N parts of the targets"),
     FLAG("timeout-offset", FLAG_SECONDS, timeout_offset_ns, "S", "/probe answers so early (default 0.25 s)"),
     FLAG("storage.path", FLAG_TEXT, storage_path, "FOLDER", "where places in logs and counts outlive us"),
     FLAG("log.level", FLAG_LOG_LEVEL, log_level, "LEVEL", "debug, info (default), warn or error"),
@@ -95,6 +97,8 @@ static const char *check_daemon(const struct options *options) {
         return "--config.file cannot be given together with --mysqld.address, --mysqld.username or --config.my-cnf";
     if (needs_target && !options->config_file && !flags_name_target)
         return "what to watch? Give --config.file=FILE, or --mysqld.address=HOST:PORT (see --help)";
+    if (options->shard && !shard_parse(options->shard, &(struct shard){0}))
+        return "--shard must be I/N, two numbers, I from 0 to N";
     if (options->telemetry_path[0] != '/')
         return "--web.telemetry-path must begin with '/'";
     return NULL;

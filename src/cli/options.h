@@ -54,6 +54,7 @@ struct options {
     const char *mysqld_address, *mysqld_username, *my_cnf;
     const char *listen_address;
     const char *telemetry_path;
+    const char *shard;         /* "i/n"; NULL: all targets are ours */
     int64_t timeout_offset_ns; /* /probe answers so long before Prometheus' deadline */
     const char *storage_path;  /* NULL: what should outlive us is kept in memory only */
     enum log_level log_level;

@@ -47,6 +47,11 @@ static void emit_targets(struct sample_writer *w, const struct exporter_facts *f
     sample_count(w, SAMPLE_NO_LABELS, facts->target_count);
 }
 
+static void emit_shard(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (facts->state->shard)
+        sample_count(w, SAMPLE_LABELS("shard", facts->state->shard), 1);
+}
+
 static void emit_looks(struct sample_writer *w, const struct exporter_facts *facts) {
     sample_count(w, SAMPLE_NO_LABELS, facts->state->looks);
 }
@@ -167,6 +172,14 @@ static const struct metric_family rows[] = {
         .help = "Unix time when a state file was last safe on the disk, 0 before the first.",
         .condition = "`--storage.path` is given",
         .of_exporter = emit_state_time,
+    },
+    {
+        .name = "mysqlconn_exporter_shard_info",
+        .type = METRIC_GAUGE,
+        .help = "1, with the part of the configuration's targets that this exporter watches.",
+        .labels = "shard",
+        .condition = "--shard is given",
+        .of_exporter = emit_shard,
     },
     {
         .name = "mysqlconn_exporter_probe_requests_total",

@@ -30,6 +30,7 @@ struct exporter_state {
     const char *version;        /* of this program */
     const char *client_library; /* "libmariadb 3.3.20"; set by main from observe/client */
     const char *telemetry_path; /* "/metrics" */
+    const char *shard; /* "1/3"; NULL: there are none */
     int64_t start_wall_ns;
     const struct event_ring *events; /* NULL: none are kept */
     bool reload_successful;

@@ -168,3 +168,9 @@ def test_logs_as_json(exporter):
              if not line.startswith("==")]  # the sanitizer's
     assert all({"ts", "level", "msg"} <= set(line) for line in lines)
     assert any(line["msg"] == "target is down" and line["reason"] == "refused" for line in lines)
+
+
+def test_wrong_shards_are_refused(run):
+    for wrong in ("3/2", "x", "1/0"):
+        done = run("--config.file=/dev/null", f"--shard={wrong}")
+        assert done.returncode == 2 and "--shard must be I/N" in done.stderr
