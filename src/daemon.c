@@ -9,6 +9,7 @@
 #include "base/startup_pages.h"
 #include "base/state_store.h"
 #include "config/shard.h"
+#include "discovery.h"
 #include "explain/aborts.h"
 #include "explain/clients.h"
 #include "explain/event_ring.h"
@@ -56,7 +57,8 @@ struct daemon {
     struct looks *looks;
     struct looker looker;
     struct shard shard;
-    struct config *config; /* what is in force, but for the targets, which are the fleet's */
+    struct discovery *discovery; /* NULL: no files name targets */
+    struct config *config;       /* what is in force, but for the targets, which are the fleet's */
     struct http *http;
     struct exporter_state state;
     bool stopping;
@@ -85,16 +87,67 @@ static void note_reload(struct daemon *daemon, bool successful) {
         daemon->state.reload_success_wall_ns = wall_now_ns();
 }
 
+/* The configured targets and those of the files: fleet_apply() takes its targets over, so it is given copies, and what
+ * comes in other files later can be put beside them again. */
+static int apply_with_discovered(struct daemon *daemon) {
+    const struct config *config = daemon->config;
+    struct target_list all = {NULL, 0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < config->target_count; i++)
+        ok = target_list_add_copy(&all, config->targets[i]);
+    ok = ok && discovery_add_targets(daemon->discovery, &all);
+    struct config together = {.limits = config->limits, .targets = all.targets, .target_count = all.count};
+    if (ok && daemon->options->shard)
+        shard_keep(&daemon->shard, &together);
+    int rc = ok ? fleet_apply(daemon->fleet, &together) : -ENOMEM;
+    all.count = together.target_count;
+    target_list_release(&all);
+    return rc;
+}
+
+static void on_discovered(void *arg) {
+    struct daemon *daemon = arg;
+    if (daemon->stopping)
+        return;
+    if (apply_with_discovered(daemon) == 0)
+        log_info("targets read from files", LF_NUM("targets", fleet_count(daemon->fleet)));
+    else
+        log_error("targets of files not applied, the old ones stay in force", LF_STR("error", "out of memory"));
+}
+
+/* Takes over `config` on success. */
+static int apply_files(struct daemon *daemon, struct config *config) {
+    struct config *old_config = daemon->config;
+    struct discovery *old = daemon->discovery;
+    daemon->discovery = discovery_start(&daemon->loop, config, &daemon->state.discovery, on_discovered, daemon);
+    daemon->config = config;
+    int rc = daemon->discovery ? apply_with_discovered(daemon) : -ENOMEM;
+    if (rc < 0) {
+        discovery_stop(daemon->discovery);
+        daemon->discovery = old;
+        daemon->config = old_config;
+        return rc;
+    }
+    discovery_stop(old);
+    config_free(old_config);
+    return 0;
+}
+
 /* Takes over `config` on success. */
 static int apply(struct daemon *daemon, struct config *config) {
-    if (daemon->options->shard)
-        shard_keep(&daemon->shard, config);
+    daemon->state.discovery.used = config->sd_files.count > 0;
     aborts_set_limit(daemon->aborts, config->limits.users_per_target);
     event_ring_set_limit(daemon->events, config->limits.events_per_target);
     clients_set_limits(daemon->clients, &config->limits);
+    if (config->sd_files.count > 0)
+        return apply_files(daemon, config);
+    if (daemon->options->shard)
+        shard_keep(&daemon->shard, config);
     int rc = fleet_apply(daemon->fleet, config);
     if (rc < 0)
         return rc;
+    discovery_stop(daemon->discovery);
+    daemon->discovery = NULL;
     config_free(daemon->config);
     daemon->config = config;
     return 0;
@@ -180,6 +233,8 @@ static void on_terminate(uv_signal_t *handle, int signum) {
     log_info("ending: closing all connections with COM_QUIT", LF_STR("signal", strsignal(signum)));
     sd_notify(0, "STOPPING=1");
     looks_stop(daemon->looks);
+    discovery_stop(daemon->discovery);
+    daemon->discovery = NULL;
     fleet_stop(daemon->fleet, mono_add(mono_now(), STOP_WITHIN_NS), all_targets_stopped, daemon);
 }
 

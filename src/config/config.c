@@ -54,11 +54,44 @@ void config_free(struct config *config) {
     for (size_t i = 0; i < config->auth_module_count; i++)
         target_config_free(config->auth_modules[i]);
     free(config->auth_modules);
+    for (size_t i = 0; i < schema_rows; i++)
+        if (schema[i].scope == SCOPE_TOP)
+            value_release(&schema[i], config);
     target_config_free(config->defaults);
     for (size_t i = 0; i < config->module_count; i++)
         module_free(config->modules[i]);
     free(config->modules);
     free(config);
+}
+
+static bool labels_copy(struct target_config *to, const struct target_config *from) {
+    to->labels = calloc(from->label_count + 1, sizeof *to->labels);
+    for (size_t i = 0; to->labels && i < from->label_count; i++) {
+        to->labels[i] = (struct label){strdup(from->labels[i].name), strdup(from->labels[i].value)};
+        to->label_count++;
+        if (!to->labels[i].name || !to->labels[i].value)
+            return false;
+    }
+    return to->labels != NULL;
+}
+
+struct target_config *target_config_copy(const struct target_config *target) {
+    struct target_config *copy = target_config_new();
+    struct strbuf why;
+    bool ok = copy != NULL;
+    for (size_t i = 0; ok && i < schema_rows; i++)
+        if (is_of_target(&schema[i]))
+            ok = value_copy(&schema[i], copy, target);
+    strbuf_init(&why, 256);
+    ok = ok && labels_copy(copy, target) && target_modules_copy(copy, target) &&
+         address_parse(target->address_text, &copy->address, &why) && (copy->user = strdup(target->user)) &&
+         (copy->password = strdup(target->password));
+    strbuf_release(&why);
+    if (!ok) {
+        target_config_free(copy);
+        copy = NULL;
+    }
+    return copy;
 }
 
 static bool labels_equal(const struct target_config *a, const struct target_config *b) {

@@ -138,6 +138,8 @@ struct limits_config {
 
 struct config {
     struct limits_config limits;
+    struct text_list sd_files;      /* patterns of files with more targets: config/file_sd.h */
+    int64_t sd_refresh_ns;          /* looked at anew so often, beside each time that inotify tells */
     struct module_config **modules; /* as defined in the file, for config_print() */
     size_t module_count;
     struct target_config **targets; /* in the order of the file; names are unique */
@@ -181,6 +183,11 @@ struct probe_flags {
  * `error`. */
 struct target_config *config_for_probe(const struct probe_flags *flags, struct strbuf *error);
 
+/* The target that a file of discovered ones names: as config_for_request(), but whatever its address, which may be a
+ * socket's, too. False with the reason in `why`. */
+bool config_for_discovered(const struct config *config, const char *address, const char *module,
+                           const char *auth_module, struct target_config **out, struct strbuf *why);
+
 enum request_error { REQUEST_OK, REQUEST_UNKNOWN, REQUEST_MALFORMED, REQUEST_NOT_ALLOWED, REQUEST_NO_MEMORY };
 
 /* The target that a request names: `address` with the settings of `auth_module` (NULL or "": the top level's), for one
@@ -194,6 +201,8 @@ enum request_error config_for_request(const struct config *config, const char *a
 void config_free(struct config *config);
 void target_config_free(struct target_config *target);
 
+/* NULL when memory is short. */
+struct target_config *target_config_copy(const struct target_config *target);
 /* Whether a running target can go on with `b` in place of `a`: all settings and the resolved secrets are equal. */
 bool target_config_equal(const struct target_config *a, const struct target_config *b);
 

@@ -49,6 +49,20 @@ void target_modules_free(struct target_config *target) {
     free(target->modules);
 }
 
+bool target_modules_copy(struct target_config *to, const struct target_config *from) {
+    to->modules = calloc(from->module_count + 1, sizeof *to->modules);
+    for (size_t i = 0; to->modules && i < from->module_count; i++) {
+        struct module_config *copy = module_new(span_of(from->modules[i].name));
+        if (!copy || !copy_fields(copy, &from->modules[i])) {
+            module_free(copy);
+            return false;
+        }
+        to->modules[to->module_count++] = *copy;
+        free(copy);
+    }
+    return to->modules != NULL;
+}
+
 bool module_equal(const struct module_config *a, const struct module_config *b) {
     for (size_t i = 0; i < schema_rows; i++)
         if (schema[i].scope == SCOPE_MODULE && !value_equal(&schema[i], a, b))

@@ -83,7 +83,7 @@ static void print_module(const struct module_config *module, struct strbuf *out)
 
 /* Targets have all that they inherited: the top level's settings are of use to those that requests name only. */
 static void print_for_requests(const struct config *config, struct strbuf *out) {
-    if (config->defaults && config->defaults->allow_targets.count > 0)
+    if (config->defaults && (config->defaults->allow_targets.count > 0 || config->sd_files.count > 0))
         print_target(config->defaults, "", "", out);
     if (config->auth_module_count > 0)
         strbuf_addstr(out, "auth_modules:\n");
@@ -96,6 +96,9 @@ static void print_for_requests(const struct config *config, struct strbuf *out) 
 void config_print(const struct config *config, struct strbuf *out) {
     for (size_t i = 0; i < schema_rows; i++) {
         const struct schema_row *row = &schema[i];
+        const struct schema_row *group = row->type == VALUE_MAP ? row : schema_group(row);
+        if (group && !group_is_set(group, config))
+            continue;
         if (row->scope != SCOPE_TOP || row->type == VALUE_TARGETS || row->type == VALUE_MODULES ||
             row->type == VALUE_AUTHS)
             continue;

@@ -50,19 +50,49 @@ static enum request_error check_address(const struct target_config *template, co
     return allowed ? REQUEST_OK : REQUEST_NOT_ALLOWED;
 }
 
+/* `module` and `auth_module` as in config_for_request(). *template may be NULL on success: there is none. */
+static bool find(const struct config *config, const char *module, const char *auth_module,
+                 const struct target_config **template, const struct module_config **definition, struct strbuf *why) {
+    *template = find_template(config, auth_module);
+    *definition = find_module(config, module);
+    if (!*definition && strcmp(module, MODULE_DEFAULT) != 0)
+        strbuf_addstr(why, "there is no such module");
+    else if (!*template && auth_module && *auth_module)
+        strbuf_addstr(why, "there is no such auth_module");
+    return why->len == 0;
+}
+
+bool config_for_discovered(const struct config *config, const char *address, const char *module,
+                           const char *auth_module, struct target_config **out, struct strbuf *why) {
+    const char *name = module && *module ? module : MODULE_DEFAULT;
+    const struct target_config *template;
+    const struct module_config *definition;
+    if (!find(config, name, auth_module, &template, &definition, why))
+        return false;
+    struct target_config *target = template ? copy_template(template, address) : NULL;
+    if (!target) {
+        strbuf_addstr(why, "out of memory");
+        return false;
+    }
+    value_release(schema_at("allow_targets"), target); /* whoever writes the file may name any */
+    target->allow_targets = (struct text_list){NULL, 0};
+    if (address_parse(address, &target->address, why) && module_add(target, name, definition, why)) {
+        if (target->address.socket)
+            target->tls.mode = TLS_DISABLED;
+        *out = target;
+        return true;
+    }
+    target_config_free(target);
+    return false;
+}
+
 enum request_error config_for_request(const struct config *config, const char *address, const char *module,
                                       const char *auth_module, struct target_config **out, struct strbuf *why) {
-    const struct target_config *template = find_template(config, auth_module);
     const char *name = module && *module ? module : MODULE_DEFAULT;
-    const struct module_config *definition = find_module(config, name);
-    if (!definition && strcmp(name, MODULE_DEFAULT) != 0) {
-        strbuf_addstr(why, "there is no such module");
+    const struct target_config *template;
+    const struct module_config *definition;
+    if (!find(config, name, auth_module, &template, &definition, why))
         return REQUEST_UNKNOWN;
-    }
-    if (!template && auth_module && *auth_module) {
-        strbuf_addstr(why, "there is no such auth_module");
-        return REQUEST_UNKNOWN;
-    }
     if (!template) { /* flags describe one target and no others */
         strbuf_addstr(why, "allow_targets is not given");
         return REQUEST_NOT_ALLOWED;

@@ -66,7 +66,7 @@ static bool check_path(const char *text, struct strbuf *why) {
 }
 
 /* A pattern may stand in the last part only. */
-static bool check_log_path(const char *text, struct strbuf *why) {
+static bool check_pattern(const char *text, struct strbuf *why) {
     const char *slash = strrchr(text, '/');
     if (!check_path(text, why))
         return false;
@@ -318,6 +318,29 @@ const struct schema_row schema[] = {
                 "match a pattern where there is one, and all its addresses a network where there is one. Port 3306 "
                 "where not given."},
 
+    {.path = "file_sd",
+     .type = VALUE_MAP,
+     .scope = SCOPE_TOP,
+     .meaning = "More targets, out of files in the form of Prometheus' `file_sd`."},
+    {.path = "file_sd.files",
+     .type = VALUE_TEXTS,
+     .scope = SCOPE_TOP,
+     CONFIG(sd_files),
+     .required = true,
+     PATH,
+     .check = check_pattern,
+     .meaning =
+         "Files, YAML or JSON (`.json`), each a list of `targets` and `labels`; with `*`, `?` or `[` in the last "
+         "part a pattern. They are read again when they change."},
+    {.path = "file_sd.refresh_interval",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_TOP,
+     CONFIG(sd_refresh_ns),
+     .initial = "5m",
+     .min = 100 * NS_PER_MS,
+     .max = DAY_NS,
+     .meaning = "… and so often, where inotify does not tell (network file systems)."},
+
     {.path = "targets",
      .type = VALUE_TARGETS,
      .scope = SCOPE_TOP,
@@ -545,7 +568,7 @@ const struct schema_row schema[] = {
      .scope = SCOPE_TARGET,
      TARGET(error_log.file),
      PATH,
-     .check = check_log_path,
+     .check = check_pattern,
      .meaning = "The file to follow, over rotations; it need not exist yet. With `*`, `?` or `[` in its last part a "
                 "pattern: the file that was written last of those that match."},
     {.path = "error_log.unit",

@@ -291,7 +291,8 @@ static bool settle_auth(struct loading *l, struct draft *draft) {
 
 /* What targets are made from when a request names them; the drafts keep nothing. */
 static bool hand_over_auths(struct loading *l) {
-    if (is_given(&l->defaults, "allow_targets") && !(settle_schedules(l, &l->defaults) && settle_tls(l, &l->defaults)))
+    bool used = is_given(&l->defaults, "allow_targets") || is_given(&l->defaults, "file_sd");
+    if (used && !(settle_schedules(l, &l->defaults) && settle_tls(l, &l->defaults)))
         return false;
     l->config->auth_modules = calloc(l->auth_count + 1, sizeof(struct target_config *));
     if (!l->config->auth_modules)
@@ -310,14 +311,14 @@ static bool hand_over_auths(struct loading *l) {
 
 /* Somebody must be able to be watched. */
 static bool any_target(const struct loading *l) {
-    bool allowed = is_given(&l->defaults, "allow_targets");
+    bool allowed = is_given(&l->defaults, "allow_targets") || is_given(&l->defaults, "file_sd");
     for (size_t i = 0; i < l->auth_count; i++)
         allowed |= is_given(&l->auths[i], "allow_targets");
     if (l->target_count > 0 || allowed)
         return true;
     if (is_given(&l->defaults, "targets"))
         return fail_at(l, &l->defaults, "targets", "must have one element at least");
-    return loading_fail(l, l->defaults.mark, "targets", "is missing, and no allow_targets is given");
+    return loading_fail(l, l->defaults.mark, "targets", "is missing, and neither allow_targets nor file_sd is given");
 }
 
 /* For those who want to see the configuration. */

@@ -47,6 +47,21 @@ static void emit_targets(struct sample_writer *w, const struct exporter_facts *f
     sample_count(w, SAMPLE_NO_LABELS, facts->target_count);
 }
 
+static void emit_sd_files(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (facts->state->discovery.used)
+        sample_count(w, SAMPLE_NO_LABELS, facts->state->discovery.files);
+}
+
+static void emit_sd_targets(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (facts->state->discovery.used)
+        sample_count(w, SAMPLE_NO_LABELS, facts->state->discovery.targets);
+}
+
+static void emit_sd_failures(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (facts->state->discovery.used)
+        sample_count(w, SAMPLE_NO_LABELS, facts->state->discovery.failures);
+}
+
 static void emit_shard(struct sample_writer *w, const struct exporter_facts *facts) {
     if (facts->state->shard)
         sample_count(w, SAMPLE_LABELS("shard", facts->state->shard), 1);
@@ -172,6 +187,27 @@ static const struct metric_family rows[] = {
         .help = "Unix time when a state file was last safe on the disk, 0 before the first.",
         .condition = "`--storage.path` is given",
         .of_exporter = emit_state_time,
+    },
+    {
+        .name = "mysqlconn_exporter_file_sd_files",
+        .type = METRIC_GAUGE,
+        .help = "Files that name targets (file_sd).",
+        .condition = "file_sd is configured",
+        .of_exporter = emit_sd_files,
+    },
+    {
+        .name = "mysqlconn_exporter_file_sd_targets",
+        .type = METRIC_GAUGE,
+        .help = "Targets in these files, those that others name, too, included.",
+        .condition = "file_sd is configured",
+        .of_exporter = emit_sd_targets,
+    },
+    {
+        .name = "mysqlconn_exporter_file_sd_read_failures_total",
+        .type = METRIC_COUNTER,
+        .help = "Times that one of these files could not be read or was wrong: the targets it gave before stay.",
+        .condition = "file_sd is configured",
+        .of_exporter = emit_sd_failures,
     },
     {
         .name = "mysqlconn_exporter_shard_info",

@@ -26,16 +26,24 @@ enum look_refusal {
         LOOK_REFUSAL_COUNT
 };
 
+/* Of the files that name targets. */
+struct discovery_facts {
+    bool used;
+    size_t files, targets;
+    uint64_t failures; /* readings that failed */
+};
+
 struct exporter_state {
     const char *version;        /* of this program */
     const char *client_library; /* "libmariadb 3.3.20"; set by main from observe/client */
     const char *telemetry_path; /* "/metrics" */
-    const char *shard; /* "1/3"; NULL: there are none */
+    const char *shard;          /* "1/3"; NULL: there are none */
     int64_t start_wall_ns;
     const struct event_ring *events; /* NULL: none are kept */
     bool reload_successful;
     int64_t reload_success_wall_ns;
-    const struct state_store_facts *store;             /* NULL: there is none */
+    const struct state_store_facts *store; /* NULL: there is none */
+    struct discovery_facts discovery;
     int64_t look_offset_ns;                            /* what an answer to /probe comes before Prometheus' deadline */
     uint64_t looks, looks_refused[LOOK_REFUSAL_COUNT]; /* requests for /probe */
     const uint64_t *look_self_aborts;                  /* by enum self_operation; of looks that are over */

@@ -9,6 +9,7 @@
 #include "expose/listen.h"
 #include "expose/negotiate.h"
 #include "expose/render.h"
+#include "expose/sd_page.h"
 #include "expose/status_page.h"
 
 #include <stdlib.h>
@@ -291,6 +292,24 @@ static enum MHD_Result answer_api(const struct request *request, const char *pat
                          page_response(request, page, api_body_next, api_body_end));
 }
 
+static bool sd_body_next(void *page, struct strbuf *out, size_t enough) {
+    return sd_page_next(page, out, enough);
+}
+
+static void sd_body_end(void *page) {
+    sd_page_end(page);
+}
+
+static enum MHD_Result answer_sd(const struct request *request) {
+    size_t count;
+    struct target **targets = list_targets(request->http->fleet, &count);
+    void *page = targets ? sd_page_begin(targets, count) : NULL;
+
+    free(targets);
+    return send_response(request->connection, MHD_HTTP_OK, "application/json",
+                         page_response(request, page, sd_body_next, sd_body_end));
+}
+
 static enum MHD_Result answer_healthy(const struct request *request) {
     return http_send_text(request->connection, MHD_HTTP_OK, "mysqlconn_exporter is healthy.\n");
 }
@@ -317,10 +336,8 @@ static const struct {
     const char *path;
     enum MHD_Result (*answer)(const struct request *request);
 } routes[] = {
-    {"/", answer_status},
-    {"/probe", answer_look},
-    {"/-/healthy", answer_healthy},
-    {"/-/ready", answer_ready},
+    {"/", answer_status},           {"/probe", answer_look},    {"/sd", answer_sd},
+    {"/-/healthy", answer_healthy}, {"/-/ready", answer_ready},
 };
 
 static enum MHD_Result answer_path(const struct request *request, const char *path) {

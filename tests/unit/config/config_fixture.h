@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 /* What may stand there, as the messages list it. */
-#define TOP_KEYS "limits, modules, auth_modules, allow_targets, targets, poll, sessions, probe, tls, credentials"
+#define TOP_KEYS "limits, modules, auth_modules, allow_targets, file_sd, targets, poll, sessions, probe, tls, credentials"
 #define TARGET_KEYS "name, address, labels, poll, sessions, probe, tls, credentials, error_log"
 
 static char folder[64];

@@ -1,0 +1,313 @@
+/*
+ * file_sd files; see file_sd.h.
+ */
+#include "config/file_sd.h"
+
+#include "config/file.h"
+#include "config/loading.h"
+#include "config/yaml_reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_MAX = 4 << 20, WHY_MAX = 1024 };
+
+/* A group as it is read. */
+struct group {
+    struct mark mark;
+    struct place_of_text {
+        char *text;
+        struct mark mark;
+    } * addresses;
+    size_t address_count;
+    struct label *labels;
+    size_t label_count;
+    char *module, *auth_module; /* NULL none */
+};
+
+struct reading {
+    const struct config *config;
+    const char *path;
+    struct yaml_reader *reader;
+    struct target_list list;
+    struct strbuf *error;
+};
+
+static bool fail(struct reading *r, struct mark mark, const char *what) {
+    strbuf_addf(r->error, "%s:%u:%u: %s", r->path, mark.line, mark.column, what);
+    return false;
+}
+
+static bool next(struct reading *r, struct yaml_item *item) {
+    struct strbuf why;
+    strbuf_init(&why, WHY_MAX);
+    bool ok = yaml_reader_next(r->reader, item, &why) || fail(r, item->mark, strbuf_text(&why));
+    strbuf_release(&why);
+    return ok;
+}
+
+static bool expect(struct reading *r, struct yaml_item *item, enum yaml_kind kind, const char *what) {
+    return next(r, item) && (item->kind == kind || fail(r, item->mark, what));
+}
+
+static void group_release(struct group *g) {
+    for (size_t i = 0; i < g->address_count; i++)
+        free(g->addresses[i].text);
+    free(g->addresses);
+    for (size_t i = 0; i < g->label_count; i++) {
+        free(g->labels[i].name);
+        free(g->labels[i].value);
+    }
+    free(g->labels);
+    free(g->module);
+    free(g->auth_module);
+}
+
+/* --- a group --- */
+
+static bool add_address(struct reading *r, struct group *g, const struct yaml_item *item) {
+    struct place_of_text *addresses = reallocarray(g->addresses, g->address_count + 1, sizeof *addresses);
+    if (addresses)
+        g->addresses = addresses;
+    char *text = addresses ? strndup(item->text.ptr, item->text.len) : NULL;
+    if (!text)
+        return fail(r, item->mark, "out of memory");
+    addresses[g->address_count++] = (struct place_of_text){text, item->mark};
+    return true;
+}
+
+static bool read_addresses(struct reading *r, struct group *g) {
+    struct yaml_item item;
+    if (!expect(r, &item, YAML_LIST, "targets must be a list"))
+        return false;
+    for (;;) {
+        if (!next(r, &item))
+            return false;
+        if (item.kind == YAML_LIST_END)
+            return true;
+        if (item.kind != YAML_SCALAR)
+            return fail(r, item.mark, "a target must be a text, HOST:PORT");
+        if (!add_address(r, g, &item))
+            return false;
+    }
+}
+
+/* What a label chooses that is none of the target's own. */
+static char **choice_of(struct group *g, const char *name) {
+    return strcmp(name, "__param_module") == 0        ? &g->module
+           : strcmp(name, "__param_auth_module") == 0 ? &g->auth_module
+                                                      : NULL;
+}
+
+static bool is_prometheus_own(const char *name) {
+    return strncmp(name, "__", 2) == 0 || strcmp(name, "job") == 0 || strcmp(name, "instance") == 0;
+}
+
+/* Takes over both texts. */
+static bool add_label(struct reading *r, struct group *g, char *name, struct mark mark, char *value) {
+    struct strbuf why;
+    char **choice = choice_of(g, name);
+    if (choice || is_prometheus_own(name)) {
+        free(choice ? *choice : value);
+        if (choice)
+            *choice = value;
+        free(name);
+        return true;
+    }
+    strbuf_init(&why, WHY_MAX);
+    bool ok = schema_check_label_name(span_of(name), &why) || fail(r, mark, strbuf_text(&why));
+    strbuf_release(&why);
+    if (ok && g->label_count == LABELS_MAX)
+        ok = fail(r, mark, "more than 32 labels");
+    struct label *labels = ok ? reallocarray(g->labels, g->label_count + 1, sizeof *labels) : NULL;
+    if (!labels) {
+        free(name);
+        free(value);
+        return ok ? fail(r, mark, "out of memory") : false;
+    }
+    g->labels = labels;
+    labels[g->label_count++] = (struct label){name, value};
+    return true;
+}
+
+static bool read_labels(struct reading *r, struct group *g) {
+    struct yaml_item item;
+    if (!expect(r, &item, YAML_MAP, "labels must be a map"))
+        return false;
+    for (;;) {
+        if (!next(r, &item))
+            return false;
+        if (item.kind == YAML_MAP_END)
+            return true;
+        if (item.kind != YAML_SCALAR)
+            return fail(r, item.mark, "a label's name must be a text");
+        struct mark mark = item.mark;
+        char *name = strndup(item.text.ptr, item.text.len);
+        if (!name)
+            return fail(r, mark, "out of memory");
+        if (!next(r, &item) || (item.kind != YAML_SCALAR && !fail(r, item.mark, "a label's value must be a text"))) {
+            free(name);
+            return false;
+        }
+        char *value = item.text.len <= LABEL_VALUE_MAX ? strndup(item.text.ptr, item.text.len) : NULL;
+        if (!value) {
+            free(name);
+            return fail(r, item.mark, "a label's value may have 1024 bytes at most");
+        }
+        if (!add_label(r, g, name, mark, value))
+            return false;
+    }
+}
+
+static bool read_group(struct reading *r, struct group *g) {
+    struct yaml_item item;
+    for (;;) {
+        if (!next(r, &item))
+            return false;
+        if (item.kind == YAML_MAP_END)
+            return true;
+        bool is_key = item.kind == YAML_SCALAR;
+        bool ok = is_key && span_is(item.text, "targets")  ? read_addresses(r, g)
+                  : is_key && span_is(item.text, "labels") ? read_labels(r, g)
+                                                           : fail(r, item.mark, "a group has targets and labels only");
+        if (!ok)
+            return false;
+    }
+}
+
+/* --- its targets --- */
+
+static int compare_labels(const void *a, const void *b) {
+    return strcmp(((const struct label *)a)->name, ((const struct label *)b)->name);
+}
+
+static bool copy_labels(struct target_config *target, const struct label *labels, size_t count) {
+    target->labels = calloc(count + 1, sizeof *target->labels);
+    for (size_t i = 0; target->labels && i < count; i++) {
+        target->labels[i] = (struct label){strdup(labels[i].name), strdup(labels[i].value)};
+        target->label_count++;
+        if (!target->labels[i].name || !target->labels[i].value)
+            return false;
+    }
+    if (target->labels)
+        qsort(target->labels, count, sizeof *target->labels, compare_labels);
+    return target->labels != NULL;
+}
+
+static bool append(struct target_list *list, struct target_config *target) {
+    struct target_config **targets = reallocarray(list->targets, list->count + 1, sizeof *targets);
+    if (!targets)
+        return false;
+    list->targets = targets;
+    targets[list->count++] = target;
+    return true;
+}
+
+static bool add_target(struct reading *r, const struct group *g, const struct place_of_text *address) {
+    struct target_config *target = NULL;
+    struct strbuf why;
+    if (r->list.count == FILE_SD_TARGETS_MAX)
+        return fail(r, address->mark, "there are more than 10000 targets");
+    strbuf_init(&why, WHY_MAX);
+    bool ok = config_for_discovered(r->config, address->text, g->module, g->auth_module, &target, &why) ||
+              fail(r, address->mark, strbuf_text(&why));
+    strbuf_release(&why);
+    if (!ok)
+        return false;
+    if (copy_labels(target, g->labels, g->label_count) && append(&r->list, target))
+        return true;
+    target_config_free(target);
+    return fail(r, address->mark, "out of memory");
+}
+
+static bool read_groups(struct reading *r) {
+    struct yaml_item item;
+    if (!expect(r, &item, YAML_LIST, "the file must be a list of groups, each with targets"))
+        return false;
+    for (;;) {
+        if (!next(r, &item))
+            return false;
+        if (item.kind == YAML_LIST_END)
+            return true;
+        struct group g = {.mark = item.mark};
+        bool ok = item.kind == YAML_MAP ? read_group(r, &g) : fail(r, item.mark, "a group must be a map");
+        for (size_t i = 0; ok && i < g.address_count; i++)
+            ok = add_target(r, &g, &g.addresses[i]);
+        group_release(&g);
+        if (!ok)
+            return false;
+    }
+}
+
+bool file_sd_read(const struct config *config, const char *path, struct target_list *out, struct strbuf *error) {
+    struct reading r = {.config = config, .path = path, .error = error};
+    struct file_content content = {0};
+    struct strbuf why;
+    strbuf_init(&why, WHY_MAX);
+    bool ok = file_read(path, FILE_MAX, &content, &why);
+    if (!ok)
+        strbuf_addf(error, "%s: %s", path, strbuf_text(&why));
+    strbuf_release(&why);
+    const char *dot = strrchr(path, '.');
+    for (char *c = content.data; ok && dot && strcmp(dot, ".json") == 0 && *c; c++)
+        if (*c == '\t') /* JSON indents by them, YAML must not; inside of JSON's strings there are none */
+            *c = ' ';
+    r.reader = ok ? yaml_reader_new((struct span){content.data, content.len}) : NULL;
+    ok = ok && (r.reader || fail(&r, (struct mark){0, 0}, "out of memory")) && read_groups(&r);
+    yaml_reader_free(r.reader);
+    file_release(&content);
+    if (ok)
+        *out = r.list;
+    else
+        target_list_release(&r.list);
+    return ok;
+}
+
+void target_list_release(struct target_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        target_config_free(list->targets[i]);
+    free(list->targets);
+    *list = (struct target_list){0};
+}
+
+bool target_list_add_copy(struct target_list *list, const struct target_config *target) {
+    struct target_config *copy = target_config_copy(target);
+    if (copy && append(list, copy))
+        return true;
+    target_config_free(copy);
+    return false;
+}
+
+struct named {
+    const char *name;
+    size_t index;
+};
+
+static int by_name(const void *a, const void *b) {
+    const struct named *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+bool target_list_make_unique(struct target_list *list) {
+    struct named *sorted = calloc(list->count + 1, sizeof *sorted);
+    bool *doubled = calloc(list->count + 1, sizeof *doubled);
+    size_t kept = 0;
+    if (sorted && doubled) {
+        for (size_t i = 0; i < list->count; i++)
+            sorted[i] = (struct named){list->targets[i]->name, i};
+        qsort(sorted, list->count, sizeof *sorted, by_name);
+        for (size_t i = 1; i < list->count; i++)
+            doubled[sorted[i].index] = strcmp(sorted[i - 1].name, sorted[i].name) == 0;
+        for (size_t i = 0; i < list->count; i++)
+            if (doubled[i])
+                target_config_free(list->targets[i]);
+            else
+                list->targets[kept++] = list->targets[i];
+        list->count = kept;
+    }
+    bool ok = sorted && doubled;
+    free(sorted);
+    free(doubled);
+    return ok;
+}
