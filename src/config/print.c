@@ -96,11 +96,11 @@ static void print_for_requests(const struct config *config, struct strbuf *out) 
 void config_print(const struct config *config, struct strbuf *out) {
     for (size_t i = 0; i < schema_rows; i++) {
         const struct schema_row *row = &schema[i];
-        const struct schema_row *group = row->type == VALUE_MAP ? row : schema_group(row);
-        if (group && !group_is_set(group, config))
-            continue;
         if (row->scope != SCOPE_TOP || row->type == VALUE_TARGETS || row->type == VALUE_MODULES ||
             row->type == VALUE_AUTHS)
+            continue;
+        const struct schema_row *group = row->type == VALUE_MAP ? row : schema_group(row);
+        if (group && !group_is_set(group, config))
             continue;
         add_indent(out, schema_group(row) ? 1 : 0);
         strbuf_addf(out, "%s:", schema_key(row));
