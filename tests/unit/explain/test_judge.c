@@ -1,0 +1,330 @@
+/*
+ * The judge: lines, sums, counters and sessions become events, each abort once, with all that is known; forged lines
+ * become nothing.
+ */
+#include "explain/judge.h"
+
+#include "../expose/fake_targets.h"
+#include "base/log.h"
+#include "explaining.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define READING "Got an error reading communication packets"
+#define WRITING "Got an error writing communication packets"
+#define TIMEOUT "Got timeout reading communication packets"
+#define PREAUTH "This connection closed normally without authentication"
+
+struct fixture {
+    struct explaining *x;
+    struct target *target;
+    double uptime, clients, connects, preauth, full;
+};
+
+static int setup(void **state) {
+    struct fixture *fx = calloc(1, sizeof *fx);
+    fx->x = explaining_new(10, 50);
+    fx->target = fake_target("db1");
+    fx->target->config->poll.interval_ns = NS_PER_S;
+    fx->target->poll.health = TARGET_UP;
+    snprintf(fx->target->poll.version, sizeof fx->target->poll.version, "10.11.19-MariaDB");
+    fx->target->sessions = sessions_new();
+    *state = fx;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *fx = *state;
+    explaining_removed(fx->x, fx->target);
+    assert_null(fx->target->judgement);
+    sessions_free(fx->target->sessions);
+    fake_target_free(fx->target);
+    explaining_free(fx->x);
+    free(fx);
+    return 0;
+}
+
+static void be_mysql(struct fixture *fx) {
+    snprintf(fx->target->poll.version, sizeof fx->target->poll.version, "9.7.4");
+}
+
+static void see_session(struct fixture *fx, uint64_t id, const char *command, int64_t slept_s) {
+    struct session_limits limits = {.sessions = 10, .users = 10, .drivers = 10};
+    sessions_begin(fx->target->sessions, &limits, 0, wall_now_ns());
+    sessions_add(fx->target->sessions, &(struct session_row){.id = id,
+                                                             .user = span_of("app"),
+                                                             .host = span_of("10.0.0.7:40000"),
+                                                             .db = span_of("shop"),
+                                                             .command = span_of(command),
+                                                             .time_ns = slept_s * NS_PER_S});
+    sessions_attribute(fx->target->sessions, id, span_of("_client_name"), span_of("pymysql"));
+    sessions_attribute(fx->target->sessions, id, span_of("_client_version"), span_of("1.0.2"));
+    sessions_attributes_read(fx->target->sessions);
+    sessions_end(fx->target->sessions);
+}
+
+static struct log_event abort_line(uint64_t id, const char *reason) {
+    return (struct log_event){.kind = LOG_EVENT_ABORTED,
+                              .connection_id = id,
+                              .thread = id,
+                              .user = span_of("app"),
+                              .host = span_of("10.0.0.7"),
+                              .db = span_of("unconnected"),
+                              .reason = span_of(reason)};
+}
+
+static void tell(struct fixture *fx, const struct log_event *line) {
+    explaining_line(fx->x, fx->target, line);
+}
+
+static size_t count(const struct fixture *fx) {
+    return event_ring_count(fx->target);
+}
+
+static const struct abort_event *newest(const struct fixture *fx) {
+    const struct kept_event *kept = event_ring_before(fx->x->ring, fx->target, 0);
+    assert_non_null(kept);
+    return &kept->event;
+}
+
+static bool is_said(const struct abort_event *event, enum fact_source source, const char *text) {
+    for (unsigned i = 0; i < event->evidence_count; i++)
+        if (event->evidence[i].source == source && span_is(event->evidence[i].text, text))
+            return true;
+    return false;
+}
+
+static void poll_server(struct fixture *fx) {
+    struct target *target = fx->target;
+    target->poll.polls++;
+    fake_value(target, VARIABLE_STATUS, "Uptime", ++fx->uptime);
+    fake_value(target, VARIABLE_STATUS, "Uptime_since_flush_status", fx->uptime);
+    fake_value(target, VARIABLE_STATUS, "Aborted_clients", fx->clients);
+    fake_value(target, VARIABLE_STATUS, "Aborted_connects", fx->connects);
+    fake_value(target, VARIABLE_STATUS, "Aborted_connects_preauth", fx->preauth);
+    fake_value(target, VARIABLE_STATUS, "Connection_errors_max_connections", fx->full);
+    fx->x->observer.polled(fx->x->observer.arg, target, mono_now());
+}
+
+/* A restart ends all waiting at once. */
+static void restart(struct fixture *fx) {
+    fx->uptime = fx->clients = fx->connects = fx->preauth = fx->full = 0;
+    poll_server(fx);
+}
+
+static void a_line_finds_its_session(void **state) {
+    struct fixture *fx = *state;
+    struct log_event line = abort_line(7, READING);
+    see_session(fx, 7, "Sleep", 90);
+    line.time = LOG_TIME_UTC;
+    line.wall_ns = wall_now_ns();
+    tell(fx, &line);
+    const struct abort_event *e = newest(fx);
+    assert_int_equal(e->cause.cause, CAUSE_CLIENT_VANISHED);
+    assert_int_equal(e->connection_id, 7);
+    assert_true(span_is(e->user, "app") && span_is(e->host, "10.0.0.7") && span_is(e->db, "shop"));
+    assert_true(span_is(e->driver, "pymysql") && span_is(e->driver_version, "1.0.2") && span_is(e->command, "Sleep"));
+    assert_null(e->program.ptr);
+    assert_int_equal(e->port, 40000);
+    assert_true(e->idle_ns >= 90 * NS_PER_S && e->idle_ns < 120 * NS_PER_S);
+    assert_int_equal(e->wall_ns, line.wall_ns);
+    assert_true(is_said(e, FACT_LOG, READING) && is_said(e, FACT_SESSIONS, "Sleep for 90 s"));
+}
+
+static void what_is_not_known_is_not_said(void **state) {
+    struct fixture *fx = *state;
+    struct log_event line = abort_line(8, PREAUTH);
+    line.user = span_of("unauthenticated");
+    line.host = span_of("connecting host");
+    see_session(fx, 7, "Sleep", 90);
+    tell(fx, &line);
+    const struct abort_event *e = newest(fx);
+    assert_true(!e->user.ptr && !e->host.ptr && !e->db.ptr && !e->driver.ptr && !e->command.ptr);
+    assert_int_equal(e->idle_ns, -1);
+    assert_int_equal(e->in_transaction, KNOWN_NOT);
+    assert_int_equal(e->wall_ns, 0);
+    assert_true(e->seen_wall_ns > 0);
+}
+
+static void an_old_session_is_not_meant(void **state) {
+    struct fixture *fx = *state;
+    struct log_event line = abort_line(7, READING);
+    see_session(fx, 7, "Sleep", 90);
+    line.time = LOG_TIME_UTC;
+    line.wall_ns = wall_now_ns() - 3600 * NS_PER_S; /* a line of an hour ago: of another 7 */
+    tell(fx, &line);
+    assert_null(newest(fx)->driver.ptr);
+    sessions_restarted(fx->target->sessions);
+    line.wall_ns = wall_now_ns();
+    tell(fx, &line);
+    assert_null(newest(fx)->driver.ptr);
+}
+
+static void sessions_narrow_the_cause(void **state) {
+    struct fixture *fx = *state;
+    struct log_event line = abort_line(7, WRITING);
+    see_session(fx, 7, "Binlog Dump GTID", 500);
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_REPLICATION_CLIENT);
+    assert_int_equal(newest(fx)->idle_ns, -1);
+
+    fake_value(fx->target, VARIABLE_SETTING, "wait_timeout", 28800);
+    fake_value(fx->target, VARIABLE_SETTING, "interactive_timeout", 28800);
+    fake_value(fx->target, VARIABLE_SETTING, "net_read_timeout", 30);
+    see_session(fx, 8, "Sleep", 3);
+    line = abort_line(8, TIMEOUT);
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_IDLE_TIMEOUT);
+    assert_true(
+        is_said(newest(fx), FACT_SETTINGS, "wait_timeout 28800, interactive_timeout 28800, net_read_timeout 30"));
+    see_session(fx, 9, "Query", 3);
+    line = abort_line(9, TIMEOUT);
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_READ_TIMEOUT);
+}
+
+static void forged_and_foreign_lines_are_no_events(void **state) {
+    struct fixture *fx = *state;
+    struct log_event line = abort_line(7, READING);
+    line.suspect = true;
+    tell(fx, &line);
+    line.kind = LOG_EVENT_SERVER_START;
+    tell(fx, &line);
+    assert_int_equal(aborts_suspect(fx->target), 2);
+    static const enum log_event_kind kinds[] = {LOG_EVENT_SERVER_START, LOG_EVENT_SERVER_STOP, LOG_EVENT_OTHER};
+    for (int i = 0; i < 3; i++)
+        tell(fx, &(struct log_event){.kind = kinds[i]});
+    line = abort_line(7, "This connection closed normally");
+    tell(fx, &line);
+    assert_int_equal(count(fx), 0);
+    assert_int_equal(clients_aborts(fx->target, CAUSE_CLIENT_VANISHED, CONFIDENCE_CERTAIN), 0);
+}
+
+static void two_lines_of_one_abort_are_one(void **state) {
+    struct fixture *fx = *state;
+    struct log_event other = {.kind = LOG_EVENT_OTHER, .thread = 9, .reason = span_of("Got packets out of order")};
+    struct log_event line = abort_line(9, PREAUTH);
+    line.user = span_of("unauthenticated");
+    tell(fx, &other);
+    assert_int_equal(count(fx), 0);
+    tell(fx, &line);
+    assert_int_equal(count(fx), 1);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_PROTOCOL_ERROR);
+    line.connection_id = line.thread = 10;
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_BEFORE_LOGIN);
+    see_session(fx, 11, "Sleep", 1); /* who had logged in has no second line */
+    other.thread = 11;
+    tell(fx, &other);
+    assert_int_equal(count(fx), 3);
+    assert_true(span_is(newest(fx)->user, "app"));
+}
+
+static void the_killer_is_named(void **state) {
+    struct fixture *fx = *state;
+    struct log_event line = abort_line(7, "KILLED");
+    line.thread = 12;
+    see_session(fx, 12, "Query", 0);
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_KILLED);
+    assert_true(is_said(newest(fx), FACT_LOG, "by connection 12, 'app'@'10.0.0.7'"));
+    tell(fx, &(struct log_event){.kind = LOG_EVENT_FORCED_CLOSE, .thread = 0, .connection_id = 5});
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_SERVER_RESTART);
+}
+
+static void server_error(struct fixture *fx, unsigned code, const char *user, uint64_t n) {
+    struct server_error error = {
+        .code = code, .account_known = true, .user = user, .host = "10.0.0.9", .increase = n, .from_wall_ns = 1000};
+    fx->x->observer.server_error(fx->x->observer.arg, fx->target, &error);
+}
+
+static void sums_tell_where_the_log_does_not(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    poll_server(fx);
+    server_error(fx, 1158, "app", 3);
+    server_error(fx, 1105, "app", 3); /* any error of a statement: no abort */
+    fx->clients = 3;
+    poll_server(fx);
+    assert_int_equal(count(fx), 1);
+    const struct abort_event *e = newest(fx);
+    assert_int_equal(e->source, FACT_ERRORS);
+    assert_int_equal(e->cause.cause, CAUSE_CLIENT_VANISHED);
+    assert_int_equal(e->n, 3);
+    assert_int_equal(e->error_number, 1158);
+    assert_int_equal(e->since_wall_ns, 1000);
+    assert_true(span_is(e->user, "app") && span_is(e->host, "10.0.0.9"));
+    assert_true(is_said(e, FACT_ERRORS, "ER_NET_READ_ERROR (1158), 3 times"));
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CLIENTS, CAUSE_CLIENT_VANISHED), 3);
+}
+
+static void what_nothing_tells_of_is_told_by_its_counter(void **state) {
+    struct fixture *fx = *state;
+    poll_server(fx);
+    fx->clients = 4;
+    fx->connects = 5;
+    fx->preauth = 2;
+    poll_server(fx);
+    assert_int_equal(count(fx), 0); /* lines may come */
+    restart(fx);
+    assert_int_equal(count(fx), 3);
+    const struct abort_event *e = newest(fx);
+    assert_true(e->source == FACT_COUNTER && e->cause.cause == CAUSE_BEFORE_LOGIN && e->n == 2);
+    e = &event_ring_before(fx->x->ring, NULL, e->id)->event;
+    assert_true(e->cause.cause == CAUSE_UNKNOWN && e->n == 3);
+    assert_true(is_said(e, FACT_COUNTER, "Aborted_connects rose by 3"));
+    e = &event_ring_before(fx->x->ring, NULL, e->id)->event;
+    assert_true(e->cause.cause == CAUSE_UNKNOWN && e->n == 4 && e->cause.confidence == CONFIDENCE_UNKNOWN);
+    assert_int_equal(ledger_unmatched(fx->target, COUNTER_CLIENTS, CAUSE_UNKNOWN), 0); /* no evidence for itself */
+}
+
+static void a_full_server_is_told_once(void **state) {
+    struct fixture *fx = *state;
+    poll_server(fx);
+    fx->full = 2;
+    poll_server(fx);
+    poll_server(fx);
+    assert_int_equal(count(fx), 1);
+    const struct abort_event *e = newest(fx);
+    assert_true(e->source == FACT_COUNTER && e->cause.cause == CAUSE_TOO_MANY_CONNECTIONS && e->n == 2);
+    assert_int_equal(e->cause.confidence, CONFIDENCE_CERTAIN);
+}
+
+static void hostile_lines(void **state) {
+    struct fixture *fx = *state;
+    char big[4000];
+    memset(big, '\xff', sizeof big);
+    struct span all = {big, sizeof big};
+    tell(fx, &(struct log_event){.kind = LOG_EVENT_ABORTED, .db = all, .user = all, .host = all, .reason = all});
+    const struct abort_event *e = newest(fx);
+    assert_int_equal(e->user.len, 80);
+    for (unsigned i = 0; i < e->evidence_count; i++)
+        assert_true(e->evidence[i].text.len <= ABORT_EVIDENCE_TEXT_MAX);
+    tell(fx, &(struct log_event){.kind = LOG_EVENT_ABORTED});
+    assert_int_equal(count(fx), 2);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void) {
+    log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, stderr);
+    const struct CMUnitTest tests[] = {
+        TEST(a_line_finds_its_session),
+        TEST(what_is_not_known_is_not_said),
+        TEST(an_old_session_is_not_meant),
+        TEST(sessions_narrow_the_cause),
+        TEST(forged_and_foreign_lines_are_no_events),
+        TEST(two_lines_of_one_abort_are_one),
+        TEST(the_killer_is_named),
+        TEST(sums_tell_where_the_log_does_not),
+        TEST(what_nothing_tells_of_is_told_by_its_counter),
+        TEST(a_full_server_is_told_once),
+        TEST(hostile_lines),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
