@@ -4,6 +4,7 @@ idle, whether in a transaction, cause, and the evidence of it; asked for one by 
 import datetime
 import json
 import urllib.error
+import urllib.request
 
 import pymysql
 import pytest
@@ -120,7 +121,8 @@ def test_filters_and_pages(exporter, watched):
     middle = events[4]["time"]
     after, until = watching.events(since=middle), watching.events(until=middle)
     assert {e["id"] for e in after} | {e["id"] for e in until} == {e["id"] for e in events}
-    assert all((e["time"] or e["seen"]) >= middle for e in after) and all((e["time"] or e["seen"]) <= middle for e in until)
+    assert all(moment(e["time"] or e["seen"]) >= moment(middle) for e in after)
+    assert all(moment(e["time"] or e["seen"]) <= moment(middle) for e in until)
     assert not watching.events(since="4000000000") and len(watching.events(since=0, until=4e9)) == 10
 
     paged, cursor = [], {}
@@ -149,3 +151,66 @@ def test_wrong_parameters_are_named(idle, query, named):
     answer = json.loads(raised.value.read())
     assert raised.value.code == 400 and raised.value.headers["Content-Type"] == "application/json"
     assert (answer["status"], answer["errorType"]) == ("error", "bad_data") and f"parameter '{named}'" in answer["error"]
+
+
+def test_targets_and_ledger(exporter, watched):
+    watching = watch(exporter, watched)
+    clients.leave_without_quit(watched, count=3)
+    metrics = watching.wait_for(lambda m: m.sum("mysqlconn_aborts_total", cause="client_vanished") == 3, 10)
+    book, = watching.api("ledger", target="db1")["ledger"]
+    counter, = [c for c in book["counters"] if c["counter"] == "Aborted_clients"]
+    assert (counter["increase"], counter["explained"], counter["pending"]) == (3, {"client_vanished": 3}, 0)
+    assert counter["increase"] == metrics.value("mysqlconn_ledger_increase_total", counter="Aborted_clients")
+    assert moment(book["began"]) and book["steps"] == {"flush_status": 0, "restart": 0, "gap": 0}
+    told, = watching.api("targets")["targets"]
+    assert (told["poll"]["health"], told["server"]["flavour"], told["error_log"]["readable"]) == ("up", "MariaDB", True)
+    assert told["server"]["settings"]["wait_timeout"] == 28800 and told["error_log"]["level_tells_aborts"] is True
+    assert told["poll"]["age_seconds"] < 10 and told["sessions"]["sessions"] >= 1 and told["evidence"]["sessions"] == "seen"
+    assert told["events"]["kept"] == len(watching.events())
+    request = urllib.request.Request(watching.url + "/api/v1/events", method="HEAD")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 200 and answer.headers["Content-Type"] == "application/json" and answer.read() == b""
+
+
+def test_clients_have_their_series(exporter, watched):
+    watching = watch(exporter, watched)
+    connections = [watched.connect(*APP) for _ in range(2)]
+    seen_by_poll(watching, watched, count=2)
+    watching.wait_for(lambda m: m.sum("mysqlconn_sessions_by_driver", driver="pymysql") >= 2, 10)
+    for connection in connections:
+        vanish(connection)
+    clients.wrong_password(watched, count=3)
+    series = "mysqlconn_client_aborts_total"
+    metrics = watching.wait_for(lambda m: m.sum(series, user=APP[0]) == 5, 10)
+    assert metrics.value(series, user=APP[0], host="127.0.0.1", driver="pymysql", cause="client_vanished") == 2
+    assert metrics.value(series, user=APP[0], host="127.0.0.1", driver="unknown", cause="access_denied") == 3
+    assert metrics.value("mysqlconn_abort_events_total", cause="client_vanished", confidence="certain") == 2
+    assert metrics.value("mysqlconn_client_aborts_folded_total") == 0
+
+
+def test_ten_thousand_events_from_five_thousand_hosts_stay_within_bounds(exporter, tmp_path, figure, sanitized):
+    log = tmp_path / "error.log"
+    log.write_text("")
+    limits = {"clients_per_target": 50, "events_per_target": 300, "users_per_target": 20}
+    watching = exporter({**FAST, "limits": limits, "targets": [target("127.0.0.1:1", error_log={"file": str(log)})]})
+    watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 10)
+    resident = watching.scrape().value("process_resident_memory_bytes")
+    with open(log, "a", encoding="utf-8") as f:
+        for i in range(10000):
+            user, db = ("app", "shop") if i % 10 == 0 else (f"u{i % 777}", "unconnected")
+            host = "10.0.0.1" if i % 10 == 0 else f"10.1.{i % 5000 // 250}.{i % 250}"
+            f.write(f"2026-11-21T10:00:00.{i:06}Z {i + 1} [Warning] Aborted connection {i + 1} to db: '{db}' user: '{user}' host: "
+                    f"'{host}' (Got an error reading communication packets)\n")
+    metrics = watching.wait_for(lambda m: m.sum("mysqlconn_abort_events_total") == 10000, 20)
+    assert metrics.sum("mysqlconn_client_aborts_total") == 10000
+    assert metrics.value("mysqlconn_client_aborts_total", user="app", host="10.0.0.1", cause="client_vanished") == 1000
+    assert metrics.value("mysqlconn_client_aborts_clients") <= 50
+    assert len(metrics.samples("mysqlconn_client_aborts_total")) <= 51
+    assert metrics.value("mysqlconn_client_aborts_folded_total") == metrics.value("mysqlconn_client_aborts_total", user="other")
+    events = watching.events()
+    assert len(events) == 300 and events[0]["connection_id"] == 10000 and events[-1]["connection_id"] == 9701
+    assert metrics.value("mysqlconn_abort_events_dropped_total") == 9700
+    grown = watching.scrape().value("process_resident_memory_bytes") - resident
+    longest = watching.scrape().value("mysqlconn_exporter_loop_longest_step_seconds")
+    figure(f"{grown / 1024:.0f} KiB more, longest step {longest * 1000:.1f} ms")
+    assert sanitized or grown < 4 << 20
