@@ -43,10 +43,9 @@ enum known { KNOWN_NO, KNOWN_YES, KNOWN_NOT };
 struct abort_event {
     uint64_t id; /* from 1 on over all targets since our start, in the order in which we learnt of them */
     uint64_t n;  /* how many aborts it stands for: more than 1 only from sums and counters, which tell no connection */
-    enum fact_source source;      /* what told of it */
-    enum log_event_kind kind;     /* of its line; LOG_EVENT_NONE: it has none */
-    const struct log_event *line; /* the same as it was written; NULL: it has none, or has been kept for later */
-    unsigned error_number;        /* MySQL's, where its sums told of it; 0 none */
+    enum fact_source source;  /* what told of it */
+    enum log_event_kind kind; /* of its line; LOG_EVENT_NONE: it has none */
+    unsigned error_number;    /* MySQL's, where its sums told of it; 0 none */
 
     int64_t seen_wall_ns;  /* when we learnt of it */
     int64_t wall_ns;       /* the server's own time of it; 0 not known */
@@ -73,6 +72,8 @@ int64_t abort_event_wall_ns(const struct abort_event *event);
 struct abort_sink {
     void *arg;
     void (*abort)(void *arg, struct target *target, const struct abort_event *event);
+    /* A line with its cause, as it comes: its abort may be told later, with more known of it. */
+    void (*line)(void *arg, struct target *target, const struct log_event *line, enum cause cause);
     /* A line that a client forged, which is an event of nothing. */
     void (*forged)(void *arg, struct target *target, const struct log_event *line);
     /* The log says that the server has begun anew: what it tells next is of another life. */

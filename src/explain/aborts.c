@@ -143,15 +143,14 @@ static struct target_aborts *aborts_of_target(struct target *target) {
 }
 
 /* As the server wrote it. */
-static void write_line(const struct target *target, const struct abort_event *event) {
-    const struct log_event *e = event->line;
+static void write_line(const struct target *target, const struct log_event *e, enum cause cause) {
     const struct log_field name = LF_STR("target", target->config->name),
                            id = LF_NUM("connection_id", e->connection_id);
     const struct log_field user = LF_SPAN("user", cut(e->user, TEXT_MAX)),
                            host = LF_SPAN("host", cut(e->host, HOST_MAX));
     const struct log_field db = LF_SPAN("db", cut(e->db, TEXT_MAX)),
                            reason = LF_SPAN("reason", cut(e->reason, TEXT_MAX)),
-                           cause = LF_STR("cause", cause_name(event->cause.cause));
+                           why = LF_STR("cause", cause_name(cause));
     struct strbuf at; /* "" where it is not known */
     strbuf_init(&at, 64);
     if (e->time == LOG_TIME_UTC)
@@ -159,7 +158,7 @@ static void write_line(const struct target *target, const struct abort_event *ev
     strbuf_addstr(&at, at.len ? "Z" : "");
     const struct log_field time = LF_STR("time", strbuf_text(&at));
     if (log_event_is_abort(e->kind))
-        log_info("connection aborted", name, id, user, host, db, reason, cause, time);
+        log_info("connection aborted", name, id, user, host, db, reason, why, time);
     else
         log_info("access denied", name, user, host, time);
     strbuf_release(&at);
@@ -173,17 +172,19 @@ static void write_sum(const struct target *target, const struct abort_event *e) 
 }
 
 static void on_abort(void *arg, struct target *target, const struct abort_event *event) {
-    const struct aborts *aborts = arg;
-    if (!event->line) {
+    (void)arg;
+    if (event->source != FACT_LOG)
         write_sum(target, event);
+}
+
+static void on_line(void *arg, struct target *target, const struct log_event *line, enum cause cause) {
+    const struct aborts *aborts = arg;
+    if (!log_event_is_abort(line->kind) && line->kind != LOG_EVENT_ACCESS_DENIED)
         return;
-    }
-    if (!log_event_is_abort(event->kind) && event->kind != LOG_EVENT_ACCESS_DENIED)
-        return;
-    write_line(target, event);
+    write_line(target, line, cause);
     struct target_aborts *ta = aborts_of_target(target);
     if (ta)
-        count_event(ta, event->line, aborts->users_per_target);
+        count_event(ta, line, aborts->users_per_target);
 }
 
 static void on_forged(void *arg, struct target *target, const struct log_event *line) {
@@ -277,7 +278,7 @@ struct observer aborts_observer(struct aborts *aborts) {
 }
 
 struct abort_sink aborts_sink(struct aborts *aborts) {
-    return (struct abort_sink){.arg = aborts, .abort = on_abort, .forged = on_forged};
+    return (struct abort_sink){.arg = aborts, .abort = on_abort, .line = on_line, .forged = on_forged};
 }
 
 /* --- the readers --- */

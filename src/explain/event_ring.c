@@ -115,7 +115,7 @@ static char *move_text(struct span *text, char *to) {
     return to + text->len;
 }
 
-static struct kept_event *keep(const char *target, const struct abort_event *event) {
+struct kept_event *kept_event_new(const char *target, const struct abort_event *event) {
     static const size_t max[TEXTS] = {TEXT_MAX, HOST_MAX, HOST_MAX, TEXT_MAX, TEXT_MAX, HOST_MAX, TEXT_MAX, REASON_MAX};
     struct abort_event e = *event;
     size_t name_len = strlen(target) + 1, bytes = sizeof(struct kept_event) + name_len;
@@ -130,7 +130,6 @@ static struct kept_event *keep(const char *target, const struct abort_event *eve
         return NULL;
     char *to = (char *)(kept + 1);
     *kept = (struct kept_event){.event = e, .target = to, .refs = 1, .bytes = bytes};
-    kept->event.line = NULL;
     memcpy(to, target, name_len);
     to += name_len;
     for (int i = 0; i < TEXTS; i++)
@@ -171,7 +170,7 @@ static void on_abort(void *arg, struct target *target, const struct abort_event 
     struct target_events *events = target->events;
     if (!events)
         target->events = events = calloc(1, sizeof *events);
-    struct kept_event *kept = events ? keep(target->config->name, event) : NULL;
+    struct kept_event *kept = events ? kept_event_new(target->config->name, event) : NULL;
     if (!kept || !make_room(&events->vector) || !make_room(&ring->all)) {
         free(kept);
         return;

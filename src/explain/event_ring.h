@@ -40,6 +40,8 @@ struct kept_event *event_ring_before(const struct event_ring *ring, const struct
 size_t event_ring_count(const struct target *target);
 uint64_t event_ring_dropped(const struct target *target);
 
+/* A copy of one; to be unref()ed. NULL when memory is short. */
+struct kept_event *kept_event_new(const char *target, const struct abort_event *event);
 /* To hold one over turns of the loop. */
 struct kept_event *kept_event_ref(struct kept_event *kept);
 void kept_event_unref(struct kept_event *kept); /* NULL is allowed */

@@ -4,8 +4,8 @@
 #include "explain/judge.h"
 
 #include "base/clock.h"
-#include "base/number.h"
-#include "base/text.h"
+#include "explain/abort_case.h"
+#include "explain/event_ring.h"
 #include "explain/untold.h"
 
 #include <assert.h>
@@ -13,12 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SINKS_MAX = 8 };
+enum { SINKS_MAX = 8, HELD_MAX = 64, HELD_LOOKS = 2 };
 
 /* From the first line that tells of a shutdown until its other lines are written. */
 #define SHUTDOWN_WITHIN_NS (15 * NS_PER_S)
-/* Clocks of two machines, and a session that was seen somewhat after it began. */
-#define CLOCKS_WITHIN_NS (120 * NS_PER_S)
 
 struct judge {
     struct abort_sink sinks[SINKS_MAX];
@@ -30,15 +28,12 @@ struct judge {
 struct judgement {
     struct untold *untold;
     struct mono closing; /* when a line last told of a shutdown; 0 never */
-    uint64_t disorder;   /* the connection of which a line told last that its packets are out of order; 0 none */
-};
-
-/* An abort before the judge. */
-struct abort_case {
-    struct abort_event event;
-    struct abort_facts facts;
-    const struct session *session; /* NULL not known */
-    struct strbuf said[ABORT_EVIDENCE_MAX];
+    struct {
+        struct kept_event *kept;
+        unsigned looks; /* at the sums since it came */
+    } held[HELD_MAX];   /* lines that name nobody, until a sum does; the oldest first */
+    unsigned held_count;
+    uint64_t disorder; /* the connection of which a line told last that its packets are out of order; 0 none */
 };
 
 static struct judgement *judgement_of(struct target *target) {
@@ -55,116 +50,18 @@ static struct untold *untold_of(struct target *target) {
     return j ? j->untold : NULL;
 }
 
-/* --- evidence --- */
-
-static void case_init(struct abort_case *c, enum fact_source source) {
-    *c = (struct abort_case){
-        .event = {.n = 1, .source = source, .seen_wall_ns = wall_now_ns(), .idle_ns = -1, .in_transaction = KNOWN_NOT}};
-    for (int i = 0; i < ABORT_EVIDENCE_MAX; i++)
-        strbuf_init(&c->said[i], ABORT_EVIDENCE_TEXT_MAX + 512);
-}
-
-static void case_release(struct abort_case *c) {
-    for (int i = 0; i < ABORT_EVIDENCE_MAX; i++)
-        strbuf_release(&c->said[i]);
-}
-
-/* The text of one more piece of evidence, to be written now. */
-static struct strbuf *add_evidence(struct abort_case *c, enum fact_source source, int64_t wall_ns) {
-    assert(c->event.evidence_count < ABORT_EVIDENCE_MAX);
-    unsigned i = c->event.evidence_count++;
-    c->event.evidence[i] = (struct abort_evidence){.source = source, .wall_ns = wall_ns};
-    return &c->said[i];
-}
-
-static void end_evidence(struct abort_case *c) {
-    for (unsigned i = 0; i < c->event.evidence_count; i++) {
-        struct span text = {strbuf_text(&c->said[i]), c->said[i].len};
-        c->event.evidence[i].text = text_cut(text, ABORT_EVIDENCE_TEXT_MAX);
-    }
-}
-
-static void add_seconds(struct strbuf *out, int64_t ns) {
-    number_add_double(out, (double)(ns / NS_PER_MS) / 1000);
-    strbuf_addstr(out, " s");
-}
-
-/* --- the session --- */
-
-/* Of MariaDB's and MySQL's process list: "Binlog Dump", "Binlog Dump GTID". */
-static bool is_replication(const char *command) {
-    return strncmp(command, "Binlog Dump", 11) == 0;
-}
-
-static struct span known_text(const char *text) {
-    return *text ? span_of(text) : (struct span){0};
-}
-
-/* Ids begin again with each start of the server, and a line may be an old one. */
-static bool is_of_session(const struct abort_event *e, const struct session *s) {
-    return !s->before_restart &&
-           (e->wall_ns == 0 || e->wall_ns > s->first_seen_wall_ns - CLOCKS_WITHIN_NS || e->wall_ns < 0);
-}
-
-static void take_session(struct abort_case *c, const struct target *target) {
-    struct abort_event *e = &c->event;
-    const struct session *s = e->connection_id ? session_find(target, e->connection_id) : NULL;
-    if (!s || !is_of_session(e, s))
-        return;
-    int64_t unseen_ns = e->seen_wall_ns > s->last_seen_wall_ns ? e->seen_wall_ns - s->last_seen_wall_ns : 0;
-    bool asleep = strcmp(s->command, "Sleep") == 0;
-    c->session = s;
-    if (!e->user.ptr && strcmp(s->user, "unauthenticated user") != 0)
-        e->user = known_text(s->user);
-    e->host = e->host.ptr ? e->host : known_text(s->host);
-    e->db = e->db.ptr ? e->db : known_text(s->db);
-    e->driver = known_text(s->driver);
-    e->driver_version = known_text(s->version);
-    e->program = known_text(s->program);
-    e->command = known_text(s->command);
-    e->port = s->port;
-    e->in_transaction = s->in_transaction ? KNOWN_YES : KNOWN_NO;
-    if (asleep)
-        e->idle_ns = s->idle_ns + unseen_ns;
-    c->facts.idle_ns = s->idle_ns + unseen_ns;
-    c->facts.asleep = asleep;
-    c->facts.replication = is_replication(s->command);
-
-    struct strbuf *text = add_evidence(c, FACT_SESSIONS, s->last_seen_wall_ns);
-    strbuf_addstr(text, s->command);
-    if (asleep) {
-        strbuf_addstr(text, " for ");
-        add_seconds(text, s->idle_ns);
-    }
-    strbuf_addstr(text, s->in_transaction ? ", in a transaction" : "");
-}
-
 /* --- to the sinks --- */
 
-static bool timed_out(const struct abort_event *e) {
-    return e->cause.cause == CAUSE_IDLE_TIMEOUT || e->cause.cause == CAUSE_READ_TIMEOUT;
-}
-
-static void add_limits(struct abort_case *c, const struct target *target) {
-    static const char *const names[] = {"wait_timeout", "interactive_timeout", "net_read_timeout"};
-    struct strbuf *text = add_evidence(c, FACT_SETTINGS, target->poll.last_success_wall_ns);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        strbuf_addf(text, "%s%s ", i ? ", " : "", names[i]);
-        number_add_double(text, target_setting(target, names[i]));
-    }
-}
-
-static void tell(struct judge *judge, struct target *target, struct abort_case *c) {
-    struct abort_event *e = &c->event;
-    if (c->facts.own && c->event.source != FACT_OWN)
-        strbuf_addstr(add_evidence(c, FACT_OWN, e->seen_wall_ns), "a connection of ours");
-    if (timed_out(e) && !isnan(target_setting(target, "wait_timeout")))
-        add_limits(c, target);
-    end_evidence(c);
+static void tell_sinks(struct judge *judge, struct target *target, struct abort_event *e) {
     e->id = ++judge->last_id;
     for (size_t i = 0; i < judge->sink_count; i++)
         if (judge->sinks[i].abort)
             judge->sinks[i].abort(judge->sinks[i].arg, target, e);
+}
+
+static void tell(struct judge *judge, struct target *target, struct abort_case *c) {
+    abort_case_end(c, target);
+    tell_sinks(judge, target, &c->event);
 }
 
 /* --- lines --- */
@@ -177,14 +74,13 @@ static struct span known_name(struct span name, const char *not_known) {
 static void take_line(struct abort_case *c, const struct target *target, const struct log_event *line) {
     struct abort_event *e = &c->event;
     e->kind = line->kind;
-    e->line = line;
     e->wall_ns = line->time == LOG_TIME_UTC ? line->wall_ns : 0;
     e->connection_id = abort_facts_connection(target, line);
     e->user = known_name(line->user, "unauthenticated");
     e->host = known_name(line->host, "connecting host");
     e->db = known_name(line->db, "unconnected");
     e->reason = log_event_reason(line);
-    struct strbuf *text = add_evidence(c, FACT_LOG, abort_event_wall_ns(e));
+    struct strbuf *text = abort_case_say(c, FACT_LOG, abort_event_wall_ns(e));
     if (line->reason.ptr)
         strbuf_add(text, line->reason.ptr,
                    line->reason.len < 2 * ABORT_EVIDENCE_TEXT_MAX ? line->reason.len : 2 * ABORT_EVIDENCE_TEXT_MAX);
@@ -197,7 +93,7 @@ static void add_killer(struct abort_case *c, const struct target *target, const 
     if (c->event.cause.cause != CAUSE_KILLED || line->thread == 0 || line->thread == c->event.connection_id)
         return;
     const struct session *killer = session_find(target, line->thread);
-    struct strbuf *text = add_evidence(c, FACT_LOG, abort_event_wall_ns(&c->event));
+    struct strbuf *text = abort_case_say(c, FACT_LOG, abort_event_wall_ns(&c->event));
     strbuf_addf(text, "by connection %llu", (unsigned long long)line->thread);
     if (killer && !killer->before_restart)
         strbuf_addf(text, ", '%s'@'%s'", killer->user, killer->host);
@@ -222,7 +118,7 @@ static void take_disorder(struct target *target, struct abort_case *c) {
     cause->cause = CAUSE_PROTOCOL_ERROR;
     cause->confidence = CONFIDENCE_CERTAIN;
     cause->possible = UINT32_C(1) << CAUSE_PROTOCOL_ERROR;
-    strbuf_addstr(add_evidence(c, FACT_LOG, abort_event_wall_ns(&c->event)), "Got packets out of order");
+    strbuf_addstr(abort_case_say(c, FACT_LOG, abort_event_wall_ns(&c->event)), "Got packets out of order");
 }
 
 static bool is_shutting_down(struct target *target, enum log_event_kind kind) {
@@ -238,32 +134,55 @@ static bool log_tells(const struct target *target) {
 }
 
 /* 1040 is its counter's; the others are seen where the server has sums and shows them. */
-static void expect_sum(struct target *target, const struct abort_event *e) {
+static bool has_sum(const struct target *target, const struct abort_event *e) {
     bool counted = e->cause.number == 1040 || target->evidence[EVIDENCE_ERRORS] == EVIDENCE_SEEN;
-    struct untold *untold = e->cause.number && counted && log_tells(target) ? untold_of(target) : NULL;
+    return e->cause.number != 0 && counted && log_tells(target);
+}
+
+static void expect_sum(struct target *target, const struct abort_event *e) {
+    struct untold *untold = has_sum(target, e) ? untold_of(target) : NULL;
     if (untold)
         untold_line(untold, e->user, e->host, e->cause.number, e->cause.with_number);
 }
 
+/* MySQL's lines of those who did not log in name nobody; its sums do, at the next look. */
+static bool hold(struct target *target, struct abort_case *c) {
+    const struct abort_event *e = &c->event;
+    struct judgement *j = judgement_of(target);
+    if (e->user.ptr || e->host.ptr || e->cause.number == 1040 || !has_sum(target, e) ||
+        target->evidence[EVIDENCE_ERROR_ACCOUNTS] != EVIDENCE_SEEN || !j || j->held_count == HELD_MAX)
+        return false;
+    abort_case_end(c, target);
+    struct kept_event *kept = kept_event_new(target->config->name, e);
+    if (!kept)
+        return false;
+    j->held[j->held_count].looks = 0;
+    j->held[j->held_count++].kept = kept;
+    return true;
+}
+
 static void judge_line(struct judge *judge, struct target *target, const struct log_event *line) {
     struct abort_case c;
-    case_init(&c, FACT_LOG);
+    abort_case_init(&c, FACT_LOG);
     abort_facts_of_event(&c.facts, target, line);
     c.facts.shutting_down = is_shutting_down(target, line->kind);
     take_line(&c, target, line);
-    take_session(&c, target);
+    abort_case_take_session(&c, target);
     c.event.cause = cause_of(&c.facts);
     if (c.facts.own)
         own_connections_logged(&target->own, c.event.connection_id);
     take_disorder(target, &c);
     add_killer(&c, target, line);
+    for (size_t i = 0; i < judge->sink_count; i++)
+        if (judge->sinks[i].line)
+            judge->sinks[i].line(judge->sinks[i].arg, target, line, c.event.cause.cause);
     /* Of what else the log says there is no cause. */
-    if (!is_disorder_before_login(target, &c) &&
-        (line->kind != LOG_EVENT_OTHER || c.event.cause.cause != CAUSE_UNKNOWN)) {
+    bool is_event = line->kind != LOG_EVENT_OTHER || c.event.cause.cause != CAUSE_UNKNOWN;
+    if (!is_disorder_before_login(target, &c) && is_event && !hold(target, &c)) {
         expect_sum(target, &c.event);
         tell(judge, target, &c);
     }
-    case_release(&c);
+    abort_case_release(&c);
 }
 
 static void on_log_event(void *arg, struct target *target, const struct log_event *line) {
@@ -293,7 +212,7 @@ static void on_server_error(void *arg, struct target *target, const struct serve
 }
 
 static void add_numbers(struct abort_case *c, const struct untold_aborts *aborts) {
-    struct strbuf *text = add_evidence(c, FACT_ERRORS, aborts->to_wall_ns);
+    struct strbuf *text = abort_case_say(c, FACT_ERRORS, aborts->to_wall_ns);
     const unsigned numbers[] = {aborts->number, aborts->with_number};
     for (int i = 0; i < 2 && numbers[i]; i++)
         strbuf_addf(text, "%s%s (%u)", i ? " and " : "", server_error_name(numbers[i]), numbers[i]);
@@ -304,7 +223,7 @@ static void add_numbers(struct abort_case *c, const struct untold_aborts *aborts
 
 static void judge_sum(struct judge *judge, struct target *target, const struct untold_aborts *aborts, bool own) {
     struct abort_case c;
-    case_init(&c, FACT_ERRORS);
+    abort_case_init(&c, FACT_ERRORS);
     abort_facts_of_target(&c.facts, target);
     c.facts.error_number = aborts->number;
     c.facts.with_number = aborts->with_number;
@@ -314,21 +233,21 @@ static void judge_sum(struct judge *judge, struct target *target, const struct u
     c.facts.own = own;
     c.event.n = aborts->n;
     c.event.error_number = aborts->number;
-    c.event.user = known_text(aborts->user);
-    c.event.host = known_text(aborts->host);
+    c.event.user = abort_text(aborts->user);
+    c.event.host = abort_text(aborts->host);
     c.event.since_wall_ns = aborts->from_wall_ns;
     c.event.cause = cause_of(&c.facts);
     add_numbers(&c, aborts);
     if (c.event.cause.cause != CAUSE_UNKNOWN && c.event.cause.cause != CAUSE_NO_ABORT)
         tell(judge, target, &c);
-    case_release(&c);
+    abort_case_release(&c);
 }
 
 static void judge_counter(struct judge *judge, struct target *target, enum abort_counter counter, enum cause cause,
                           uint64_t n) {
     struct abort_case c;
     bool own = cause == CAUSE_SELF;
-    case_init(&c, own ? FACT_OWN : FACT_COUNTER);
+    abort_case_init(&c, own ? FACT_OWN : FACT_COUNTER);
     c.event.n = n;
     c.event.cause =
         (struct abort_cause){.cause = counter == COUNTER_PREAUTH && !own ? CAUSE_BEFORE_LOGIN : cause,
@@ -336,11 +255,11 @@ static void judge_counter(struct judge *judge, struct target *target, enum abort
                              .confidence = cause == CAUSE_UNKNOWN ? CONFIDENCE_UNKNOWN : CONFIDENCE_CERTAIN};
     c.event.cause.possible = UINT32_C(1) << c.event.cause.cause;
     if (own)
-        strbuf_addstr(add_evidence(&c, FACT_OWN, c.event.seen_wall_ns), "a connection that we ended badly");
-    strbuf_addf(add_evidence(&c, FACT_COUNTER, c.event.seen_wall_ns), "%s rose by %llu", abort_counter_name(counter),
+        strbuf_addstr(abort_case_say(&c, FACT_OWN, c.event.seen_wall_ns), "a connection that we ended badly");
+    strbuf_addf(abort_case_say(&c, FACT_COUNTER, c.event.seen_wall_ns), "%s rose by %llu", abort_counter_name(counter),
                 (unsigned long long)n);
     tell(judge, target, &c);
-    case_release(&c);
+    abort_case_release(&c);
 }
 
 static enum own_abort own_abort_of(const struct target *target, const struct untold_aborts *aborts) {
@@ -389,9 +308,41 @@ static void on_untold(void *arg, const struct untold_aborts *aborts) {
         judge_sum(h->judge, h->target, &others, false);
 }
 
+/* The line's event, with what a sum adds to it. */
+static void release(struct judge *judge, struct target *target, struct kept_event *kept, const char *user,
+                    const char *host) {
+    struct abort_event *e = &kept->event;
+    if (user && e->evidence_count < ABORT_EVIDENCE_MAX) {
+        const char *name = server_error_name(e->cause.number);
+        e->evidence[e->evidence_count++] =
+            (struct abort_evidence){.source = FACT_ERRORS, .wall_ns = wall_now_ns(), .text = span_of(name)};
+        e->user = abort_text(user);
+        e->host = abort_text(host);
+    }
+    expect_sum(target, e);
+    tell_sinks(judge, target, e);
+}
+
+static void release_held(struct judge *judge, struct target *target, struct judgement *j) {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < j->held_count; i++) {
+        const char *user = NULL, *host = NULL;
+        bool known = j->untold && untold_who(j->untold, j->held[i].kept->event.cause.number, &user, &host);
+        if (!known && ++j->held[i].looks < HELD_LOOKS) {
+            j->held[kept++] = j->held[i];
+            continue;
+        }
+        release(judge, target, j->held[i].kept, user, host);
+        kept_event_unref(j->held[i].kept);
+    }
+    j->held_count = kept;
+}
+
 static void on_polled(void *arg, struct target *target, struct mono began) {
     struct judgement *j = target->judgement;
     (void)began;
+    if (j && target->poll.health == TARGET_UP)
+        release_held(arg, target, j);
     if (j && j->untold && target->poll.health == TARGET_UP)
         untold_settle(j->untold, log_tells(target), on_untold, &(struct hearing){arg, target});
 }
@@ -415,6 +366,8 @@ static void on_rose(void *arg, struct target *target, enum abort_counter counter
 static void on_target_removed(void *arg, struct target *target) {
     struct judgement *j = target->judgement;
     (void)arg;
+    for (unsigned i = 0; j && i < j->held_count; i++)
+        kept_event_unref(j->held[i].kept);
     if (j)
         untold_free(j->untold);
     free(j);

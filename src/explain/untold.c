@@ -185,16 +185,16 @@ static void cancel(struct account *of_lines, struct account *of_sums, int row) {
 
 /* A line may name the account's host, not the client's. Before the login it names nobody, nor of a database that does
  * not exist. */
-static bool may_be_of(const struct account *line, const struct account *sum, unsigned code) {
-    if (line->user[0] == '\0')
+static bool may_be_of(const char *line_user, const struct account *sum, unsigned code) {
+    if (line_user[0] == '\0')
         return sum->user[0] == '\0' || code == 1049;
-    return !sum->known || strcmp(line->user, sum->user) == 0;
+    return !sum->known || strcmp(line_user, sum->user) == 0;
 }
 
 /* Those that have no place come last. */
 static void cancel_elsewhere(struct untold *u, struct account *line, int row) {
     for (size_t i = 1; i <= u->count && line->told[row].fresh + line->told[row].old > 0; i++)
-        if (may_be_of(line, &u->accounts[i % u->count], server_error_codes[row]))
+        if (may_be_of(line->user, &u->accounts[i % u->count], server_error_codes[row]))
             cancel(line, &u->accounts[i % u->count], row);
 }
 
@@ -205,6 +205,24 @@ static void cancel_all(struct untold *u) {
         for (size_t i = 0; i < u->count; i++)
             cancel_elsewhere(u, &u->accounts[i], row);
     }
+}
+
+bool untold_who(const struct untold *u, unsigned number, const char **user, const char **host) {
+    const struct account *who = NULL;
+    int row = row_of(number);
+    for (size_t i = 0; row >= 0 && i < u->count; i++) {
+        const struct account *a = &u->accounts[i];
+        if ((a->fresh[row] == 0 && a->sums[row] == 0) || !may_be_of("", a, number))
+            continue;
+        if (who || !a->known)
+            return false;
+        who = a;
+    }
+    if (!who)
+        return false;
+    *user = who->user;
+    *host = who->host;
+    return true;
 }
 
 static void grow_old(struct account *a) {

@@ -33,6 +33,10 @@ void untold_sum(struct untold *untold, const struct server_error *error);
 /* A line told of one abort that raises these numbers. Texts may have ptr NULL: the line does not name them. */
 void untold_line(struct untold *untold, struct span user, struct span host, unsigned number, unsigned with_number);
 
+/* Whose the line must be that names nobody, as only one account has such a sum now: true with the server's texts, valid
+ * until the next call. */
+bool untold_who(const struct untold *untold, unsigned number, const char **user, const char **host);
+
 typedef void untold_fn(void *arg, const struct untold_aborts *aborts);
 /* At the end of each poll: what has waited long enough. log_tells: a line is to be expected of each abort that the
  * server writes lines of; else nothing waits. */

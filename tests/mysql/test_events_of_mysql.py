@@ -61,8 +61,11 @@ def test_kill_is_told_by_the_line_that_is_missing(exporter, watched):
     killed, = [e for e in events if e["cause"] == "killed"]
     assert (killed["source"], killed["confidence"], killed["user"], killed["host"]) == ("error_summary", "certain", APP[0], "127.0.0.1")
     assert counts(events, source="error_summary") == {"killed": 1}
-    named = [e for e in events if e["cause"] not in ("health_check", "protocol_error", "handshake_timeout", "unknown_database")]
-    assert {(e["user"], e["host"]) for e in named} == {(APP[0], "127.0.0.1")}
+    before = ("health_check", "protocol_error", "handshake_timeout")  # lines that name nobody: the sums tell the host
+    whose = {(e["cause"] in before, e["user"], e["host"]) for e in events if e["cause"] != "unknown_database"}
+    assert whose == {(False, APP[0], "127.0.0.1"), (True, None, "127.0.0.1")}
+    database, = [e for e in events if e["cause"] == "unknown_database"]
+    assert (database["user"], database["host"], database["db"]) == ("root", "localhost", "nonesuch")
     assert all(e["connection_id"] for e in events if e["source"] == "error_log")
 
 
