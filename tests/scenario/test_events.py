@@ -14,7 +14,7 @@ from lib.exporter import Exporter, target
 from lib.mariadb import APP, MariaDB
 from scenario.test_sessions import granted
 
-FAST = {"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "60s"}}
+FAST = {"poll": {"interval": "200ms", "timeout": "200ms"}, "sessions": {"interval": "200ms"}, "probe": {"interval": "60s"}}
 
 
 @pytest.fixture(scope="module")
