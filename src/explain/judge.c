@@ -68,7 +68,9 @@ static void tell(struct judge *judge, struct target *target, struct abort_case *
 
 /* What servers write where they do not know. */
 static struct span known_name(struct span name, const char *not_known) {
-    return name.len == 0 || span_is(name, not_known) ? (struct span){0} : name;
+    if (name.len == 0 || span_is(name, not_known))
+        return (struct span){0};
+    return name;
 }
 
 static void take_line(struct abort_case *c, const struct target *target, const struct log_event *line) {
@@ -344,7 +346,7 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
     if (j && target->poll.health == TARGET_UP)
         release_held(arg, target, j);
     if (j && j->untold && target->poll.health == TARGET_UP)
-        untold_settle(j->untold, log_tells(target), on_untold, &(struct hearing){arg, target});
+        untold_settle(j->untold, mono_now(), log_tells(target), on_untold, &(struct hearing){arg, target});
 }
 
 /* --- counters --- */

@@ -4,15 +4,14 @@
  */
 #include "explain/untold.h"
 
-#include "base/clock.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 enum { ACCOUNTS_MAX = 256, CODES = SERVER_ERROR_CODE_COUNT };
 
-/* A line that was written before a look may be read so long after it. */
-#define LINE_WITHIN_NS NS_PER_S
+/* A line that was written before a look may be read so long after it: the decoder holds some back for a second, to see
+ * whether they go on in the next. */
+#define LINE_WITHIN_NS (2500 * NS_PER_MS)
 
 /* Lines wait over two looks: they may come before their sum. */
 struct told {
@@ -293,8 +292,7 @@ static void settle(const struct telling *t, struct account *a, struct mono now) 
         a->reads_told = 0;
 }
 
-void untold_settle(struct untold *u, bool log_tells, untold_fn *on_aborts, void *arg) {
-    struct mono now = mono_now();
+void untold_settle(struct untold *u, struct mono now, bool log_tells, untold_fn *on_aborts, void *arg) {
     cancel_all(u);
     for (size_t i = 0; i < u->count; i++) {
         struct account *a = &u->accounts[i];

@@ -4,19 +4,17 @@
  */
 #include "explain/untold.h"
 
-#include "base/clock.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
 struct fixture {
     struct untold *untold;
+    struct mono now;
     char told[16384]; /* "user@host:number+second*n " of each */
     bool untold_mark;
 };
@@ -57,18 +55,20 @@ static void line(struct fixture *fx, const char *user, const char *host, unsigne
 /* What is told at once, where the log tells nothing. */
 static const char *silent(struct fixture *fx) {
     fx->told[0] = '\0';
-    untold_settle(fx->untold, false, on_aborts, fx);
+    untold_settle(fx->untold, fx->now, false, on_aborts, fx);
     return fx->told;
 }
 
 /* What is told in the end, where the log tells. */
 static const char *after_lines(struct fixture *fx) {
-    struct timespec wait = {1, 50 * 1000 * 1000};
     fx->told[0] = '\0';
-    untold_settle(fx->untold, true, on_aborts, fx);
+    untold_settle(fx->untold, fx->now, true, on_aborts, fx);
     assert_string_equal(fx->told, "");
-    nanosleep(&wait, NULL);
-    untold_settle(fx->untold, true, on_aborts, fx);
+    fx->now = mono_add(fx->now, 2499 * NS_PER_MS);
+    untold_settle(fx->untold, fx->now, true, on_aborts, fx);
+    assert_string_equal(fx->told, "");
+    fx->now = mono_add(fx->now, NS_PER_MS);
+    untold_settle(fx->untold, fx->now, true, on_aborts, fx);
     return fx->told;
 }
 
@@ -141,7 +141,7 @@ static void lines_wait_over_two_looks_only(void **state) {
     struct fixture *fx = *state;
     line(fx, "app", "h1", 1158, 0);
     for (int look = 0; look < 2; look++)
-        untold_settle(fx->untold, true, on_aborts, fx);
+        untold_settle(fx->untold, fx->now, true, on_aborts, fx);
     sum(fx, "app", "h1", 1158, 1);
     assert_string_equal(after_lines(fx), "app@h1:1158+0*1 ");
 }
