@@ -41,7 +41,8 @@ static void end_evidence(struct abort_case *c) {
 }
 
 static void add_seconds(struct strbuf *out, int64_t ns) {
-    number_add_double(out, (double)(ns / NS_PER_MS) / 1000);
+    int64_t ms = ns / NS_PER_MS;
+    number_add_double(out, (double)ms / 1000);
     strbuf_addstr(out, " s");
 }
 

@@ -64,7 +64,7 @@ static bool make_room(struct vector *v) {
         return true;
     }
     size_t cap = v->cap ? 2 * v->cap : VECTOR_FIRST;
-    struct kept_event **at = reallocarray(v->at, cap, sizeof *at);
+    struct kept_event **at = reallocarray(v->at, cap, sizeof(struct kept_event *));
     if (at)
         v->at = at;
     uint64_t *ids = reallocarray(v->ids, cap, sizeof *ids);

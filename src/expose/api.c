@@ -12,7 +12,7 @@
 enum { ERROR_MAX = 2048, STATUS_OK = 200, STATUS_BAD_REQUEST = 400 };
 
 static const struct api_resource *const resources[] = {&api_events, &api_targets, &api_ledger};
-enum { RESOURCES = sizeof resources / sizeof *resources };
+enum { RESOURCES = sizeof resources / sizeof(const struct api_resource *) };
 
 static const struct api_resource *find(const char *path) {
     for (size_t i = 0; i < RESOURCES; i++)
