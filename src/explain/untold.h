@@ -39,8 +39,8 @@ void untold_line(struct untold *untold, struct span user, struct span host, unsi
 bool untold_who(const struct untold *untold, unsigned number, const char **user, const char **host);
 
 typedef void untold_fn(void *arg, const struct untold_aborts *aborts);
-/* At the end of each poll, which is `now`: what has waited long enough. log_tells: a line is to be expected of each abort that the
- * server writes lines of; else nothing waits. */
+/* At the end of each poll, which is `now`: what has waited long enough. log_tells: a line is to be expected of each
+ * abort that the server writes lines of; else nothing waits. */
 void untold_settle(struct untold *untold, struct mono now, bool log_tells, untold_fn *on_aborts, void *arg);
 
 #endif
