@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SINKS_MAX = 8, HELD_MAX = 64, HELD_LOOKS = 2 };
+enum { SINKS_MAX = 8, HELD_MAX = 64, HELD_LOOKS = 2, WENT_MAX = 32, WENT_NAMED = 8 };
 
 /* From the first line that tells of a shutdown until its other lines are written. */
 #define SHUTDOWN_WITHIN_NS (15 * NS_PER_S)
@@ -223,6 +223,31 @@ static void add_numbers(struct abort_case *c, const struct untold_aborts *aborts
     strbuf_addstr(text, aborts->untold ? ", and no line" : "");
 }
 
+/* A sum tells no connection. Where as many of its account's sessions went since the look before, they may be those, or
+ * have ended well while others were never seen: their driver is no guess where they all have the same. */
+static void add_who_went(struct abort_case *c, const struct target *target, const struct untold_aborts *aborts) {
+    const struct session *gone[WENT_MAX];
+    int64_t since = aborts->from_wall_ns - target->config->sessions_interval_ns - target->config->poll.interval_ns;
+    if (c->event.source != FACT_ERRORS || !c->event.user.ptr || !(c->event.cause.raises & 1U << COUNTER_CLIENTS))
+        return;
+    size_t count =
+        sessions_gone(target->sessions, c->event.user, c->event.host, since, aborts->to_wall_ns, gone, WENT_MAX);
+    if (count == 0)
+        return;
+    bool same = true;
+    for (size_t i = 1; i < count; i++)
+        same &= strcmp(gone[i]->driver, gone[0]->driver) == 0 && strcmp(gone[i]->version, gone[0]->version) == 0;
+    struct strbuf *text = abort_case_say(c, FACT_SESSIONS, gone[0]->last_seen_wall_ns);
+    strbuf_addstr(text, count == 1 ? "a session that went: " : "sessions that went: ");
+    for (size_t i = 0; i < count && i < WENT_NAMED; i++)
+        strbuf_addf(text, "%s%llu", i ? ", " : "", (unsigned long long)gone[i]->id);
+    strbuf_addstr(text, count > WENT_NAMED ? ", …" : "");
+    if (same && count >= c->event.n) {
+        c->event.driver = abort_text(gone[0]->driver);
+        c->event.driver_version = abort_text(gone[0]->version);
+    }
+}
+
 static void judge_sum(struct judge *judge, struct target *target, const struct untold_aborts *aborts, bool own) {
     struct abort_case c;
     abort_case_init(&c, FACT_ERRORS);
@@ -240,6 +265,7 @@ static void judge_sum(struct judge *judge, struct target *target, const struct u
     c.event.since_wall_ns = aborts->from_wall_ns;
     c.event.cause = cause_of(&c.facts);
     add_numbers(&c, aborts);
+    add_who_went(&c, target, aborts);
     if (c.event.cause.cause != CAUSE_UNKNOWN && c.event.cause.cause != CAUSE_NO_ABORT)
         tell(judge, target, &c);
     abort_case_release(&c);

@@ -21,6 +21,7 @@ enum {
     STATES_MAX = 100,
     BUCKETS_FIRST = 64,
     FORGET_A_PASS = 4096, /* no long step */
+    GONE_LOOKED_AT = 500,
     TEXTS = 6,
 };
 
@@ -469,6 +470,20 @@ size_t sessions_remembered(const struct sessions *s) {
 const struct session *sessions_find(const struct sessions *s, uint64_t id) {
     const struct entry *entry = s ? find(s, id) : NULL;
     return entry ? &entry->session : NULL;
+}
+
+size_t sessions_gone(const struct sessions *s, struct span user, struct span host, int64_t since_wall_ns,
+                     int64_t until_wall_ns, const struct session **out, size_t max) {
+    size_t count = 0, looked_at = 0;
+    const struct entry *entry = s ? s->gone.last : NULL;
+    for (; entry && count < max && looked_at < GONE_LOOKED_AT; entry = entry->previous, looked_at++) {
+        const struct session *session = &entry->session;
+        if (session->last_seen_wall_ns < since_wall_ns)
+            break;
+        if (session->last_seen_wall_ns <= until_wall_ns && span_is(user, session->user) && span_is(host, session->host))
+            out[count++] = session;
+    }
+    return count;
 }
 
 const struct session *session_find(const struct target *target, uint64_t id) {

@@ -4,10 +4,9 @@ the log tells nothing, from the server's sums of errors, with user, host and cau
 import pytest
 
 from lib import clients
-from lib.exporter import target
 from lib.ledger import Ledger
 from lib.mysql import APP, MySQL, close
-from scenario.test_events import FAST, test_who_vanished_is_known, watch  # noqa: F401
+from scenario.test_events import seen_by_poll, test_who_vanished_is_known, vanish, watch  # noqa: F401
 from scenario.test_sessions import granted
 
 PLAIN = {"ssl_disabled": True}
@@ -85,6 +84,21 @@ def test_at_the_default_level_sums_of_errors_tell(exporter, watched):
     assert {e["host"] for e in events if e["cause"] != "unknown_database"} == {"127.0.0.1"}, "also before the login"
     assert {e["user"] for e in events if e["host"] and e["cause"] in ("idle_timeout", "access_denied")} == {APP[0]}
     assert all(e["since"] <= e["seen"] and e["time"] is None for e in events)
+
+
+def test_sums_have_the_driver_of_the_sessions_that_went(exporter, watched):
+    watching = watch(exporter, watched)
+    connections = [watched.connect(*APP, **PLAIN) for _ in range(3)]
+    seen_by_poll(watching, watched, count=3)
+    watching.wait_for(lambda m: m.sum("mysqlconn_sessions_by_driver", driver="pymysql") >= 3, 10)
+    polls = watching.scrape().value("mysqlconn_polls_total")
+    watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 2, 10)
+    for connection in connections:
+        vanish(connection)
+    events = watching.wait_for_events(lambda events: sum(e["n"] for e in events) == 3)
+    assert {(e["cause"], e["source"], e["driver"]) for e in events} == {("client_vanished", "error_summary", "pymysql")}
+    said = [e["text"] for event in events for e in event["evidence"] if e["source"] == "sessions"]
+    assert said and any(str(connections[0].thread_id()) in text for text in said)
 
 
 def test_our_own_are_ours_without_a_line(exporter, watched):

@@ -43,6 +43,32 @@ static uint64_t count_of(const struct tally *tally, const char *text, size_t len
     return 0;
 }
 
+static void who_went_is_found_by_account_and_time(void **state) {
+    const struct session *gone[4];
+    struct span app = span_of("app"), host = span_of("10.0.0.7");
+    struct sessions *s = sessions_new();
+    (void)state;
+    assert_int_equal(sessions_gone(NULL, app, host, 0, INT64_MAX, gone, 4), 0);
+    for (int pass = 1; pass <= 3; pass++) { /* 1 to 3 are there; 1 goes after the first pass, 2 after the second … */
+        begin(s, &many, pass * MINUTE);
+        for (int id = pass; id <= 3; id++)
+            add(s, (uint64_t)id, "app", "Sleep", 5, false);
+        if (pass == 1)
+            add(s, 9, "root", "Sleep", 5, false);
+        sessions_end(s);
+    }
+    assert_int_equal(sessions_gone(s, app, host, 0, INT64_MAX, gone, 4), 2);
+    assert_int_equal(gone[0]->id, 2);
+    assert_int_equal(gone[1]->id, 1);
+    assert_int_equal(sessions_gone(s, app, host, 2 * MINUTE, INT64_MAX, gone, 4), 1);
+    assert_int_equal(sessions_gone(s, app, host, 0, MINUTE, gone, 4), 1);
+    assert_int_equal(gone[0]->id, 1);
+    assert_int_equal(sessions_gone(s, app, host, 0, INT64_MAX, gone, 1), 1);
+    assert_int_equal(sessions_gone(s, app, span_of("10.0.0.8"), 0, INT64_MAX, gone, 4), 0);
+    assert_int_equal(sessions_gone(s, span_of("root"), host, 0, INT64_MAX, gone, 4), 1);
+    sessions_free(s);
+}
+
 static void seen_gone_and_forgotten(void **state) {
     (void)state;
     struct sessions *s = sessions_new();
@@ -301,6 +327,7 @@ static void a_hundred_thousand(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(seen_gone_and_forgotten),
+        cmocka_unit_test(who_went_is_found_by_account_and_time),
         cmocka_unit_test(within_the_bound_those_that_went_first),
         cmocka_unit_test(sums),
         cmocka_unit_test(under_mysqld_exporters_labels),
