@@ -21,5 +21,6 @@ CREATE USER 'mysqlconn'@'%'
 -- To see who is connected, and who idles in a transaction:
 GRANT PROCESS ON *.* TO 'mysqlconn'@'%';
 
--- To see by which driver, on servers that run with performance_schema=ON:
+-- To see by which driver, and which hosts the server refuses, on servers that run with performance_schema=ON:
 -- GRANT SELECT ON performance_schema.session_connect_attrs TO 'mysqlconn'@'%';
+-- GRANT SELECT ON performance_schema.host_cache TO 'mysqlconn'@'%';

@@ -22,5 +22,8 @@ GRANT SELECT ON performance_schema.events_errors_summary_global_by_error TO 'mys
 GRANT SELECT ON performance_schema.events_errors_summary_by_account_by_error TO 'mysqlconn'@'%';
 GRANT SELECT ON performance_schema.accounts TO 'mysqlconn'@'%';
 
+-- To see which hosts the server refuses, for what, and which it blocks:
+GRANT SELECT ON performance_schema.host_cache TO 'mysqlconn'@'%';
+
 -- To read the error log as a table (error_log: {source: table}, or auto where the server is on another machine):
 -- GRANT SELECT ON performance_schema.error_log TO 'mysqlconn'@'%';

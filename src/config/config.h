@@ -107,8 +107,9 @@ struct target_config {
     struct schedule_config probe; /* with the grace: what its modules have where they say nothing themselves */
     int64_t probe_grace_ns;
     int64_t sessions_interval_ns;
-    struct text_list module_names; /* of the probes that it runs */
-    unsigned allowed_closes;       /* 1 << style for each bad close style that its modules may use */
+    int64_t host_cache_interval_ns; /* 0 never */
+    struct text_list module_names;  /* of the probes that it runs */
+    unsigned allowed_closes;        /* 1 << style for each bad close style that its modules may use */
     struct tls_config tls;
     struct credentials_config credentials;
     struct error_log_config error_log;
@@ -132,8 +133,9 @@ struct limits_config {
     uint64_t hosts_per_target;    /* distinct hosts of clients in the labels of one target */
     uint64_t events_per_target;   /* the newest aborts that are kept with all that is known of them */
     uint64_t clients_per_target; /* users, hosts and drivers together in the labels of one target, for its aborts … */
-    enum client_hosts client_hosts; /* … with hosts or their networks */
-    uint64_t drivers_per_target;    /* distinct pairs of driver and version in the labels of one target */
+    uint64_t host_cache_hosts_per_target; /* those with the most errors */
+    enum client_hosts client_hosts;       /* … with hosts or their networks */
+    uint64_t drivers_per_target;          /* distinct pairs of driver and version in the labels of one target */
 };
 
 struct config {

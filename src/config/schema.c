@@ -244,6 +244,15 @@ const struct schema_row schema[] = {
      .max = 100000,
      .meaning = "Newest aborts of one target that are kept with all that is known of them, at some 600 bytes each and "
                 "at most 1 KiB times as many in all."},
+    {.path = "limits.host_cache_hosts_per_target",
+     .type = VALUE_COUNT,
+     .scope = SCOPE_TOP,
+     CONFIG(limits.host_cache_hosts_per_target),
+     .initial = "10",
+     .min = 0,
+     .max = 1000,
+     .meaning = "Hosts of a target's host cache in its labels: those with the most errors; the rest is counted as "
+                "`other`."},
 
     {.path = "modules",
      .type = VALUE_MODULES,
@@ -403,6 +412,19 @@ const struct schema_row schema[] = {
      .min = 10 * NS_PER_MS,
      .max = DAY_NS,
      .meaning = "Time from one look at the process list to the next, each with the poll that is nearest."},
+
+    {.path = "host_cache",
+     .type = VALUE_MAP,
+     .scope = SCOPE_BOTH,
+     .meaning = "Reading performance_schema.host_cache: which hosts are refused, and which are blocked."},
+    {.path = "host_cache.interval",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_BOTH,
+     TARGET(host_cache_interval_ns),
+     .initial = "1m",
+     .min = 0,
+     .max = DAY_NS,
+     .meaning = "Time from one look at it to the next, each with the poll that is nearest; `0s`: never."},
 
     {.path = "probe",
      .type = VALUE_MAP,

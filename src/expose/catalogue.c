@@ -73,6 +73,7 @@ const struct metric_family *catalogue(size_t *count) {
         append_variables();
         append_table(&target_families);
         append_table(&session_families);
+        append_table(&host_families);
         append_table(&error_log_families);
         append_table(&ledger_families);
         append_table(&client_families);

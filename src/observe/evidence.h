@@ -12,7 +12,8 @@
     X(ATTRIBUTES, "client_attributes", "SELECT ON performance_schema.session_connect_attrs")                           \
     X(ERRORS, "error_summary", "SELECT ON performance_schema.events_errors_summary_global_by_error")                   \
     X(ERROR_ACCOUNTS, "error_summary_by_account",                                                                      \
-      "SELECT ON performance_schema.accounts and events_errors_summary_by_account_by_error")
+      "SELECT ON performance_schema.accounts and events_errors_summary_by_account_by_error")                           \
+    X(HOST_CACHE, "host_cache", "SELECT ON performance_schema.host_cache")
 
 enum evidence_kind {
 #define EVIDENCE_ENUM(id, label, privilege) EVIDENCE_##id,

@@ -14,7 +14,8 @@
     X(ACCOUNTS, "accounts")                                                                                            \
     X(ERRORS_BY_ACCOUNT, "events_errors_summary_by_account_by_error")                                                  \
     X(ERRORS_GLOBAL, "events_errors_summary_global_by_error")                                                          \
-    X(CONNECT_ATTRS, "session_connect_attrs")
+    X(CONNECT_ATTRS, "session_connect_attrs")                                                                          \
+    X(HOST_CACHE, "host_cache")
 
 enum privilege_table {
 #define PRIVILEGE_TABLE_ENUM(id, name) TABLE_##id,

@@ -4,6 +4,7 @@
 #include "observe/session_poll.h"
 
 #include "base/number.h"
+#include "observe/host_cache_poll.h"
 #include "observe/privileges.h"
 
 #include <string.h>
@@ -260,6 +261,7 @@ static bool ask_privileges(const struct session_poll *poll) {
     need(target, EVIDENCE_TRANSACTIONS, may.process);
     need(target, EVIDENCE_ATTRIBUTES, may.table[TABLE_CONNECT_ATTRS]);
     need(target, EVIDENCE_ERRORS, may.table[TABLE_ERRORS_GLOBAL]);
+    need(target, EVIDENCE_HOST_CACHE, may.table[TABLE_HOST_CACHE]);
     need(target, EVIDENCE_ERROR_ACCOUNTS, may.table[TABLE_ACCOUNTS] && may.table[TABLE_ERRORS_BY_ACCOUNT]);
     target->old_process_list = false;
     target->sessions_due = mono_now();
@@ -286,6 +288,8 @@ static void look(struct session_poll *poll) {
         poll_sessions(poll);
     if (may_go_on(poll))
         poll_errors(poll);
+    if (may_go_on(poll))
+        host_cache_poll(target, poll->client);
 }
 
 void session_poll(struct target *target, struct client *client, const struct observer *observer) {

@@ -111,6 +111,7 @@ static void target_free(struct target *target) {
     close_check_free(target->close_check);
     sessions_free(target->sessions);
     server_errors_free(target->server_errors);
+    host_cache_free(target->host_cache);
     strbuf_release(&target->labels);
     free(target->schedule->probes);
     free(target->schedule);

@@ -11,6 +11,7 @@
 #include "base/native_histogram.h"
 #include "config/config.h"
 #include "observe/evidence.h"
+#include "observe/host_cache.h"
 #include "observe/log_event.h"
 #include "observe/log_source.h"
 #include "observe/own_connections.h"
@@ -145,10 +146,13 @@ struct target {
     struct sessions *sessions;           /* NULL before there was a look at them */
     struct server_errors *server_errors; /* NULL where there is none */
     enum evidence_state evidence[EVIDENCE_COUNT];
-    uint64_t evidence_connection; /* on which connection that was found; 0 none yet */
-    struct mono sessions_due;     /* the next look at the process list */
-    struct mono look_after;       /* no look at all before this: the last one took too long */
-    uint64_t restarts_seen;       /* what sessions and errors know of poll.restarts */
+    uint64_t evidence_connection;  /* on which connection that was found; 0 none yet */
+    struct mono sessions_due;      /* the next look at the process list */
+    struct mono look_after;        /* no look at all before this: the last one took too long */
+    uint64_t restarts_seen;        /* what sessions and errors know of poll.restarts */
+    struct host_cache *host_cache; /* NULL before there was a look at it */
+    struct mono host_cache_due;
+    uint64_t host_cache_restarts; /* what it knows of poll.restarts */
     bool old_process_list;        /* there is no performance_schema.processlist */
 
     struct target_schedule *schedule; /* timers and running operations; private to target.c */

@@ -28,7 +28,9 @@ class MySQL(Server):
     def _mysqld(self):
         usr = os.path.join(self._root, "usr")
         return [*sid.command(self._root, "usr/sbin/mysqld", "usr/lib/mysql/private"), "--no-defaults", f"--basedir={usr}", f"--lc-messages-dir={usr}/share/mysql",
-                f"--plugin-dir={usr}/lib/mysql/plugin", "--secure-file-priv=", "--mysqlx=OFF", *_SMALL,
+                f"--plugin-dir={usr}/lib/mysql/plugin", "--secure-file-priv=", "--mysqlx=OFF",
+                # Once given, it is not taken back by =OFF, whatever the variable says then.
+                *(o for o in _SMALL if o != "--skip-name-resolve" or "--skip-name-resolve=OFF" not in self.options),
                 *(["--user=root"] if os.geteuid() == 0 else [])]
 
     def _installer(self):

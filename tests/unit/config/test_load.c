@@ -254,7 +254,8 @@ static void mistakes(void **state) {
         {"---\n", ":2:1: the file is empty; it needs 'targets'"},
         {"just text\n", ":1:1: must be a map (key: value)"},
         {"- a\n", ":1:1: must be a map (key: value)"},
-        {"limits: {users_per_target: 1}\n", ":1:1: targets: is missing, and neither allow_targets nor file_sd is given"},
+        {"limits: {users_per_target: 1}\n",
+         ":1:1: targets: is missing, and neither allow_targets nor file_sd is given"},
         {"targets: []\n", ":1:10: targets: must have one element at least"},
         {"targets:\n", ":1:9: targets: has no value"},
         {"targets: {a: b}\n", ":1:10: targets: must be a list (- ...)"},
@@ -400,7 +401,7 @@ static void mistakes(void **state) {
          ":1:69: auth_modules.p.credentials.password_file: the file cannot be opened: No such file or directory"},
         {"auth_modules: {p: {allow_targets: [x]}, p: {}}\n", ":1:41: auth_modules: this auth_module is already there"},
         {"auth_modules: {p: {targets: []}}\n", ":1:20: auth_modules.p: unknown key 'targets'; known here: "
-                                               "allow_targets, poll, sessions, probe, tls, credentials"},
+                                               "allow_targets, poll, sessions, host_cache, probe, tls, credentials"},
         {"auth_modules: {p: {}}\n", ":1:1: targets: is missing, and neither allow_targets nor file_sd is given"},
         {"allow_targets: []\n", ":1:16: allow_targets: must have one element at least"},
         {"targets: [{name: a, address: a, allow_targets: [x]}]\n",
