@@ -20,6 +20,7 @@
 #include "expose/looker.h"
 #include "observe/client.h"
 #include "observe/fleet.h"
+#include "observe/host_network.h"
 #include "observe/looks.h"
 
 #include <errno.h>
@@ -53,6 +54,7 @@ struct daemon {
     struct clients *clients;
     struct listeners listeners;
     struct state_store *store;
+    struct host_network *network;
     struct fleet *fleet;
     struct looks *looks;
     struct looker looker;
@@ -355,13 +357,16 @@ static int start(struct daemon *daemon, struct config *config) {
         return -EIO;
     }
     daemon->coroutines = coroutines_new(&daemon->loop);
-    if (!daemon->coroutines || !start_explaining(daemon, config))
+    daemon->network = host_network_new(&daemon->loop);
+    if (!daemon->coroutines || !daemon->network || !start_explaining(daemon, config))
         goto fail_memory;
+    daemon->state.network = host_network_facts(daemon->network);
     struct observer observer = listeners_observer(&daemon->listeners);
     daemon->fleet = fleet_new(&daemon->loop, daemon->coroutines, &observer);
     if (!daemon->fleet)
         goto fail_memory;
     fleet_set_store(daemon->fleet, daemon->store);
+    fleet_set_network(daemon->fleet, daemon->network);
     daemon->looks = looks_new(&daemon->loop, daemon->coroutines, daemon->fleet);
     if (!daemon->looks)
         goto fail_memory;
@@ -427,6 +432,7 @@ int daemon_run(const struct options *options, struct config *config) {
     uv_run(&daemon.loop, UV_RUN_DEFAULT);
     uv_run(&daemon.loop, UV_RUN_NOWAIT); /* the last close call-backs */
     state_store_close(daemon.store);
+    host_network_close(daemon.network);
     fleet_free(daemon.fleet);
     clients_free(daemon.clients);
     event_ring_free(daemon.events);

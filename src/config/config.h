@@ -20,6 +20,9 @@ struct tls_config {
 
 enum answer { ANSWER_NO, ANSWER_YES };
 
+/* Whether the network of this machine tells of a target: AUTO where its server is proven to be here. */
+enum host_network_use { HOST_NETWORK_OFF, HOST_NETWORK_ON, HOST_NETWORK_AUTO };
+
 /* Where the account comes from; at most one source of the password. */
 struct credentials_config {
     char *user;
@@ -103,6 +106,7 @@ struct target_config {
     struct address address;
     struct label *labels; /* sorted by name */
     size_t label_count;
+    enum host_network_use host_network;
     struct schedule_config poll;
     struct schedule_config probe; /* with the grace: what its modules have where they say nothing themselves */
     int64_t probe_grace_ns;

@@ -112,6 +112,8 @@ static const char *const reserved_labels[] = {
     "code",
     "confidence",
     "counter",
+    "device",
+    "direction",
     "driver",
     "evidence",
     "host",
@@ -172,6 +174,8 @@ static const char *const close_styles[] = {
     [CLOSE_NONE] = "none",           [CLOSE_RST] = "reset",         [CLOSE_STYLE_COUNT] = NULL};
 static const char *const client_hosts[] = {[CLIENT_HOSTS_WHOLE] = "whole", [CLIENT_HOSTS_NETWORK] = "network", NULL};
 static const char *const answers[] = {[ANSWER_NO] = "false", [ANSWER_YES] = "true", NULL};
+static const char *const network_uses[] = {
+    [HOST_NETWORK_OFF] = "false", [HOST_NETWORK_ON] = "true", [HOST_NETWORK_AUTO] = "auto", NULL};
 static const char *const log_kinds[] = {[LOG_NONE] = "none",         [LOG_AUTO] = "auto",   [LOG_FILE] = "file",
                                         [LOG_JOURNALD] = "journald", [LOG_TABLE] = "table", NULL};
 static const char *const log_starts[] = {[LOG_START_END] = "end", [LOG_START_BEGINNING] = "beginning", NULL};
@@ -571,6 +575,15 @@ const struct schema_row schema[] = {
      .meaning = "As MySQL's own clients' option: whether a server without TLS that asks for the password itself "
                 "(`caching_sha2_password` that does not know it yet, `sha256_password`) gets it encrypted with an RSA "
                 "key that it names."},
+
+    {.path = "host_network",
+     .type = VALUE_CHOICE,
+     .scope = SCOPE_BOTH,
+     TARGET(host_network),
+     .initial = "auto",
+     .choices = network_uses,
+     .meaning = "Whether the counters of this machine's network, and the sockets on the server's port here, tell of "
+                "this server: `auto` where the connection to it shows that it is here."},
 
     {.path = "error_log",
      .type = VALUE_MAP,

@@ -6,6 +6,7 @@
 
 #include "base/histogram.h"
 #include "base/state_store.h"
+#include "observe/host_network.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,7 +43,8 @@ struct exporter_state {
     const struct event_ring *events; /* NULL: none are kept */
     bool reload_successful;
     int64_t reload_success_wall_ns;
-    const struct state_store_facts *store; /* NULL: there is none */
+    const struct state_store_facts *store;    /* NULL: there is none */
+    const struct host_network_facts *network; /* NULL: there is none */
     struct discovery_facts discovery;
     int64_t look_offset_ns;                            /* what an answer to /probe comes before Prometheus' deadline */
     uint64_t looks, looks_refused[LOOK_REFUSAL_COUNT]; /* requests for /probe */

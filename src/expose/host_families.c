@@ -1,10 +1,10 @@
 /*
- * Families of the hosts that a server refuses, by its host cache.
+ * Families of hosts: those that a server refuses, by its host cache; and our own, whose network tells of the servers on
+ * it.
  */
 #include "expose/families.h"
 #include "expose/sample.h"
-
-#include <string.h>
+#include "observe/host_network.h"
 
 /* --- the host cache --- */
 
@@ -65,6 +65,81 @@ static void emit_folded(struct sample_writer *w, const struct target *target) {
         return;
     host_cache_other(facts, &hosts, &errors);
     sample_count(w, SAMPLE_NO_LABELS, hosts);
+}
+
+/* --- the network of this machine --- */
+
+#define HERE "there are targets on this machine (host_network)"
+
+static const struct host_network_facts *network_of(const struct exporter_facts *facts) {
+    const struct host_network_facts *network = facts->state->network;
+    return network && network->watches > 0 && network->samples > 0 ? network : NULL;
+}
+
+static void emit_counters(struct sample_writer *w, const struct exporter_facts *facts) {
+    const struct host_network_facts *network = network_of(facts);
+    for (int i = 0; network && i < NET_COUNTER_COUNT; i++)
+        if (i != NET_INTERFACE_ERRORS && i != NET_INTERFACE_DROPS && network->counters.known & UINT64_C(1) << i)
+            sample_count(w, SAMPLE_LABELS("counter", net_counter_name((enum net_counter)i)),
+                         network->counters.value[i]);
+}
+
+static void emit_interface_errors(struct sample_writer *w, const struct exporter_facts *facts) {
+    const struct host_network_facts *network = network_of(facts);
+    for (size_t i = 0; network && i < network->interfaces.count; i++) {
+        const struct net_interface *one = &network->interfaces.kept[i];
+        sample_count(w, SAMPLE_LABELS("device", one->name, "direction", "receive"), one->receive_errors);
+        sample_count(w, SAMPLE_LABELS("device", one->name, "direction", "transmit"), one->transmit_errors);
+    }
+}
+
+static void emit_interface_drops(struct sample_writer *w, const struct exporter_facts *facts) {
+    const struct host_network_facts *network = network_of(facts);
+    for (size_t i = 0; network && i < network->interfaces.count; i++) {
+        const struct net_interface *one = &network->interfaces.kept[i];
+        sample_count(w, SAMPLE_LABELS("device", one->name, "direction", "receive"), one->receive_drops);
+        sample_count(w, SAMPLE_LABELS("device", one->name, "direction", "transmit"), one->transmit_drops);
+    }
+}
+
+static void emit_interfaces_folded(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (network_of(facts))
+        sample_count(w, SAMPLE_NO_LABELS, network_of(facts)->interfaces.further);
+}
+
+static void emit_network_failures(struct sample_writer *w, const struct exporter_facts *facts) {
+    const struct host_network_facts *network = facts->state->network;
+    for (int i = 0; network && network->watches > 0 && i < NETWORK_SOURCE_COUNT; i++)
+        sample_count(w, SAMPLE_LABELS("source", network_source_name((enum network_source)i)), network->failures[i]);
+}
+
+static void emit_network_time(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (network_of(facts))
+        sample_seconds(w, SAMPLE_NO_LABELS, network_of(facts)->last_wall_ns);
+}
+
+static const struct port_sockets *sockets_of(const struct target *target) {
+    return target->port_watch ? port_watch_sockets(target->port_watch) : NULL;
+}
+
+/* A socket that listens is none of a connection; one that is closed, or still asks, is not on the server's side. */
+static void emit_sockets(struct sample_writer *w, const struct target *target) {
+    const struct port_sockets *sockets = sockets_of(target);
+    for (int i = 0; sockets && i < SOCKETS_STATE_COUNT; i++)
+        if (i != SOCKETS_LISTEN && i != SOCKETS_CLOSE && i != SOCKETS_SYN_SENT)
+            sample_count(w, SAMPLE_LABELS("state", tcp_state_name((enum tcp_state)i)), sockets->states[i]);
+}
+
+static void emit_queue(struct sample_writer *w, const struct target *target) {
+    const struct port_sockets *sockets = sockets_of(target);
+    if (sockets && sockets->states[SOCKETS_LISTEN] > 0)
+        sample_count(w, SAMPLE_NO_LABELS, sockets->queue);
+}
+
+static void emit_queue_limit(struct sample_writer *w, const struct target *target) {
+    const struct port_sockets *sockets = sockets_of(target);
+    if (sockets && sockets->queue_limit > 0)
+        sample_count(w, SAMPLE_NO_LABELS, sockets->queue_limit);
 }
 
 static const struct metric_family rows[] = {
@@ -140,6 +215,76 @@ static const struct metric_family rows[] = {
         .help = "Unix time of the last look at the host cache, which has an interval of its own.",
         .condition = SEEN ", or could be",
         .of_target = emit_look,
+    },
+    {
+        .name = "mysqlconn_server_sockets",
+        .type = METRIC_GAUGE,
+        .help = "TCP sockets on the server's port of this machine, the server's side of its connections, by state.",
+        .labels = "state",
+        .condition = "the server is on this machine (host_network)",
+        .of_target = emit_sockets,
+    },
+    {
+        .name = "mysqlconn_server_accept_queue",
+        .type = METRIC_GAUGE,
+        .help = "Connections that wait for the server to accept them, in its listening socket's queue.",
+        .condition = "the server listens on this machine (host_network)",
+        .of_target = emit_queue,
+    },
+    {
+        .name = "mysqlconn_server_accept_queue_limit",
+        .type = METRIC_GAUGE,
+        .help = "How many may wait there: the server's back_log or the kernel's net.core.somaxconn, whichever is less.",
+        .condition = "the same, and the kernel's sock_diag tells",
+        .of_target = emit_queue_limit,
+    },
+    {
+        .name = "mysqlconn_host_network_events_total",
+        .type = METRIC_COUNTER,
+        .help = "The kernel's own counters of TCP on this machine that concern connections which fail, under the names "
+                "that nstat gives them.",
+        .labels = "counter",
+        .condition = HERE,
+        .of_exporter = emit_counters,
+    },
+    {
+        .name = "mysqlconn_host_interface_errors_total",
+        .type = METRIC_COUNTER,
+        .help = "Errors of the network interfaces of this machine.",
+        .labels = "device, direction",
+        .condition = HERE,
+        .of_exporter = emit_interface_errors,
+    },
+    {
+        .name = "mysqlconn_host_interface_drops_total",
+        .type = METRIC_COUNTER,
+        .help = "Packets that the network interfaces of this machine dropped.",
+        .labels = "device, direction",
+        .condition = HERE,
+        .of_exporter = emit_interface_drops,
+    },
+    {
+        .name = "mysqlconn_host_interfaces_folded",
+        .type = METRIC_GAUGE,
+        .help = "Network interfaces that are not listed because there are too many.",
+        .condition = HERE,
+        .of_exporter = emit_interfaces_folded,
+    },
+    {
+        .name = "mysqlconn_host_network_failures_total",
+        .type = METRIC_COUNTER,
+        .help = "Times that the counters or sockets of this machine could not be read, by where they come from.",
+        .labels = "source",
+        .condition = HERE,
+        .of_exporter = emit_network_failures,
+    },
+    {
+        .name = "mysqlconn_host_network_last_sample_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when these counters were last read.",
+        .condition = HERE,
+        .of_exporter = emit_network_time,
     },
 };
 

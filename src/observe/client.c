@@ -538,6 +538,10 @@ bool client_connected(const struct client *client) {
     return client->initialised && client->mysql.net.pvio != NULL;
 }
 
+bool client_peer_is_here(struct client *client) {
+    return client_connected(client) && tcp_peer_is_here(mysql_get_socket(&client->mysql));
+}
+
 bool client_self_aborted(const struct client *client) {
     return client->self_aborted;
 }

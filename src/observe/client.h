@@ -81,6 +81,8 @@ enum close_outcome client_close(struct client *client, enum close_style style);
 void client_drop(struct client *client);
 
 bool client_connected(const struct client *client);
+/* Whether it leads over TCP to this machine. */
+bool client_peer_is_here(struct client *client);
 /* Whether the server has counted, or will count, an abort for what we did: we gave up, or it refused our login. */
 bool client_self_aborted(const struct client *client);
 /* Whether the close style was one that makes the server count an abort, and could be carried out. */

@@ -19,6 +19,7 @@ struct fleet {
     struct coroutines *coroutines;
     struct observer observer;
     struct state_store *store;
+    struct host_network *network;
     struct target **targets;
     size_t count;
     uint64_t generation;     /* of the configuration that was applied last */
@@ -45,6 +46,10 @@ struct fleet *fleet_new(uv_loop_t *loop, struct coroutines *coroutines, const st
 
 void fleet_set_store(struct fleet *fleet, struct state_store *store) {
     fleet->store = store;
+}
+
+void fleet_set_network(struct fleet *fleet, struct host_network *network) {
+    fleet->network = network;
 }
 
 static void timer_closed(uv_handle_t *handle) {
@@ -143,6 +148,7 @@ int fleet_apply(struct fleet *fleet, struct config *config) {
         if (!targets[i])
             goto out_new;
         targets[i]->store = fleet->store;
+        targets[i]->network = fleet->network;
         is_new[i] = true;
     }
     /* Nothing can fail from here on. */

@@ -16,6 +16,8 @@ struct fleet;
 struct fleet *fleet_new(uv_loop_t *loop, struct coroutines *coroutines, const struct observer *observer);
 /* Where targets keep what outlives us (borrowed); before the first fleet_apply(). */
 void fleet_set_store(struct fleet *fleet, struct state_store *store);
+/* What tells of the network of this machine (borrowed); before the first fleet_apply(). */
+void fleet_set_network(struct fleet *fleet, struct host_network *network);
 /* Take over the targets of `config` (its slots become NULL). 0 or -ENOMEM; on failure the old targets go on. */
 int fleet_apply(struct fleet *fleet, struct config *config);
 /* See to the end of a target that runs without being ours: stop it, and cut it short when the fleet's own stop does.

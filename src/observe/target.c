@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "observe/client.h"
 #include "observe/close_check.h"
+#include "observe/local_network.h"
 #include "observe/poll.h"
 #include "observe/probe.h"
 #include "observe/session_poll.h"
@@ -337,6 +338,8 @@ static void poll_body(void *arg) {
         if (!s->stopping && s->kept && target->poll.health == TARGET_UP)
             session_poll(target, s->kept, s->observer);
         poll_used(target, &s->kept);
+        if (!s->stopping && s->kept && target->poll.health == TARGET_UP)
+            local_network_poll(target, s->kept);
         if (s->observer->polled && !s->stopping)
             s->observer->polled(s->observer->arg, target, began);
         if (!s->stopping && !s->once) /* a poll that was cut short by our own end says nothing of the server */
@@ -504,6 +507,7 @@ void target_stop(struct target *target, void (*stopped)(void *arg, struct target
     }
     target_log_stop(s->log);
     s->log = NULL;
+    local_network_end(target);
     if (!s->polling && s->kept)
         begin(target, poll_body, target, &s->polling, &s->poll);
     end_if_stopped(target);

@@ -28,6 +28,8 @@
 
 struct target;
 struct client;
+struct host_network;
+struct port_watch;
 struct record;
 struct state_store;
 
@@ -154,6 +156,9 @@ struct target {
     struct mono host_cache_due;
     uint64_t host_cache_restarts; /* what it knows of poll.restarts */
     bool old_process_list;        /* there is no performance_schema.processlist */
+
+    struct host_network *network;  /* the fleet's; NULL there is none */
+    struct port_watch *port_watch; /* NULL: the server is not known to be on this machine */
 
     struct target_schedule *schedule; /* timers and running operations; private to target.c */
 };

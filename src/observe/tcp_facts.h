@@ -17,5 +17,7 @@ struct tcp_facts {
 
 /* The facts of the connection so far. *out stays as it is when `fd` is no TCP socket or the kernel is too old. */
 void tcp_facts_read(int fd, struct tcp_facts *out);
+/* Whether the other end is on this machine: its address is a loopback one, or that of our own end. */
+bool tcp_peer_is_here(int fd);
 
 #endif

@@ -148,6 +148,7 @@ const struct variable variable_table[] = {
     SETTING(net_write_timeout, "seconds that the server waits for a client to take what it sends."),
     SETTING(open_files_limit, "file descriptors that the server may use."),
     SETTING(performance_schema, "1 when the performance schema is on."),
+    SETTING(port, "TCP port that the server listens on."),
     SETTING(require_secure_transport, "1 when connections must use TLS or a socket."),
     SETTING(skip_name_resolve, "1 when the server does not look up the names of client addresses."),
     SETTING(slow_launch_time, "seconds from which the start of a thread counts as slow."),

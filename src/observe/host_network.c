@@ -1,0 +1,308 @@
+/*
+ * Sampling, what is kept of it, and the job in the pool; see host_network.h.
+ */
+#include "observe/host_network.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    SAMPLES_KEPT = 128, /* at least a second apart: two minutes */
+    FILE_BYTES_MAX = 1024 * 1024,
+    READ_BYTES = 16 * 1024,
+};
+#define INTERVAL_MIN_NS NS_PER_S
+
+struct sample {
+    int64_t wall_ns;
+    struct net_counters counters;
+};
+
+/* What the pool works on: nothing of it is touched by the loop meanwhile. */
+struct job {
+    uv_work_t work;
+    struct host_network *network;
+    struct port_sockets *ports; /* sorted, each once */
+    size_t count;
+    enum sockets_source source;
+    int rc;
+};
+
+struct port_watch {
+    struct host_network *network;
+    struct port_watch *next;
+    int64_t interval_ns;
+    bool counted;
+    struct port_sockets sockets;
+};
+
+struct host_network {
+    uv_loop_t *loop;
+    uv_timer_t timer;
+    bool timer_closed;
+    struct port_watch *watches;
+    struct job *job; /* NULL when none runs */
+    struct mono sampled;
+    struct strbuf text; /* of a file */
+    struct host_network_facts facts;
+    struct sample samples[SAMPLES_KEPT]; /* a ring */
+    size_t kept, next;
+};
+
+const char *network_source_name(enum network_source source) {
+    static const char *const names[] = {
+#define NETWORK_SOURCE_NAME(id, name) name,
+        NETWORK_SOURCES(NETWORK_SOURCE_NAME)
+#undef NETWORK_SOURCE_NAME
+    };
+    return names[source];
+}
+
+/* --- counters --- */
+
+/* False when it cannot be read to its end. */
+static bool read_file(struct strbuf *text, const char *path) {
+    ssize_t len = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    strbuf_reset(text);
+    do {
+        char *room = strbuf_room(text, READ_BYTES);
+        len = room ? read(fd, room, READ_BYTES) : -1;
+        if (len > 0)
+            strbuf_grew(text, (size_t)len);
+    } while (len > 0);
+    close(fd);
+    return len == 0;
+}
+
+/* The text of a file of /proc, or an empty one, which is counted. */
+static struct span file_of(struct host_network *n, enum network_source source, const char *path) {
+    if (read_file(&n->text, path))
+        return (struct span){strbuf_text(&n->text), n->text.len};
+    n->facts.failures[source]++;
+    return (struct span){"", 0};
+}
+
+void host_network_keep(struct host_network *n, const struct net_counters *counters, int64_t wall_ns) {
+    n->samples[n->next] = (struct sample){wall_ns, *counters};
+    n->next = (n->next + 1) % SAMPLES_KEPT;
+    n->kept += n->kept < SAMPLES_KEPT;
+    n->facts.counters = *counters;
+    n->facts.last_wall_ns = wall_ns;
+    n->facts.samples++;
+}
+
+static void sample(struct host_network *n) {
+    struct net_counters counters = {.known = 0};
+    net_counters_read(&counters, file_of(n, NETWORK_NETSTAT, "/proc/self/net/netstat"));
+    net_counters_read(&counters, file_of(n, NETWORK_SNMP, "/proc/self/net/snmp"));
+    net_interfaces_read(&counters, &n->facts.interfaces, file_of(n, NETWORK_DEV, "/proc/self/net/dev"));
+    n->sampled = mono_now();
+    if (counters.known)
+        host_network_keep(n, &counters, wall_now_ns());
+}
+
+void host_network_look(struct host_network *n) {
+    if (n->watches && (n->facts.samples == 0 || mono_between(n->sampled, mono_now()) >= INTERVAL_MIN_NS))
+        sample(n);
+}
+
+const struct host_network_facts *host_network_facts(const struct host_network *n) {
+    return &n->facts;
+}
+
+/* --- what moved --- */
+
+/* The i-th of those that are kept, the oldest first. */
+static const struct sample *sample_at(const struct host_network *n, size_t i) {
+    return &n->samples[(n->next + SAMPLES_KEPT - n->kept + i) % SAMPLES_KEPT];
+}
+
+/* A counter that is smaller than before began anew, or an interface went: that is no move. */
+static uint64_t increase(const struct host_network *n, size_t from, size_t to, int counter) {
+    uint64_t sum = 0;
+    for (size_t i = from; i < to; i++) {
+        const struct net_counters *a = &sample_at(n, i)->counters, *b = &sample_at(n, i + 1)->counters;
+        if (a->known & b->known & UINT64_C(1) << counter && b->value[counter] > a->value[counter])
+            sum += b->value[counter] - a->value[counter];
+    }
+    return sum;
+}
+
+int host_network_moved(const struct host_network *n, int64_t from_wall_ns, int64_t to_wall_ns,
+                       struct host_network_moves *out) {
+    size_t from = 0, to = n->kept ? n->kept - 1 : 0;
+    while (from + 1 < n->kept && sample_at(n, from + 1)->wall_ns <= from_wall_ns)
+        from++;
+    while (to > from && sample_at(n, to - 1)->wall_ns >= to_wall_ns)
+        to--;
+    if (from >= to || sample_at(n, from)->wall_ns >= to_wall_ns)
+        return -ENODATA;
+    *out = (struct host_network_moves){.from_wall_ns = sample_at(n, from)->wall_ns,
+                                       .to_wall_ns = sample_at(n, to)->wall_ns};
+    for (int i = 0; i < NET_COUNTER_COUNT; i++) {
+        uint64_t moved = increase(n, from, to, i);
+        if (moved == 0)
+            continue;
+        out->moves[out->count].counter = (enum net_counter)i;
+        out->moves[out->count++].increase = moved;
+    }
+    return 0;
+}
+
+/* --- sockets --- */
+
+static int by_port(const void *a, const void *b) {
+    const struct port_sockets *left = a, *right = b;
+    return (int)left->port - (int)right->port;
+}
+
+static void free_job(struct job *job) {
+    free(job->ports);
+    free(job);
+}
+
+static struct job *job_new(struct host_network *n) {
+    struct job *job = calloc(1, sizeof *job);
+    struct port_sockets *ports = calloc(n->facts.watches, sizeof *ports);
+    size_t count = 0;
+    if (!job || !ports) {
+        free(job);
+        free(ports);
+        return NULL;
+    }
+    for (const struct port_watch *w = n->watches; w; w = w->next)
+        ports[count++].port = w->sockets.port;
+    qsort(ports, count, sizeof *ports, by_port);
+    *job = (struct job){.network = n, .ports = ports};
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || ports[i].port != ports[job->count - 1].port)
+            ports[job->count++] = ports[i];
+    job->work.data = job;
+    return job;
+}
+
+static void run_job(uv_work_t *work) {
+    struct job *job = work->data;
+    job->rc = port_sockets_read(job->ports, job->count, &job->source);
+}
+
+static void job_done(uv_work_t *work, int status) {
+    struct job *job = work->data;
+    struct host_network *n = job->network;
+    bool good = status == 0 && job->rc == 0;
+    n->job = NULL;
+    n->facts.failures[NETWORK_SOCKETS] += !good && status != UV_ECANCELED;
+    for (struct port_watch *w = n->watches; w; w = w->next) {
+        const struct port_sockets *found =
+            good ? bsearch(&w->sockets, job->ports, job->count, sizeof *job->ports, by_port) : NULL;
+        w->counted = found != NULL;
+        if (found)
+            w->sockets = *found;
+    }
+    free_job(job);
+}
+
+static void start_job(struct host_network *n) {
+    if (n->job) /* the pool is behind: its result is still to come */
+        return;
+    n->job = job_new(n);
+    if (n->job && uv_queue_work(n->loop, &n->job->work, run_job, job_done) == 0)
+        return;
+    if (n->job)
+        free_job(n->job);
+    n->job = NULL;
+    n->facts.failures[NETWORK_SOCKETS]++;
+}
+
+/* --- when --- */
+
+static void on_timer(uv_timer_t *timer) {
+    struct host_network *n = timer->data;
+    sample(n);
+    start_job(n);
+}
+
+/* From now on at the shortest interval; at once, where none has begun. */
+static void schedule(struct host_network *n) {
+    int64_t interval = INT64_MAX;
+    for (const struct port_watch *w = n->watches; w; w = w->next)
+        interval = w->interval_ns < interval ? w->interval_ns : interval;
+    interval = interval > INTERVAL_MIN_NS ? interval : INTERVAL_MIN_NS;
+    uint64_t ms = (uint64_t)(interval / NS_PER_MS);
+    if (!n->watches)
+        uv_timer_stop(&n->timer);
+    else if (!uv_is_active((uv_handle_t *)&n->timer))
+        uv_timer_start(&n->timer, on_timer, 0, ms);
+    else if (ms != uv_timer_get_repeat(&n->timer))
+        uv_timer_start(&n->timer, on_timer, ms, ms);
+}
+
+struct port_watch *host_network_watch(struct host_network *n, uint16_t port, int64_t interval_ns) {
+    struct port_watch *watch = calloc(1, sizeof *watch);
+    if (!watch)
+        return NULL;
+    *watch = (struct port_watch){.network = n, .next = n->watches, .interval_ns = interval_ns, .sockets.port = port};
+    n->watches = watch;
+    n->facts.watches++;
+    schedule(n);
+    return watch;
+}
+
+void port_watch_end(struct port_watch *watch) {
+    if (!watch)
+        return;
+    struct host_network *n = watch->network;
+    struct port_watch **at = &n->watches;
+    while (*at != watch)
+        at = &(*at)->next;
+    *at = watch->next;
+    n->facts.watches--;
+    free(watch);
+    schedule(n);
+}
+
+uint16_t port_watch_port(const struct port_watch *watch) {
+    return watch->sockets.port;
+}
+
+const struct port_sockets *port_watch_sockets(const struct port_watch *watch) {
+    return watch->counted ? &watch->sockets : NULL;
+}
+
+/* --- life --- */
+
+struct host_network *host_network_new(uv_loop_t *loop) {
+    struct host_network *n = calloc(1, sizeof *n);
+    if (!n)
+        return NULL;
+    n->loop = loop;
+    strbuf_init(&n->text, FILE_BYTES_MAX);
+    uv_timer_init(loop, &n->timer);
+    n->timer.data = n;
+    return n;
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+    struct host_network *n = handle->data;
+    n->timer_closed = true;
+}
+
+void host_network_close(struct host_network *n) {
+    if (!n)
+        return;
+    uv_close((uv_handle_t *)&n->timer, on_timer_closed);
+    if (n->job)
+        uv_cancel((uv_req_t *)&n->job->work);
+    while (n->job || !n->timer_closed)
+        uv_run(n->loop, UV_RUN_ONCE);
+    strbuf_release(&n->text);
+    free(n);
+}

@@ -1,0 +1,117 @@
+"""A server on this machine: the sockets on its port by state, the queue of those that wait for it to accept them, and the kernel's own
+counters, which tell when that overflows. A server elsewhere has none of this. Each end of a cable between two namespaces is a machine,
+so that nothing but the test moves the counters."""
+
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+from lib.exporter import target
+from lib.mariadb import APP, MariaDB
+from lib.netns import FAR, Cable, why_not
+from lib.process import free_port
+from lib.server import close
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+
+POLLS = {"poll": {"interval": "1s", "timeout": "1s"}, "probe": {"interval": "60s"}}
+BACKLOG = 2
+EVENTS = "mysqlconn_host_network_events_total"
+
+
+@pytest.fixture(scope="module")
+def cabled():
+    """The cable, and a server at its far end."""
+    with Cable() as cable:
+        server = MariaDB([f"--bind-address={FAR}", f"--back-log={BACKLOG}"], port=free_port())
+        with cable.far.inside():
+            server.__enter__()
+        yield cable, server
+        server.remove()
+
+
+def sockets(metrics, state, target="tcp"):
+    return metrics.value("mysqlconn_server_sockets", target=target, state=state)
+
+
+def queue(metrics):
+    return metrics.value("mysqlconn_server_accept_queue", target="tcp")
+
+
+def at(server):
+    return {**target(server, name="tcp"), "address": f"{FAR}:{server.port}"}
+
+
+def knock(server):
+    """A connection that is asked for, and not waited for."""
+    s = socket.socket()
+    s.setblocking(False)
+    s.connect_ex((FAR, server.port))
+    return s
+
+
+def test_sockets_on_the_servers_port(exporter, cabled):
+    cable, server = cabled
+    with cable.far.inside():
+        watching = exporter({**POLLS, "targets": [at(server), {**target(server, name="socket"), "address": server.socket}]})
+        watching.wait_for(lambda m: sockets(m, "established") == sockets(m, "established", "socket") == 1, 15)
+        connections = [server.connect(*APP, host=FAR) for _ in range(5)]
+        metrics = watching.wait_for(lambda m: sockets(m, "established") == 6, 15)
+        assert queue(metrics) == sockets(metrics, "close_wait") == 0
+        assert metrics.value("mysqlconn_server_accept_queue_limit", target="tcp") == BACKLOG
+        ended = sockets(metrics, "time_wait")
+        for connection in connections[:3]:  # the server's end comes first, and it is the one who waits
+            close(connection)
+        watching.wait_for(lambda m: sockets(m, "time_wait") == ended + 3, 15)
+
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            for connection in connections[3:]:
+                connection._force_close()
+            watching.wait_for(lambda m: sockets(m, "close_wait") == 2, 15)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        watching.wait_for(lambda m: sockets(m, "close_wait") == 0 and m.value("mysql_up", target="tcp") == 1, 15)
+
+
+def test_a_full_accept_queue(exporter, cabled):
+    cable, server = cabled
+    with cable.far.inside():
+        watching = exporter({**POLLS, "targets": [at(server)]})
+        before = watching.wait_for(lambda m: queue(m) == 0, 15)
+        knocking = []
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            knocking += [knock(server) for _ in range(BACKLOG + 5)]
+            after = watching.wait_for(lambda m: queue(m) == BACKLOG + 1 and
+                                      m.value(EVENTS, counter="TcpExtListenOverflows") > 0, 15)
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+            for s in knocking:
+                s.close()
+        watching.wait_for(lambda m: queue(m) == 0 and m.value("mysql_up") == 1, 15)
+    assert before.value(EVENTS, counter="TcpExtListenOverflows") == 0
+    assert after.value(EVENTS, counter="TcpExtListenDrops") >= after.value(EVENTS, counter="TcpExtListenOverflows") > 0
+    assert {l["device"] for l, _ in after.samples("mysqlconn_host_interface_errors_total")} == {"lo", "cable"}
+    assert after.sum("mysqlconn_host_network_failures_total") == 0
+    assert abs(after.value("mysqlconn_host_network_last_sample_timestamp_seconds") - time.time()) < 60
+
+
+def test_a_server_elsewhere_has_no_sockets_here(exporter, cabled):
+    cable, server = cabled
+    with cable.near.inside():
+        watching = exporter({**POLLS, "targets": [at(server)]})
+        metrics = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= 2, 15)
+        assert not [n for n in metrics.names() if n.startswith(("mysqlconn_host_", "mysqlconn_server_sockets"))]
+        assert watching.reload({**POLLS, "host_network": True, "targets": [at(server)]})
+        metrics = watching.wait_for(lambda m: sockets(m, "established") == 0, 15)
+        assert not metrics.samples("mysqlconn_server_accept_queue"), "nobody listens here"
+        assert watching.reload({**POLLS, "targets": [at(server)]})
+        watching.wait_for(lambda m: not [n for n in m.names() if n.startswith(("mysqlconn_host_", "mysqlconn_server_sockets"))], 15)
+    with cable.far.inside():
+        watching = exporter({**POLLS, "targets": [{**at(server), "host_network": False}]})
+        metrics = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= 2, 15)
+        assert not [n for n in metrics.names() if n.startswith(("mysqlconn_host_", "mysqlconn_server_sockets"))]
