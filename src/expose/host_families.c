@@ -30,8 +30,9 @@ static void emit_errors(struct sample_writer *w, const struct target *target) {
 
 #define FACT_FAMILY(function, sample, which, member)                                                                   \
     static void function(struct sample_writer *w, const struct target *target) {                                       \
-        if (which(target))                                                                                             \
-            sample(w, SAMPLE_NO_LABELS, which(target)->member);                                                        \
+        const struct host_cache_facts *facts = which(target);                                                          \
+        if (facts)                                                                                                     \
+            sample(w, SAMPLE_NO_LABELS, facts->member);                                                                \
     }
 
 FACT_FAMILY(emit_hosts, sample_count, seen, hosts)

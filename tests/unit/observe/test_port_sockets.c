@@ -164,7 +164,7 @@ static int listener(int family, uint16_t *port) {
     union {
         struct sockaddr any;
         struct sockaddr_in6 v6;
-    } own;
+    } own = {.any = {0}};
     socklen_t len = sizeof own;
     int rc =
         family == AF_INET ? bind(fd, (struct sockaddr *)&v4, sizeof v4) : bind(fd, (struct sockaddr *)&v6, sizeof v6);
