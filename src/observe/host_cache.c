@@ -18,8 +18,8 @@ struct host_cache {
     struct sums newest;                     /* … and that were NEWEST */
     struct sums seen[HOST_CACHE_AGE_COUNT]; /* of the look under way */
     struct host_cache_facts facts, next;
-    struct host_cache_host *top;
-    size_t top_max;
+    struct host_cache_host *top, *next_top; /* theirs */
+    size_t next_top_max;
 };
 
 const char *host_cache_kind_name(enum host_cache_kind kind) {
@@ -44,6 +44,7 @@ void host_cache_free(struct host_cache *cache) {
     if (!cache)
         return;
     free(cache->top);
+    free(cache->next_top);
     free(cache);
 }
 
@@ -63,10 +64,13 @@ static void sums_add(struct sums *to, const struct sums *more) {
 
 /* --- a look --- */
 
-void host_cache_begin(struct host_cache *cache, uint64_t max_connect_errors, unsigned kinds) {
+void host_cache_begin(struct host_cache *cache, uint64_t max_connect_errors, unsigned kinds, size_t top_max) {
     memset(cache->seen, 0, sizeof cache->seen);
     cache->next_instant = cache->instant;
     cache->next = (struct host_cache_facts){.max_connect_errors = max_connect_errors, .kinds = kinds};
+    free(cache->next_top);
+    cache->next_top = top_max > 0 ? calloc(top_max, sizeof *cache->next_top) : NULL;
+    cache->next_top_max = cache->next_top ? top_max : 0;
 }
 
 uint64_t host_cache_instant(const struct host_cache *cache) {
@@ -89,6 +93,19 @@ void host_cache_add(struct host_cache *cache, const struct host_cache_rows *rows
     next->near = add(next->near, rows->near);
     if (rows->nearest.connect_errors > next->nearest.connect_errors)
         next->nearest = rows->nearest;
+}
+
+void host_cache_add_host(struct host_cache *cache, struct span ip, uint64_t errors, uint64_t connect_errors) {
+    if (cache->next.top_count == cache->next_top_max)
+        return;
+    struct host_cache_host *host = &cache->next_top[cache->next.top_count++];
+    *host = (struct host_cache_host){.errors = errors, .connect_errors = connect_errors};
+    if (ip.len > 0)
+        memcpy(host->ip, ip.ptr, ip.len < HOST_CACHE_IP_MAX ? ip.len : HOST_CACHE_IP_MAX);
+}
+
+bool host_cache_found_errors(const struct host_cache *cache) {
+    return cache->next.errors > 0;
 }
 
 /* What a group has more of than it had. */
@@ -117,35 +134,15 @@ void host_cache_end(struct host_cache *cache, int64_t wall_ns) {
 
     next->from_wall_ns = facts->wall_ns;
     next->wall_ns = wall_ns;
-    next->top = facts->top;
-    next->top_count = facts->top_count;
+    free(cache->top);
+    next->top = cache->top = cache->next_top;
+    cache->next_top = NULL;
+    cache->next_top_max = 0;
     *facts = *next;
 }
 
 void host_cache_restarted(struct host_cache *cache) {
     cache->settled = cache->newest = (struct sums){0};
-}
-
-/* --- the hosts with the most errors --- */
-
-void host_cache_top_begin(struct host_cache *cache, size_t max) {
-    cache->facts.top_count = 0;
-    if (max == cache->top_max)
-        return;
-    free(cache->top);
-    cache->top = max > 0 ? calloc(max, sizeof *cache->top) : NULL;
-    cache->top_max = cache->top ? max : 0;
-    cache->facts.top = cache->top;
-}
-
-void host_cache_top_add(struct host_cache *cache, struct span ip, uint64_t errors, uint64_t connect_errors) {
-    struct host_cache_facts *facts = &cache->facts;
-    if (facts->top_count == cache->top_max)
-        return;
-    struct host_cache_host *host = &cache->top[facts->top_count++];
-    *host = (struct host_cache_host){.errors = errors, .connect_errors = connect_errors};
-    if (ip.len > 0)
-        memcpy(host->ip, ip.ptr, ip.len < HOST_CACHE_IP_MAX ? ip.len : HOST_CACHE_IP_MAX);
 }
 
 /* --- reading --- */

@@ -97,13 +97,14 @@ void host_cache_free(struct host_cache *cache);
 
 /* The instant of the last look; 0 before the first. */
 uint64_t host_cache_instant(const struct host_cache *cache);
-/* A look: the sums of each age that has rows, then the end. One that is not ended is forgotten with the next. */
-void host_cache_begin(struct host_cache *cache, uint64_t max_connect_errors, unsigned kinds);
+/* A look: the sums of each age that has rows; at most `top_max` hosts, those with the most errors first; then the end,
+ * and only from then on is it what the readers see. One that is not ended is forgotten with the next. */
+void host_cache_begin(struct host_cache *cache, uint64_t max_connect_errors, unsigned kinds, size_t top_max);
 void host_cache_add(struct host_cache *cache, const struct host_cache_rows *rows);
+void host_cache_add_host(struct host_cache *cache, struct span ip, uint64_t errors, uint64_t connect_errors);
 void host_cache_end(struct host_cache *cache, int64_t wall_ns);
-/* The hosts with the most errors anew: room for `max` of them, then each, the most first. */
-void host_cache_top_begin(struct host_cache *cache, size_t max);
-void host_cache_top_add(struct host_cache *cache, struct span ip, uint64_t errors, uint64_t connect_errors);
+/* Whether it has found any errors so far. */
+bool host_cache_found_errors(const struct host_cache *cache);
 
 /* The server was started anew: the cache began empty. */
 void host_cache_restarted(struct host_cache *cache);

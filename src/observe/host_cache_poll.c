@@ -148,14 +148,13 @@ static enum evidence_state query_sums(struct host_cache_poll *poll) {
 static void host_row(void *arg, const struct span *fields, unsigned count) {
     const struct host_cache_poll *poll = arg;
     if (count >= 3 && fields[0].ptr)
-        host_cache_top_add(poll->target->host_cache, fields[0], number(fields[1]), number(fields[2]));
+        host_cache_add_host(poll->target->host_cache, fields[0], number(fields[1]), number(fields[2]));
 }
 
 static enum evidence_state query_hosts(struct host_cache_poll *poll) {
     uint64_t max = poll->target->limits.host_cache_hosts_per_target;
     struct strbuf sql;
-    host_cache_top_begin(poll->target->host_cache, max);
-    if (host_cache_facts(poll->target->host_cache)->errors == 0 || max == 0)
+    if (!host_cache_found_errors(poll->target->host_cache) || max == 0)
         return EVIDENCE_SEEN;
     strbuf_init(&sql, SQL_MAX);
     strbuf_addstr(&sql, "SELECT IP,");
@@ -181,12 +180,13 @@ static enum evidence_state look(struct host_cache_poll *poll) {
     }
     if (state != EVIDENCE_SEEN)
         return state;
-    host_cache_begin(cache, poll->limit, poll->kinds);
+    host_cache_begin(cache, poll->limit, poll->kinds, poll->target->limits.host_cache_hosts_per_target);
     state = query_sums(poll);
-    if (state != EVIDENCE_SEEN)
-        return state;
-    host_cache_end(cache, wall_now_ns());
-    return query_hosts(poll);
+    if (state == EVIDENCE_SEEN)
+        state = query_hosts(poll);
+    if (state == EVIDENCE_SEEN)
+        host_cache_end(cache, wall_now_ns());
+    return state;
 }
 
 void host_cache_poll(struct target *target, struct client *client) {

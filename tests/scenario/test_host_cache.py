@@ -11,7 +11,7 @@ from lib.exporter import target
 from lib.mariadb import APP, MONITOR, MariaDB
 from lib.netns import Namespace, NoNames, why_not
 from lib.server import close
-from scenario.test_sessions import granted, missing
+from scenario.test_sessions import granted
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
@@ -66,10 +66,15 @@ class Refusing:
         return {**target(self.server), "address": self.server.socket}
 
 
+def watchable(server):
+    granted(server)
+    server.execute(f"GRANT SELECT ON performance_schema.host_cache TO '{MONITOR[0]}'@'%'")
+
+
 @pytest.fixture(scope="module")
 def refusing():
     with Refusing(MariaDB, "--performance-schema=ON") as running:
-        granted(running.server)
+        watchable(running.server)
         yield running
 
 
@@ -80,6 +85,11 @@ def watching(exporter, refusing):
     running = exporter({**POLLS, "targets": [refusing.target()]})
     running.wait_for(lambda m: m.value("mysqlconn_host_cache_hosts") == 0, 10)
     return running
+
+
+def why_not_seen(metrics):
+    (labels, _), = metrics.samples("mysqlconn_evidence_missing_info", kind="host_cache")
+    return labels["reason"]
 
 
 def errors(metrics, kind):
@@ -173,8 +183,16 @@ def test_what_cannot_be_seen_is_said_and_does_no_harm(exporter, refusing):
         metrics = running.wait_for(lambda m: m.value("mysqlconn_polls_total") >= 3, 10)
     finally:
         server.execute(f"GRANT SELECT ON performance_schema.host_cache TO '{MONITOR[0]}'@'%'")
-    assert missing(metrics) == {**missing(metrics), "host_cache": "no_privilege"}
+    assert why_not_seen(metrics) == "no_privilege"
     assert dict(server.execute("SHOW GLOBAL STATUS")).get("Access_denied_errors") == denied
     assert not [name for name in metrics.names() if "host_cache" in name and name.startswith("mysqlconn_host")]
     running = exporter({**POLLS, "host_cache": {"interval": "0s"}, "targets": [refusing.target()]})
-    running.wait_for(lambda m: missing(m).get("host_cache") == "disabled", 10)
+    metrics = running.wait_for(lambda m: m.value("mysqlconn_polls_total") >= 3, 10)
+    assert why_not_seen(metrics) == "disabled"
+
+
+def test_a_server_that_resolves_no_names_has_none(exporter, server):
+    running = exporter({**POLLS, "targets": [target(server)]})
+    metrics = running.wait_for(lambda m: m.value("mysqlconn_polls_total") >= 3, 10)
+    assert why_not_seen(metrics) == "disabled"
+    assert "mysqlconn_host_cache_hosts" not in metrics.names()

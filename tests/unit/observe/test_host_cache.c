@@ -17,7 +17,7 @@ enum { LIMIT = 100, ALL_KINDS = (1 << HOST_CACHE_KIND_COUNT) - 1 };
 static const struct host_cache_facts *look(struct host_cache *c, uint64_t instant,
                                            const uint64_t found[HOST_CACHE_AGE_COUNT][2]) {
     static int64_t wall_ns;
-    host_cache_begin(c, LIMIT, ALL_KINDS);
+    host_cache_begin(c, LIMIT, ALL_KINDS, 0);
     for (int age = 0; age < HOST_CACHE_AGE_COUNT; age++) {
         struct host_cache_rows rows = {.age = (enum host_cache_age)age, .instant = instant, .hosts = found[age][0]};
         rows.errors[HOST_CACHE_HANDSHAKE] = found[age][1];
@@ -96,7 +96,7 @@ static void a_look_that_did_not_end_is_forgotten(void **state) {
     (void)state;
     struct host_cache *c = host_cache_new();
     LOOK(c, 1000, {0, 0}, {1, 10}, {0, 0});
-    host_cache_begin(c, LIMIT, ALL_KINDS);
+    host_cache_begin(c, LIMIT, ALL_KINDS, 0);
     host_cache_add(c, &(struct host_cache_rows){.age = HOST_CACHE_OLD, .instant = 1030, .hosts = 1, .blocked = 1});
     assert_int_equal(host_cache_instant(c), 1000);
     const struct host_cache_facts *f = LOOK(c, 1060, {1, 12}, {0, 0}, {0, 0});
@@ -112,7 +112,7 @@ static void the_nearest_of_all_ages(void **state) {
     struct host_cache_rows rows = {.age = HOST_CACHE_OLD, .hosts = 2, .near = 1, .blocked = 1};
     memcpy(rows.nearest.ip, "192.0.2.1", sizeof "192.0.2.1");
     rows.nearest.connect_errors = 60;
-    host_cache_begin(c, 80, ALL_KINDS);
+    host_cache_begin(c, 80, ALL_KINDS, 0);
     host_cache_add(c, &rows);
     rows.age = HOST_CACHE_NEW;
     rows.nearest.ip[0] = 'x';
@@ -127,40 +127,51 @@ static void the_nearest_of_all_ages(void **state) {
     host_cache_free(c);
 }
 
+/* A look that finds 4 hosts with 20 errors, and lists as many of these as there are. */
+static void list(struct host_cache *c, size_t max, const char *const *names, const uint64_t *errors) {
+    struct host_cache_rows rows = {.age = HOST_CACHE_OLD, .hosts = 5, .hosts_with_errors = 4};
+    rows.errors[HOST_CACHE_SSL] = 20;
+    host_cache_begin(c, LIMIT, ALL_KINDS, max);
+    assert_false(host_cache_found_errors(c));
+    host_cache_add(c, &rows);
+    assert_true(host_cache_found_errors(c));
+    for (size_t i = 0; names[i]; i++)
+        host_cache_add_host(c, span_of(names[i]), errors[i], i);
+}
+
 static void the_list_is_bounded(void **state) {
     (void)state;
     struct host_cache *c = host_cache_new();
-    struct host_cache_rows rows = {.age = HOST_CACHE_OLD, .hosts = 5, .hosts_with_errors = 4};
+    const struct host_cache_facts *f = host_cache_facts(c);
     uint64_t hosts, errors;
     char name[HOST_CACHE_IP_MAX + 10];
-    rows.errors[HOST_CACHE_SSL] = 20;
-    host_cache_begin(c, LIMIT, ALL_KINDS);
-    host_cache_add(c, &rows);
-    host_cache_end(c, 1);
-    host_cache_top_begin(c, 2);
     memset(name, 'a', sizeof name);
-    host_cache_top_add(c, (struct span){name, sizeof name}, 9, 1);
-    host_cache_top_add(c, span_of("b"), 5, 0);
-    host_cache_top_add(c, span_of("c"), 4, 0);
-    const struct host_cache_facts *f = host_cache_facts(c);
+    name[sizeof name - 1] = '\0';
+    list(c, 2, (const char *const[]){name, "b", "c", NULL}, (const uint64_t[]){9, 5, 4});
+    assert_int_equal(f->top_count, 0);
+    host_cache_end(c, 1);
     assert_int_equal(f->top_count, 2);
     assert_int_equal(strlen(f->top[0].ip), HOST_CACHE_IP_MAX);
     assert_string_equal(f->top[1].ip, "b");
+    assert_int_equal(f->top[1].errors, 5);
+    assert_int_equal(f->top[1].connect_errors, 1);
     host_cache_other(f, &hosts, &errors);
     assert_int_equal(hosts, 2);
     assert_int_equal(errors, 6);
 
-    host_cache_top_begin(c, 0); /* a reload set it so */
-    host_cache_top_add(c, span_of("d"), 4, 0);
+    list(c, 0, (const char *const[]){"d", NULL}, (const uint64_t[]){4}); /* a reload set it so */
+    assert_string_equal(f->top[1].ip, "b");                              /* not ended yet */
+    host_cache_end(c, 2);
     host_cache_other(f, &hosts, &errors);
     assert_int_equal(hosts, 4);
     assert_int_equal(errors, 20);
-    host_cache_top_begin(c, 3);
-    for (uint64_t i = 0; i < 3; i++) /* more errors than the sums had a moment before */
-        host_cache_top_add(c, span_of("e"), 100, 0);
+    /* More errors than the sums had a moment before. */
+    list(c, 3, (const char *const[]){"e", "f", "g", NULL}, (const uint64_t[]){100, 100, 100});
+    host_cache_end(c, 3);
     host_cache_other(f, &hosts, &errors);
     assert_int_equal(hosts, 1);
     assert_int_equal(errors, 0);
+    list(c, 3, (const char *const[]){"h", NULL}, (const uint64_t[]){1}); /* freed though not ended */
     host_cache_free(c);
 }
 
