@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "explain/network_evidence.h"
 
 #include <assert.h>
 #include <math.h>
@@ -111,10 +112,21 @@ static void add_limits(struct abort_case *c, const struct target *target) {
     }
 }
 
+static void add_network(struct abort_case *c, const struct target *target) {
+    struct strbuf text;
+    strbuf_init(&text, ABORT_EVIDENCE_TEXT_MAX);
+    int64_t wall_ns = network_evidence_add(target, &c->event, &text);
+    if (wall_ns && c->event.evidence_count < ABORT_EVIDENCE_MAX)
+        strbuf_addstr(abort_case_say(c, FACT_NETWORK, wall_ns), strbuf_text(&text));
+    strbuf_release(&text);
+}
+
 void abort_case_end(struct abort_case *c, const struct target *target) {
     if (c->facts.own && c->event.source != FACT_OWN)
         strbuf_addstr(abort_case_say(c, FACT_OWN, c->event.seen_wall_ns), "a connection of ours");
     if (timed_out(&c->event) && !isnan(target_setting(target, "wait_timeout")))
         add_limits(c, target);
+    if (!c->facts.own)
+        add_network(c, target);
     end_evidence(c);
 }

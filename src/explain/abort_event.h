@@ -17,6 +17,7 @@
     X(COUNTER, "counter", "a counter of the server's that rose")                                                       \
     X(SESSIONS, "sessions", "the process list, and what the client announced")                                         \
     X(SETTINGS, "settings", "the server's settings")                                                                   \
+    X(NETWORK, "host_network", "counters of this machine's network that moved about that time")                        \
     X(OWN, "own", "what we did ourselves")
 
 enum fact_source {
@@ -28,7 +29,7 @@ enum fact_source {
 
 const char *fact_source_name(enum fact_source source);
 
-enum { ABORT_EVIDENCE_MAX = 6, ABORT_EVIDENCE_TEXT_MAX = 160 };
+enum { ABORT_EVIDENCE_MAX = 7, ABORT_EVIDENCE_TEXT_MAX = 160 };
 
 struct abort_evidence {
     enum fact_source source;

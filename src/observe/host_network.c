@@ -12,11 +12,13 @@
 #include <unistd.h>
 
 enum {
-    SAMPLES_KEPT = 128, /* at least a second apart: two minutes */
+    SAMPLES_KEPT = 256, /* at least half a second apart: two minutes */
     FILE_BYTES_MAX = 1024 * 1024,
     READ_BYTES = 16 * 1024,
 };
 #define INTERVAL_MIN_NS NS_PER_S
+#define LOOK_MIN_NS (100 * NS_PER_MS)
+#define APART_MIN_NS (NS_PER_S / 2)
 
 struct sample {
     int64_t wall_ns;
@@ -90,7 +92,24 @@ static struct span file_of(struct host_network *n, enum network_source source, c
     return (struct span){"", 0};
 }
 
+/* The i-th of those that are kept, the oldest first. */
+static const struct sample *sample_at(const struct host_network *n, size_t i) {
+    return &n->samples[(n->next + SAMPLES_KEPT - n->kept + i) % SAMPLES_KEPT];
+}
+
+/* A newest sample that came soon after the one before it makes room: then so many of them reach back two minutes. */
+static bool is_too_dense(const struct host_network *n) {
+    if (n->kept < 2)
+        return false;
+    int64_t apart = sample_at(n, n->kept - 1)->wall_ns - sample_at(n, n->kept - 2)->wall_ns;
+    return apart >= 0 && apart < APART_MIN_NS;
+}
+
 void host_network_keep(struct host_network *n, const struct net_counters *counters, int64_t wall_ns) {
+    if (is_too_dense(n)) {
+        n->next = (n->next + SAMPLES_KEPT - 1) % SAMPLES_KEPT;
+        n->kept--;
+    }
     n->samples[n->next] = (struct sample){wall_ns, *counters};
     n->next = (n->next + 1) % SAMPLES_KEPT;
     n->kept += n->kept < SAMPLES_KEPT;
@@ -110,7 +129,7 @@ static void sample(struct host_network *n) {
 }
 
 void host_network_look(struct host_network *n) {
-    if (n->watches && (n->facts.samples == 0 || mono_between(n->sampled, mono_now()) >= INTERVAL_MIN_NS))
+    if (n->watches && (n->facts.samples == 0 || mono_between(n->sampled, mono_now()) >= LOOK_MIN_NS))
         sample(n);
 }
 
@@ -119,11 +138,6 @@ const struct host_network_facts *host_network_facts(const struct host_network *n
 }
 
 /* --- what moved --- */
-
-/* The i-th of those that are kept, the oldest first. */
-static const struct sample *sample_at(const struct host_network *n, size_t i) {
-    return &n->samples[(n->next + SAMPLES_KEPT - n->kept + i) % SAMPLES_KEPT];
-}
 
 /* A counter that is smaller than before began anew, or an interface went: that is no move. */
 static uint64_t increase(const struct host_network *n, size_t from, size_t to, int counter) {

@@ -5,8 +5,10 @@ so that nothing but the test moves the counters."""
 import os
 import signal
 import socket
+import struct
 import time
 
+import pymysql
 import pytest
 
 from lib.exporter import target
@@ -98,6 +100,23 @@ def test_a_full_accept_queue(exporter, cabled):
     assert {l["device"] for l, _ in after.samples("mysqlconn_host_interface_errors_total")} == {"lo", "cable"}
     assert after.sum("mysqlconn_host_network_failures_total") == 0
     assert abs(after.value("mysqlconn_host_network_last_sample_timestamp_seconds") - time.time()) < 60
+
+
+def test_an_abort_bears_what_moved(exporter, cabled):
+    cable, server = cabled
+    with cable.far.inside():
+        watching = exporter({**POLLS, "targets": [{**at(server), "error_log": {"file": server.error_log}}]})
+        watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1 and sockets(m, "established") > 0, 15)
+        connection = server.connect(*APP, host=FAR)
+        connection._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection._force_close()
+        with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+            server.connect(APP[0], "not the password", host=FAR)
+        events = {e["cause"]: [said["text"] for said in e["evidence"] if said["source"] == "host_network"]
+                  for e in watching.wait_for_events(lambda events: len(events) >= 2, 15)}
+    moved, = events["client_vanished"]
+    assert "EstabResets +" in moved and "OutRsts +" in moved
+    assert events["access_denied"] == [], "the network has no part in that"
 
 
 def test_a_server_elsewhere_has_no_sockets_here(exporter, cabled):
