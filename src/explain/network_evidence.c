@@ -36,7 +36,8 @@ int64_t network_evidence_add(const struct target *target, const struct abort_eve
     if (m.count > TOLD_MAX)
         strbuf_addf(out, " and %zu more", m.count - TOLD_MAX);
     strbuf_addstr(out, " in ");
-    number_add_double(out, (double)((m.to_wall_ns - m.from_wall_ns) / NS_PER_MS) / 1000);
+    int64_t apart_ms = (m.to_wall_ns - m.from_wall_ns) / NS_PER_MS;
+    number_add_double(out, (double)apart_ms / 1000);
     strbuf_addstr(out, " s");
     return m.to_wall_ns;
 }
