@@ -17,7 +17,7 @@ enum {
     READ_BYTES = 16 * 1024,
 };
 #define INTERVAL_MIN_NS NS_PER_S
-#define LOOK_MIN_NS (100 * NS_PER_MS)
+#define LOOK_MIN_NS (10 * NS_PER_MS)
 #define APART_MIN_NS (NS_PER_S / 2)
 
 struct sample {
@@ -244,19 +244,19 @@ static void on_timer(uv_timer_t *timer) {
     start_job(n);
 }
 
-/* From now on at the shortest interval; at once, where none has begun. */
+/* From now on at the shortest interval, and never later than was due; at once, where none has begun. */
 static void schedule(struct host_network *n) {
     int64_t interval = INT64_MAX;
     for (const struct port_watch *w = n->watches; w; w = w->next)
         interval = w->interval_ns < interval ? w->interval_ns : interval;
     interval = interval > INTERVAL_MIN_NS ? interval : INTERVAL_MIN_NS;
-    uint64_t ms = (uint64_t)(interval / NS_PER_MS);
+    uint64_t ms = (uint64_t)(interval / NS_PER_MS), due = uv_timer_get_due_in(&n->timer);
     if (!n->watches)
         uv_timer_stop(&n->timer);
     else if (!uv_is_active((uv_handle_t *)&n->timer))
         uv_timer_start(&n->timer, on_timer, 0, ms);
     else if (ms != uv_timer_get_repeat(&n->timer))
-        uv_timer_start(&n->timer, on_timer, ms, ms);
+        uv_timer_start(&n->timer, on_timer, due < ms ? due : ms, ms);
 }
 
 struct port_watch *host_network_watch(struct host_network *n, uint16_t port, int64_t interval_ns) {

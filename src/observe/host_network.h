@@ -56,8 +56,8 @@ const struct port_sockets *port_watch_sockets(const struct port_watch *watch);
 
 const struct host_network_facts *host_network_facts(const struct host_network *network);
 
-/* Take a sample now, out of turn: to be called when something happened that the counters may tell of. At most ten a
- * second are taken, and none where nobody watches. */
+/* Take a sample now, out of turn: to be called when something happened that the counters may tell of. At most a
+ * hundred a second are taken, and none where nobody watches. */
 void host_network_look(struct host_network *network);
 
 /* What moved in a stretch of time, by the samples next around it. */
