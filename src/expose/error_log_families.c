@@ -101,11 +101,17 @@ static void emit_suspect(struct sample_writer *w, const struct target *target) {
         sample_count(w, SAMPLE_NO_LABELS, aborts_suspect(target));
 }
 
+/* Its counts outlive us. */
+static int64_t counts_since(const struct target *target) {
+    return target->error_log ? log_source_state(target->error_log)->since_wall_ns : target->since_wall_ns;
+}
+
 static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_error_log_configured",
         .type = METRIC_GAUGE,
         .help = "1 when an error log is configured for the target; without one no abort has a reason or a user.",
+        .since = counts_since,
         .of_target = emit_configured,
     },
     {
@@ -114,6 +120,7 @@ static const struct metric_family rows[] = {
         .help = "Where the error log is read, as labels of a constant 1; source 'auto' while that is not known yet.",
         .labels = "source, path",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_source,
     },
     {
@@ -122,6 +129,7 @@ static const struct metric_family rows[] = {
         .help = "1 when the server's settings let it write aborted connections to its log: log_error_verbosity 3, or "
                 "log_warnings 2 and more, and no filter that hides them.",
         .condition = "the last poll succeeded",
+        .since = counts_since,
         .of_target = emit_level,
     },
     {
@@ -131,6 +139,7 @@ static const struct metric_family rows[] = {
                 "suppressed (by log_error_suppression_list) or filtered (by a component of log_error_services).",
         .labels = "reason",
         .condition = "it may not",
+        .since = counts_since,
         .of_target = emit_level_reason,
     },
     {
@@ -140,6 +149,7 @@ static const struct metric_family rows[] = {
             "Events of the error log that tell of connections or of the server's start and stop, by what they tell.",
         .labels = "kind",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_events,
     },
     {
@@ -149,6 +159,7 @@ static const struct metric_family rows[] = {
         .labels = "reason, user",
         .condition = "combinations that happened",
         .stability = METRIC_EXPERIMENTAL,
+        .since = counts_since,
         .of_target = emit_aborts,
     },
     {
@@ -158,6 +169,7 @@ static const struct metric_family rows[] = {
         .labels = "user",
         .condition = "users that were refused",
         .stability = METRIC_EXPERIMENTAL,
+        .since = counts_since,
         .of_target = emit_access_denied,
     },
     {
@@ -165,6 +177,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_COUNTER,
         .help = "Events counted under the user 'other' because a limit such as limits.users_per_target was reached.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_folded,
     },
     {
@@ -172,6 +185,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_COUNTER,
         .help = "Lines that bear the marks of a forgery by a client: counted here and nowhere else.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_suspect,
     },
     {
@@ -179,6 +193,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "1 when the error log is open and could be read the last time, else 0.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_readable,
     },
     {
@@ -188,6 +203,7 @@ static const struct metric_family rows[] = {
                 "not_here, no_log, no_table, not_asked (the server was not reached yet) or io.",
         .labels = "reason",
         .condition = "it cannot",
+        .since = counts_since,
         .of_target = emit_blind,
     },
     {
@@ -195,6 +211,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "1 when inotify tells of all that happens to the file, 0 when we have to look at it from time to time.",
         .condition = "the error log is a file",
+        .since = counts_since,
         .of_target = emit_watched,
     },
     {
@@ -203,6 +220,7 @@ static const struct metric_family rows[] = {
         .help = "Times that lines may have been lost, how many is not known: the file was truncated without a copy, or "
                 "was gone when we came back.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_gaps,
     },
     {
@@ -210,6 +228,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_COUNTER,
         .help = "Lines that the server's table dropped before they were read.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_missed,
     },
     {
@@ -217,6 +236,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_COUNTER,
         .help = "Lines read from the error log.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_lines,
     },
     {
@@ -224,6 +244,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_COUNTER,
         .help = "Lines longer than the limit, which were read cut.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_cut_lines,
     },
     {
@@ -232,6 +253,7 @@ static const struct metric_family rows[] = {
         .unit = "bytes",
         .help = "Bytes read from the error log.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_bytes,
     },
     {
@@ -240,6 +262,7 @@ static const struct metric_family rows[] = {
         .unit = "bytes",
         .help = "Bytes that were in the error log and not read yet when it was last looked at.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_behind,
     },
     {
@@ -247,6 +270,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_COUNTER,
         .help = "How often another file came under the error log's name.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_rotations,
     },
     {
@@ -254,6 +278,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_COUNTER,
         .help = "How often the error log became shorter.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_truncations,
     },
     {
@@ -262,6 +287,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "Unix time when bytes last came from the error log, 0 before the first.",
         .condition = CONFIGURED,
+        .since = counts_since,
         .of_target = emit_last_read,
     },
 };

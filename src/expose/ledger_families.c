@@ -1,30 +1,52 @@
 /*
  * Families of the ledger: the aborts by cause, and what is left of the server's counters.
  */
+#include "explain/event_ring.h"
 #include "explain/ledger.h"
 #include "expose/families.h"
 #include "expose/sample.h"
 
 #define BEGUN "after the first poll that succeeded"
 
-/* Most of the combinations never happen: those that did not are left out. */
-static void emit_by_cause(struct sample_writer *w, const struct target *target,
-                          uint64_t (*count_of)(const struct target *, enum abort_counter, enum cause)) {
-    for (unsigned counter = 0; counter < COUNTER_COUNT; counter++)
-        for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
-            uint64_t count = count_of(target, counter, cause);
-            if (count > 0)
-                sample_count(w, SAMPLE_LABELS("counter", abort_counter_name(counter), "cause", cause_name(cause)),
-                             count);
+/* Most of the combinations of counter and cause never happen: those that did not are left out. */
+
+/* The newest event of each counter and cause that is still kept. */
+struct newest {
+    struct sample_exemplar of[COUNTER_COUNT][CAUSE_COUNT];
+};
+
+static void find_newest(const struct target *target, struct newest *out) {
+    const struct kept_event *kept = event_ring_before(NULL, target, 0);
+    for (; kept; kept = event_ring_before(NULL, target, kept->event.id))
+        for (unsigned counter = 0; counter < COUNTER_COUNT; counter++) {
+            const struct abort_event *e = &kept->event;
+            struct sample_exemplar *newest = &out->of[counter][e->cause.cause];
+            if (e->cause.raises & 1U << counter && !newest->label)
+                *newest = (struct sample_exemplar){.label = "event_id", .id = e->id, .wall_ns = abort_event_wall_ns(e)};
         }
 }
 
 static void emit_aborts(struct sample_writer *w, const struct target *target) {
-    emit_by_cause(w, target, ledger_explained);
+    struct newest newest = {0};
+    if (w->format != FORMAT_TEXT)
+        find_newest(target, &newest);
+    for (unsigned counter = 0; counter < COUNTER_COUNT; counter++)
+        for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
+            uint64_t count = ledger_explained(target, counter, cause);
+            if (count > 0)
+                sample_count_with(w, SAMPLE_LABELS("counter", abort_counter_name(counter), "cause", cause_name(cause)),
+                                  count, &newest.of[counter][cause]);
+        }
 }
 
 static void emit_unmatched(struct sample_writer *w, const struct target *target) {
-    emit_by_cause(w, target, ledger_unmatched);
+    for (unsigned counter = 0; counter < COUNTER_COUNT; counter++)
+        for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
+            uint64_t count = ledger_unmatched(target, counter, cause);
+            if (count > 0)
+                sample_count(w, SAMPLE_LABELS("counter", abort_counter_name(counter), "cause", cause_name(cause)),
+                             count);
+        }
 }
 
 /* A family that is one number of each account. */

@@ -351,6 +351,7 @@ void log_source_poll(struct log_source *source, struct client *client, bool loca
 /* --- begin and end --- */
 
 static void restore_counts(struct log_source_state *state, const struct log_saved *saved) {
+    state->since_wall_ns = saved && saved->state.since_wall_ns ? saved->state.since_wall_ns : wall_now_ns();
     if (!saved)
         return;
     state->lines = saved->state.lines;

@@ -24,6 +24,7 @@ struct log_source_state {
     bool readable;      /* it could be read the last time */
     int error;          /* why not, a negative errno; 0 before the first try. log_source_reason() has the words */
     /* Over all runs that kept their state: */
+    int64_t since_wall_ns; /* when the first of them began */
     uint64_t lines;       /* handed over; of the journal and the table: entries */
     uint64_t bytes;       /* of them, with their ends, and of what was skipped */
     uint64_t cut_lines;   /* longer than the limit: handed over cut */

@@ -18,8 +18,8 @@ static const struct count {
 } counts[] = {
 #define COUNT(field)                                                                                                   \
     { #field, offsetof(struct log_source_state, field) }
-    COUNT(lines),       COUNT(bytes), COUNT(cut_lines), COUNT(rotations),
-    COUNT(truncations), COUNT(gaps),  COUNT(missed),    COUNT(last_read_wall_ns),
+    COUNT(lines), COUNT(bytes),  COUNT(cut_lines),         COUNT(rotations),     COUNT(truncations),
+    COUNT(gaps),  COUNT(missed), COUNT(last_read_wall_ns), COUNT(since_wall_ns),
 #undef COUNT
 };
 

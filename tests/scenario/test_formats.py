@@ -2,13 +2,14 @@
 store them, with native histograms that give the right quantiles."""
 
 import gzip
+import json
 import math
 import urllib.request
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
-from lib import client_model
+from lib import client_model, clients
 from lib.exporter import Metrics, target
 from lib.process import wait_until
 from lib.prometheus import Prometheus, prometheus_3
@@ -109,6 +110,27 @@ def test_protobuf_is_read_by_googles_library_and_tells_the_same(quiet):
     (index, count), = client_model.native_buckets(connect)
     exemplar, = connect.exemplars
     assert count == 1 and 2 ** ((index - 1) / 8) < exemplar.value <= 2 ** (index / 8)
+
+
+def openmetrics(watching):
+    return [s for f in parse_openmetrics(get(watching, OPENMETRICS)[1].decode()) for s in f.samples]
+
+
+def test_an_abort_shows_its_event_and_the_logs_counts_began_before_us(exporter, server, tmp_path):
+    config = {**QUICK, "targets": [target(server, "db1", error_log={"file": server.error_log})]}
+    args = [f"--storage.path={tmp_path}"]
+    watching = exporter(config, args)
+    watching.wait_for(lambda m: m.value("mysqlconn_aborts_unexplained_total", counter="Aborted_clients") == 0, 15)
+    clients.leave_without_quit(server)
+    watching.wait_for(lambda m: m.samples("mysqlconn_aborts_total", counter="Aborted_clients"), 15)
+    event = json.loads(watching.get("/api/v1/events"))["data"]["events"][0]
+    shown, = [s for s in openmetrics(watching) if s.name == "mysqlconn_aborts_total" and s.exemplar]
+    assert shown.exemplar.labels == {"event_id": str(event["id"])} and shown.labels["cause"] == event["cause"]
+    began = {s.name: s.value for s in openmetrics(watching) if s.name in ("mysqlconn_error_log_lines_created", "mysqlconn_polls_created")}
+    watching.stop()
+    again = {s.name: s.value for s in openmetrics(exporter(config, args))}
+    assert again["mysqlconn_error_log_lines_created"] == began["mysqlconn_error_log_lines_created"]
+    assert again["mysqlconn_polls_created"] > began["mysqlconn_polls_created"]
 
 
 @pytest.mark.parametrize("accept", [TEXT, OPENMETRICS, PROTOBUF])
