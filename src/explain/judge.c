@@ -135,6 +135,12 @@ static bool log_tells(const struct target *target) {
     return log && log->readable && target_log_level_suffices(target) == 1;
 }
 
+static enum untold_log log_of(const struct target *target) {
+    if (!log_tells(target))
+        return UNTOLD_SILENT;
+    return server_flavour_of(target) == SERVER_MARIADB ? UNTOLD_MARIADB : UNTOLD_MYSQL;
+}
+
 /* 1040 is its counter's; the others are seen where the server has sums and shows them. */
 static bool has_sum(const struct target *target, const struct abort_event *e) {
     bool counted = e->cause.number == 1040 || target->evidence[EVIDENCE_ERRORS] == EVIDENCE_SEEN;
@@ -210,7 +216,7 @@ static void on_server_error(void *arg, struct target *target, const struct serve
     struct untold *untold = untold_of(target);
     (void)arg;
     if (untold)
-        untold_sum(untold, error);
+        untold_sum(untold, mono_now(), error);
 }
 
 static void add_numbers(struct abort_case *c, const struct untold_aborts *aborts) {
@@ -372,7 +378,7 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
     if (j && target->poll.health == TARGET_UP)
         release_held(arg, target, j);
     if (j && j->untold && target->poll.health == TARGET_UP)
-        untold_settle(j->untold, mono_now(), log_tells(target), on_untold, &(struct hearing){arg, target});
+        untold_settle(j->untold, mono_now(), log_of(target), on_untold, &(struct hearing){arg, target});
 }
 
 /* --- counters --- */
@@ -382,7 +388,7 @@ static void on_rose(void *arg, struct target *target, enum abort_counter counter
     struct untold *untold = counter == COUNTER_MAX_CONNECTIONS ? untold_of(target) : NULL;
     int64_t now = wall_now_ns();
     if (untold)
-        untold_sum(untold,
+        untold_sum(untold, mono_now(),
                    &(struct server_error){
                        .code = 1040, .user = "", .host = "", .increase = n, .from_wall_ns = now, .to_wall_ns = now});
     else

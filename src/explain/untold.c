@@ -7,15 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACCOUNTS_MAX = 256, CODES = SERVER_ERROR_CODE_COUNT };
+enum { ACCOUNTS_MAX = 256, CODES = SERVER_ERROR_CODE_COUNT, BATCHES_MAX = 6 };
 
 /* A line that was written before a look may be read so long after it: the decoder holds some back for a second, to see
  * whether they go on in the next. */
 #define LINE_WITHIN_NS (2500 * NS_PER_MS)
+/* What came within so long waits together. */
+#define BATCH_NS (500 * NS_PER_MS)
 
 /* Lines wait over two looks: they may come before their sum. */
 struct told {
     uint32_t fresh, old;
+};
+
+/* Sums that came at about the same time. */
+struct batch {
+    struct mono since;
+    uint64_t sums[CODES];
 };
 
 struct account {
@@ -23,8 +31,8 @@ struct account {
     uint32_t hash;
     bool known;
     int64_t from_wall_ns, to_wall_ns;
-    uint64_t fresh[CODES], sums[CODES]; /* of this look, and what waits for its lines … */
-    struct mono since;                  /* … from then on */
+    struct batch batches[BATCHES_MAX]; /* the oldest first */
+    unsigned batch_count;
     struct told told[CODES];
     uint64_t reads_told; /* lost connections that lines told of: some raise 1160, too */
 };
@@ -44,6 +52,9 @@ static const struct pair {
 /* All that the log words as a refused login, whichever number it has. */
 static const unsigned refusals[] = {1044, 1130, 3118, 3955};
 enum { LOGIN_REFUSED = 1045 };
+
+/* Of these MySQL writes no line at any level, so that there is nothing to wait for. (1040 has one on MariaDB.) */
+static const unsigned lineless[] = {1040, 1129, 1130, 1203, 1226, 3159};
 
 static int row_of(unsigned code) {
     for (int i = 0; i < CODES; i++)
@@ -107,9 +118,16 @@ static struct account *find_or_add(struct untold *u, struct span user, struct sp
     return a;
 }
 
-static bool any(const uint64_t sums[CODES]) {
+static bool is_empty(const struct batch *batch) {
     for (int i = 0; i < CODES; i++)
-        if (sums[i])
+        if (batch->sums[i])
+            return false;
+    return true;
+}
+
+static bool waits(const struct account *a) {
+    for (unsigned i = 0; i < a->batch_count; i++)
+        if (!is_empty(&a->batches[i]))
             return true;
     return false;
 }
@@ -118,7 +136,7 @@ static bool is_idle(const struct account *a) {
     for (int i = 0; i < CODES; i++)
         if (a->told[i].fresh || a->told[i].old)
             return false;
-    return !any(a->fresh) && !any(a->sums);
+    return !waits(a);
 }
 
 static void forget_idle(struct untold *u) {
@@ -138,15 +156,22 @@ static struct span text_of(struct span text) {
     return text.ptr ? text : span_of("");
 }
 
-void untold_sum(struct untold *u, const struct server_error *error) {
+void untold_sum(struct untold *u, struct mono now, const struct server_error *error) {
     int row = row_of(error->code);
     if (row < 0)
         return;
     struct account *a = error->account_known ? find_or_add(u, span_of(error->user), span_of(error->host)) : u->accounts;
-    if (is_idle(a))
+    if (!waits(a)) {
         a->from_wall_ns = error->from_wall_ns;
+        a->batch_count = 0;
+    }
+    struct batch *last = a->batch_count > 0 ? &a->batches[a->batch_count - 1] : NULL;
+    if (!last || (mono_between(last->since, now) >= BATCH_NS && a->batch_count < BATCHES_MAX)) {
+        last = &a->batches[a->batch_count++];
+        *last = (struct batch){.since = now};
+    }
+    last->sums[row] += error->increase;
     a->to_wall_ns = error->to_wall_ns;
-    a->fresh[row] += error->increase;
 }
 
 void untold_line(struct untold *u, struct span user, struct span host, unsigned number, unsigned with_number) {
@@ -169,8 +194,9 @@ static uint32_t take(uint32_t *told, uint64_t *sum) {
 }
 
 static void cancel_row(struct told *told, struct account *of_sums, int row) {
-    uint32_t n = take(&told->old, &of_sums->sums[row]) + take(&told->fresh, &of_sums->sums[row]);
-    n += take(&told->old, &of_sums->fresh[row]) + take(&told->fresh, &of_sums->fresh[row]);
+    uint32_t n = 0;
+    for (unsigned i = 0; i < of_sums->batch_count; i++)
+        n += take(&told->old, &of_sums->batches[i].sums[row]) + take(&told->fresh, &of_sums->batches[i].sums[row]);
     if (server_error_codes[row] == 1158)
         of_sums->reads_told += n;
 }
@@ -206,12 +232,19 @@ static void cancel_all(struct untold *u) {
     }
 }
 
+static bool has_sum(const struct account *a, int row) {
+    for (unsigned i = 0; i < a->batch_count; i++)
+        if (a->batches[i].sums[row])
+            return true;
+    return false;
+}
+
 bool untold_who(const struct untold *u, unsigned number, const char **user, const char **host) {
     const struct account *who = NULL;
     int row = row_of(number);
     for (size_t i = 0; row >= 0 && i < u->count; i++) {
         const struct account *a = &u->accounts[i];
-        if ((a->fresh[row] == 0 && a->sums[row] == 0) || !may_be_of("", a, number))
+        if (!has_sum(a, row) || !may_be_of("", a, number))
             continue;
         if (who || !a->known)
             return false;
@@ -235,7 +268,7 @@ static void grow_old(struct account *a) {
 
 struct telling {
     const struct account *account;
-    bool untold;
+    bool untold; /* where a line was to be expected, there was none */
     untold_fn *on_aborts;
     void *arg;
 };
@@ -255,48 +288,57 @@ static void tell(const struct telling *t, unsigned number, unsigned with_number,
         t->on_aborts(t->arg, &aborts);
 }
 
-static void tell_account(const struct telling *t, struct account *a) {
-    bool before_login = a->user[0] == '\0';
+static void tell_pairs(const struct telling *t, uint64_t sums[CODES], bool before_login) {
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        uint64_t *first = &a->sums[row_of(pairs[i].number)], *second = &a->sums[row_of(pairs[i].with_number)];
-        if (pairs[i].before_login != before_login && a->known)
+        uint64_t *first = &sums[row_of(pairs[i].number)], *second = &sums[row_of(pairs[i].with_number)];
+        if (pairs[i].before_login != before_login && t->account->known)
             continue;
         uint64_t n = least(*first, *second);
         *first -= n;
         *second -= n;
         tell(t, pairs[i].number, pairs[i].with_number, n);
     }
-    uint64_t *writes = &a->sums[row_of(1160)], seconds = least(*writes, a->reads_told);
+}
+
+static void tell_batch(const struct telling *t, struct account *a, struct batch *batch) {
+    bool before_login = a->user[0] == '\0';
+    tell_pairs(t, batch->sums, before_login);
+    uint64_t *writes = &batch->sums[row_of(1160)], seconds = least(*writes, a->reads_told);
     a->reads_told -= seconds;
     *writes -= before_login && a->known ? *writes : seconds;
-    for (int row = 0; row < CODES; row++) {
-        tell(t, server_error_codes[row], 0, a->sums[row]);
-        a->sums[row] = 0;
-    }
+    for (int row = 0; row < CODES; row++)
+        tell(t, server_error_codes[row], 0, batch->sums[row]);
+}
+
+static void tell_lineless(const struct telling *t, struct account *a) {
+    struct telling at_once = *t;
+    at_once.untold = false;
+    for (unsigned i = 0; i < a->batch_count; i++)
+        for (size_t l = 0; l < sizeof lineless / sizeof *lineless; l++) {
+            uint64_t *sum = &a->batches[i].sums[row_of(lineless[l])];
+            tell(&at_once, lineless[l], 0, *sum);
+            *sum = 0;
+        }
 }
 
 static void settle(const struct telling *t, struct account *a, struct mono now) {
-    bool waits = any(a->sums);
-    if (waits && (!t->untold || mono_between(a->since, now) >= LINE_WITHIN_NS)) {
-        tell_account(t, a);
-        waits = false;
-    }
-    if (!waits) {
-        memcpy(a->sums, a->fresh, sizeof a->sums);
-        memset(a->fresh, 0, sizeof a->fresh);
-        a->since = now;
-    }
-    if (!t->untold)
-        tell_account(t, a);
-    if (!any(a->sums) && !any(a->fresh))
+    unsigned done = 0;
+    while (done < a->batch_count && (!t->untold || mono_between(a->batches[done].since, now) >= LINE_WITHIN_NS))
+        tell_batch(t, a, &a->batches[done++]);
+    a->batch_count -= done;
+    memmove(a->batches, a->batches + done, a->batch_count * sizeof *a->batches);
+    if (!waits(a))
         a->reads_told = 0;
 }
 
-void untold_settle(struct untold *u, struct mono now, bool log_tells, untold_fn *on_aborts, void *arg) {
+void untold_settle(struct untold *u, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg) {
     cancel_all(u);
     for (size_t i = 0; i < u->count; i++) {
         struct account *a = &u->accounts[i];
-        settle(&(struct telling){a, log_tells, on_aborts, arg}, a, now);
+        struct telling telling = {a, log != UNTOLD_SILENT, on_aborts, arg};
+        if (log == UNTOLD_MYSQL)
+            tell_lineless(&telling, a);
+        settle(&telling, a, now);
         grow_old(a);
     }
     forget_idle(u);

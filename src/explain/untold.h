@@ -29,8 +29,8 @@ struct untold;
 struct untold *untold_new(void);         /* NULL when memory is short */
 void untold_free(struct untold *untold); /* NULL is allowed */
 
-/* What came between two looks. */
-void untold_sum(struct untold *untold, const struct server_error *error);
+/* What came between two looks, the later of which is `now`. */
+void untold_sum(struct untold *untold, struct mono now, const struct server_error *error);
 /* A line told of one abort that raises these numbers. Texts may have ptr NULL: the line does not name them. */
 void untold_line(struct untold *untold, struct span user, struct span host, unsigned number, unsigned with_number);
 
@@ -38,9 +38,11 @@ void untold_line(struct untold *untold, struct span user, struct span host, unsi
  * until the next call. */
 bool untold_who(const struct untold *untold, unsigned number, const char **user, const char **host);
 
+/* Whether a line is to be expected of each abort that the server writes lines of, and whose they are. */
+enum untold_log { UNTOLD_SILENT, UNTOLD_MYSQL, UNTOLD_MARIADB };
+
 typedef void untold_fn(void *arg, const struct untold_aborts *aborts);
-/* At the end of each poll, which is `now`: what has waited long enough. log_tells: a line is to be expected of each
- * abort that the server writes lines of; else nothing waits. */
-void untold_settle(struct untold *untold, struct mono now, bool log_tells, untold_fn *on_aborts, void *arg);
+/* At the end of each poll, which is `now`: what has waited long enough. Where the log is silent nothing waits. */
+void untold_settle(struct untold *untold, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg);
 
 #endif

@@ -44,7 +44,7 @@ static void on_aborts(void *arg, const struct untold_aborts *a) {
 static void sum(struct fixture *fx, const char *user, const char *host, unsigned code, uint64_t n) {
     struct server_error error = {
         .code = code, .account_known = user != NULL, .user = user ? user : "", .host = host ? host : "", .increase = n};
-    untold_sum(fx->untold, &error);
+    untold_sum(fx->untold, fx->now, &error);
 }
 
 static void line(struct fixture *fx, const char *user, const char *host, unsigned number, unsigned with_number) {
@@ -55,20 +55,20 @@ static void line(struct fixture *fx, const char *user, const char *host, unsigne
 /* What is told at once, where the log tells nothing. */
 static const char *silent(struct fixture *fx) {
     fx->told[0] = '\0';
-    untold_settle(fx->untold, fx->now, false, on_aborts, fx);
+    untold_settle(fx->untold, fx->now, UNTOLD_SILENT, on_aborts, fx);
     return fx->told;
 }
 
 /* What is told in the end, where the log tells. */
 static const char *after_lines(struct fixture *fx) {
     fx->told[0] = '\0';
-    untold_settle(fx->untold, fx->now, true, on_aborts, fx);
+    untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
     assert_string_equal(fx->told, "");
     fx->now = mono_add(fx->now, 2499 * NS_PER_MS);
-    untold_settle(fx->untold, fx->now, true, on_aborts, fx);
+    untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
     assert_string_equal(fx->told, "");
     fx->now = mono_add(fx->now, NS_PER_MS);
-    untold_settle(fx->untold, fx->now, true, on_aborts, fx);
+    untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
     return fx->told;
 }
 
@@ -116,9 +116,13 @@ static void what_no_line_told_of_is_left(void **state) {
     line(fx, "app", "h1", 1158, 0);
     line(fx, "app", "h1", 1158, 0);
     line(fx, NULL, NULL, 1043, 1158); /* of somebody before the login: not of app */
-    sum(fx, "few", "h1", 1226, 2);    /* no line ever */
-    assert_string_equal(after_lines(fx), "app@h1:1158+1160*1 few@h1:1226+0*2 ");
+    assert_string_equal(after_lines(fx), "app@h1:1158+1160*1 ");
     assert_true(fx->untold_mark);
+    sum(fx, "few", "h1", 1226, 2); /* no line ever: nothing to wait for */
+    fx->told[0] = '\0';
+    untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
+    assert_string_equal(fx->told, "few@h1:1226+0*2 ");
+    assert_false(fx->untold_mark);
 }
 
 static void refusals_are_known_by_their_user(void **state) {
@@ -136,12 +140,26 @@ static void refusals_are_known_by_their_user(void **state) {
     assert_string_equal(after_lines(fx), "");
 }
 
+/* Whatever came before it. */
+static void each_sum_waits_as_long(void **state) {
+    struct fixture *fx = *state;
+    char wanted[64];
+    for (int i = 0; i < 12; i++, fx->now = mono_add(fx->now, NS_PER_S)) {
+        sum(fx, "app", "h1", 4031, (uint64_t)i + 1);
+        fx->told[0] = wanted[0] = '\0';
+        untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
+        if (i >= 3)
+            snprintf(wanted, sizeof wanted, "app@h1:4031+0*%d ", i - 2);
+        assert_string_equal(fx->told, wanted);
+    }
+}
+
 /* A line of an hour ago does not stand for a sum of now. */
 static void lines_wait_over_two_looks_only(void **state) {
     struct fixture *fx = *state;
     line(fx, "app", "h1", 1158, 0);
     for (int look = 0; look < 2; look++)
-        untold_settle(fx->untold, fx->now, true, on_aborts, fx);
+        untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
     sum(fx, "app", "h1", 1158, 1);
     assert_string_equal(after_lines(fx), "app@h1:1158+0*1 ");
 }
@@ -164,10 +182,10 @@ static void accounts_are_bounded_and_nothing_is_lost(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(without_lines_all_is_told_at_once),        TEST(before_login_one_number_comes_with_another),
-        TEST(a_line_and_a_sum_are_one_abort),           TEST(what_no_line_told_of_is_left),
-        TEST(refusals_are_known_by_their_user),         TEST(lines_wait_over_two_looks_only),
-        TEST(accounts_are_bounded_and_nothing_is_lost),
+        TEST(without_lines_all_is_told_at_once), TEST(before_login_one_number_comes_with_another),
+        TEST(a_line_and_a_sum_are_one_abort),    TEST(what_no_line_told_of_is_left),
+        TEST(refusals_are_known_by_their_user),  TEST(each_sum_waits_as_long),
+        TEST(lines_wait_over_two_looks_only),    TEST(accounts_are_bounded_and_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
