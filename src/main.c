@@ -9,6 +9,7 @@
 #include "daemon.h"
 #include "explain/cause.h"
 #include "expose/api.h"
+#include "explain/driver.h"
 #include "expose/catalogue.h"
 #include "observe/client.h"
 
@@ -79,6 +80,8 @@ int main(int argc, char **argv) {
     }
     if (options.command == COMMAND_PRINT_CAUSES)
         return print(cause_reference);
+    if (options.command == COMMAND_PRINT_DRIVERS)
+        return print(driver_reference);
     if (options.command == COMMAND_PRINT_METRICS)
         return print(catalogue_reference);
     if (options.command == COMMAND_PRINT_API)

@@ -50,6 +50,7 @@ static const struct flag daemon_flags[] = {
     FLAG("mysqld.username", FLAG_TEXT, mysqld_username, "USER", "… its user; password: MYSQLD_EXPORTER_PASSWORD"),
     FLAG("config.my-cnf", FLAG_TEXT, my_cnf, "FILE", "… or both from the [client] group of FILE"),
     COMMAND("print-causes", COMMAND_PRINT_CAUSES, "print the table of causes of aborts (Markdown)"),
+    COMMAND("print-drivers", COMMAND_PRINT_DRIVERS, "print the table of drivers that close badly (Markdown)"),
     COMMAND("print-metrics", COMMAND_PRINT_METRICS, "print the table of metrics (Markdown)"),
     COMMAND("print-api", COMMAND_PRINT_API, "print the tables of the API (Markdown)"),
     COMMAND("print-config-reference", COMMAND_PRINT_CONFIG_REFERENCE, "print the table of settings (Markdown)"),
