@@ -11,6 +11,7 @@
 #include "config/shard.h"
 #include "discovery.h"
 #include "explain/aborts.h"
+#include "explain/advice.h"
 #include "explain/clients.h"
 #include "explain/event_ring.h"
 #include "explain/judge.h"
@@ -340,11 +341,13 @@ static bool start_explaining(struct daemon *daemon, const struct config *config)
     judge_add_sink(daemon->judge, aborts_sink(daemon->aborts));
     judge_add_sink(daemon->judge, event_ring_sink(daemon->events));
     judge_add_sink(daemon->judge, clients_sink(daemon->clients));
+    judge_add_sink(daemon->judge, advice_sink());
     listeners_add(&daemon->listeners, judge_observer(daemon->judge));
     listeners_add(&daemon->listeners, ledger_observer(&daemon->ledger_listener));
     listeners_add(&daemon->listeners, aborts_observer(daemon->aborts));
     listeners_add(&daemon->listeners, event_ring_observer(daemon->events));
     listeners_add(&daemon->listeners, clients_observer(daemon->clients));
+    listeners_add(&daemon->listeners, advice_observer());
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/probe_command.h"
 #include "config/config.h"
 #include "daemon.h"
+#include "explain/advice_rules.h"
 #include "explain/cause.h"
 #include "expose/api.h"
 #include "explain/driver.h"
@@ -82,6 +83,8 @@ int main(int argc, char **argv) {
         return print(cause_reference);
     if (options.command == COMMAND_PRINT_DRIVERS)
         return print(driver_reference);
+    if (options.command == COMMAND_PRINT_ADVICE)
+        return print(advice_reference);
     if (options.command == COMMAND_PRINT_METRICS)
         return print(catalogue_reference);
     if (options.command == COMMAND_PRINT_API)

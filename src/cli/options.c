@@ -27,7 +27,7 @@ struct flag {
     size_t offset; /* of the field; not of FLAG_COMMAND */
     enum command command;
     const char *argument; /* NULL: takes none */
-    const char *help;
+    const char *help;     /* NULL: for whoever writes the README; not shown */
 };
 
 #define FLAG(name, kind, field, argument, help)                                                                        \
@@ -49,10 +49,11 @@ static const struct flag daemon_flags[] = {
     FLAG("mysqld.address", FLAG_TEXT, mysqld_address, "HOST:PORT", "one target without a configuration file …"),
     FLAG("mysqld.username", FLAG_TEXT, mysqld_username, "USER", "… its user; password: MYSQLD_EXPORTER_PASSWORD"),
     FLAG("config.my-cnf", FLAG_TEXT, my_cnf, "FILE", "… or both from the [client] group of FILE"),
-    COMMAND("print-causes", COMMAND_PRINT_CAUSES, "print the table of causes of aborts (Markdown)"),
-    COMMAND("print-drivers", COMMAND_PRINT_DRIVERS, "print the table of drivers that close badly (Markdown)"),
+    COMMAND("print-causes", COMMAND_PRINT_CAUSES, NULL),
+    COMMAND("print-drivers", COMMAND_PRINT_DRIVERS, NULL),
+    COMMAND("print-advice", COMMAND_PRINT_ADVICE, NULL),
     COMMAND("print-metrics", COMMAND_PRINT_METRICS, "print the table of metrics (Markdown)"),
-    COMMAND("print-api", COMMAND_PRINT_API, "print the tables of the API (Markdown)"),
+    COMMAND("print-api", COMMAND_PRINT_API, NULL),
     COMMAND("print-config-reference", COMMAND_PRINT_CONFIG_REFERENCE, "print the table of settings (Markdown)"),
     COMMAND("version", COMMAND_VERSION, "print the version"),
     COMMAND("help", COMMAND_HELP, "print this"),
@@ -311,6 +312,8 @@ void options_help(const struct options *options, FILE *out) {
     for (size_t i = 0; i < sub->flag_count; i++) {
         const struct flag *flag = &sub->flags[i];
         char name[64];
+        if (!flag->help)
+            continue;
         snprintf(name, sizeof name, "--%s%s%s", flag->name, flag->argument ? "=" : "",
                  flag->argument ? flag->argument : "");
         fprintf(out, "  %-*s %s\n", first ? 30 : 20, name, flag->help);

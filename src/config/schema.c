@@ -129,6 +129,8 @@ static const char *const reserved_labels[] = {
     "privilege",
     "reason",
     "result",
+    "rule",
+    "severity",
     "source",
     "step",
     "user",

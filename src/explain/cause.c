@@ -206,6 +206,10 @@ const char *cause_name(enum cause cause) {
     return causes[cause].name;
 }
 
+const char *cause_meaning(enum cause cause) {
+    return causes[cause].meaning;
+}
+
 const char *cause_advice(enum cause cause) {
     return causes[cause].advice;
 }

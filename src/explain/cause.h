@@ -118,6 +118,7 @@ enum cause {
 };
 
 const char *cause_name(enum cause cause);
+const char *cause_meaning(enum cause cause);
 const char *cause_advice(enum cause cause);
 /* The README's table. */
 void cause_reference(struct strbuf *out);

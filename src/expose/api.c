@@ -11,7 +11,7 @@
 
 enum { ERROR_MAX = 2048, STATUS_OK = 200, STATUS_BAD_REQUEST = 400 };
 
-static const struct api_resource *const resources[] = {&api_events, &api_targets, &api_ledger};
+static const struct api_resource *const resources[] = {&api_events, &api_targets, &api_ledger, &api_advice};
 enum { RESOURCES = sizeof resources / sizeof(const struct api_resource *) };
 
 static const struct api_resource *find(const char *path) {

@@ -48,7 +48,7 @@ struct api_resource {
     void (*tail)(const struct api_page *page, struct strbuf *out); /* other members of `data`; NULL none */
 };
 
-extern const struct api_resource api_events, api_targets, api_ledger;
+extern const struct api_resource api_events, api_targets, api_ledger, api_advice;
 
 /* The table of an event's fields. */
 void api_events_reference(struct strbuf *out);

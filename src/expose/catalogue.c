@@ -77,6 +77,7 @@ const struct metric_family *catalogue(size_t *count) {
         append_table(&error_log_families);
         append_table(&ledger_families);
         append_table(&client_families);
+        append_table(&advice_families);
         append_table(&exporter_families);
     }
     *count = all_count;

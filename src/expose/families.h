@@ -18,6 +18,7 @@ extern const struct metric_table host_families;      /* the hosts that a server 
 extern const struct metric_table error_log_families; /* the error log of a target */
 extern const struct metric_table ledger_families;    /* who aborted and why, against the counters */
 extern const struct metric_table client_families;    /* aborts by client, and what is certain of them */
+extern const struct metric_table advice_families;    /* which rules of advice are raised */
 extern const struct metric_table exporter_families;  /* the exporter itself and its process */
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "explain/advice.h"
 #include "explain/event_ring.h"
 
 #include <stdlib.h>
@@ -13,12 +14,13 @@
 
 enum { EVENTS = 50 };
 
-enum part { PART_HEAD, PART_TARGETS, PART_BETWEEN, PART_EVENTS, PART_TAIL, PART_DONE };
+enum part { PART_HEAD, PART_TARGETS, PART_ADVICE_HEAD, PART_ADVICE, PART_BETWEEN, PART_EVENTS, PART_TAIL, PART_DONE };
 
 struct status_page {
     const struct exporter_state *state;
     enum part part; /* what comes next, and … */
     size_t row;     /* … which row of it */
+    bool advised;   /* there was some advice */
     size_t event_count;
     struct kept_event *events[EVENTS]; /* newest first */
     size_t target_count;
@@ -27,10 +29,10 @@ struct status_page {
 
 static const char style[] =
     ":root{color-scheme:light "
-    "dark;--ink:#1a1c1e;--paper:#fff;--faint:#5c636a;--line:#d8dce0;--good:#126b34;--bad:#b3261e}"
+    "dark;--ink:#1a1c1e;--paper:#fff;--faint:#5c636a;--line:#d8dce0;--good:#126b34;--warn:#8a5300;--bad:#b3261e}"
     "@media(prefers-color-scheme:dark){:root{--ink:#e3e5e7;--paper:#15181b;--faint:#a0a8b0;--line:#353b41;--good:#"
     "6fd08c;"
-    "--bad:#ff8a80}}"
+    "--warn:#ffb951;--bad:#ff8a80}}"
     "body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:100rem;padding:1rem;color:var(--ink);"
     "background:var(--paper)}"
     "h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}h1 small,.faint{color:var(--faint);font-weight:normal}"
@@ -38,7 +40,8 @@ static const char style[] =
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     "th,td{padding:.3rem .7rem .3rem 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}"
     "td.number,th.number{text-align:right;white-space:nowrap}td.text{overflow-wrap:anywhere;min-width:8rem}"
-    ".good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}";
+    ".good{color:var(--good);font-weight:600}.warn{color:var(--warn);font-weight:600}"
+    ".bad{color:var(--bad);font-weight:600}";
 
 struct status_page *status_page_begin(struct target *const *targets, size_t count, const struct exporter_state *state) {
     struct status_page *page = calloc(1, sizeof *page + count * sizeof(struct target *));
@@ -176,7 +179,41 @@ static void add_target(struct strbuf *out, const struct target *target) {
     }
 }
 
+static void add_advice_head(struct strbuf *out) {
+    strbuf_addstr(out, "</table></div>\n<h2>Advice</h2>\n<div class=wide><table><thead><tr><th>Target<th>Severity"
+                       "<th>What is wrong<th>Evidence<th>What to change</thead>\n<tbody>\n");
+}
+
+static void add_texts(struct strbuf *out, const struct advice_texts *texts) {
+    for (size_t i = 0; i < texts->count; i++) {
+        strbuf_addstr(out, i > 0 ? "<br>" : "");
+        add_text(out, texts->texts[i]);
+    }
+}
+
+static void add_advice(struct status_page *page, struct strbuf *out, const struct target *target) {
+    static const char *const classes[] = {
+        [SEVERITY_NONE] = "", [SEVERITY_INFO] = "faint", [SEVERITY_WARNING] = "warn", [SEVERITY_CRITICAL] = "bad"};
+    size_t count;
+    const struct advice *advice = advice_of(target, &count);
+    page->advised |= count > 0;
+    for (size_t i = 0; i < count; i++) {
+        strbuf_addstr(out, "<tr><th scope=row>");
+        add_text(out, target->config->name);
+        strbuf_addf(out, "<td><span class=%s>%s</span>", classes[advice[i].severity],
+                    advice_severity_name(advice[i].severity));
+        add_cell(out, advice[i].rule->problem);
+        strbuf_addstr(out, "<td class=text>");
+        add_texts(out, &advice[i].finding.evidence);
+        add_cell(out, advice[i].rule->change);
+        strbuf_addstr(out, advice[i].finding.changes.count > 0 ? "<br>" : "");
+        add_texts(out, &advice[i].finding.changes);
+        strbuf_addch(out, '\n');
+    }
+}
+
 static void add_between(struct status_page *page, struct strbuf *out) {
+    strbuf_addstr(out, page->advised ? "" : "<tr><td colspan=5 class=faint>None.\n");
     strbuf_addstr(out, "</table></div>\n<h2>Newest aborts and refused logins</h2>\n");
     if (page->event_count == 0)
         strbuf_addstr(out, "<p class=faint>None seen since the start.\n");
@@ -239,6 +276,15 @@ static bool step(struct status_page *page, struct strbuf *out) {
     case PART_TARGETS:
         if (page->row < page->target_count) {
             add_target(out, page->targets[page->row++]);
+            return true;
+        }
+        break;
+    case PART_ADVICE_HEAD:
+        add_advice_head(out);
+        break;
+    case PART_ADVICE:
+        if (page->row < page->target_count) {
+            add_advice(page, out, page->targets[page->row++]);
             return true;
         }
         break;

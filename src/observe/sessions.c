@@ -467,6 +467,11 @@ size_t sessions_remembered(const struct sessions *s) {
     return s->count;
 }
 
+void sessions_each(const struct sessions *s, void (*each)(void *arg, const struct session *session), void *arg) {
+    for (const struct entry *entry = s->there.first; entry; entry = entry->next)
+        each(arg, &entry->session);
+}
+
 const struct session *sessions_find(const struct sessions *s, uint64_t id) {
     const struct entry *entry = s ? find(s, id) : NULL;
     return entry ? &entry->session : NULL;

@@ -106,6 +106,8 @@ int64_t sessions_read_wall_ns(const struct sessions *sessions);
 /* How many are remembered now, those that went included. */
 size_t sessions_remembered(const struct sessions *sessions);
 
+/* Calls `each` with every session that is there and remembered. */
+void sessions_each(const struct sessions *sessions, void (*each)(void *arg, const struct session *session), void *arg);
 /* The session of that connection id, or NULL. Valid until the next turn of the loop. */
 const struct session *sessions_find(const struct sessions *sessions, uint64_t id);
 const struct session *session_find(const struct target *target, uint64_t id);

@@ -143,6 +143,7 @@ struct target {
     uint64_t log_events[LOG_EVENT_KIND_COUNT];
     uint64_t self_aborts[SELF_OPERATION_COUNT];
     struct own_connections own;
+    void *advice; /* explain/advice.h's, who also frees it */
 
     struct limits_config limits;         /* the configuration's */
     struct sessions *sessions;           /* NULL before there was a look at them */

@@ -5,6 +5,7 @@
 #define EXPLAINING_H
 
 #include "explain/aborts.h"
+#include "explain/advice.h"
 #include "explain/clients.h"
 #include "explain/event_ring.h"
 #include "explain/judge.h"
@@ -33,11 +34,13 @@ static inline struct explaining *explaining_new(uint64_t users, uint64_t events)
     judge_add_sink(x->judge, aborts_sink(x->aborts));
     judge_add_sink(x->judge, event_ring_sink(x->ring));
     judge_add_sink(x->judge, clients_sink(x->clients));
+    judge_add_sink(x->judge, advice_sink());
     listeners_add(&x->listeners, judge_observer(x->judge));
     listeners_add(&x->listeners, ledger_observer(&x->ledger_listener));
     listeners_add(&x->listeners, aborts_observer(x->aborts));
     listeners_add(&x->listeners, event_ring_observer(x->ring));
     listeners_add(&x->listeners, clients_observer(x->clients));
+    listeners_add(&x->listeners, advice_observer());
     x->observer = listeners_observer(&x->listeners);
     return x;
 }
