@@ -2,6 +2,7 @@
  * mysqlconn_exporter: from the command line to what it asks for.
  */
 #include "base/log.h"
+#include "cli/doctor_command.h"
 #include "cli/explain_command.h"
 #include "cli/options.h"
 #include "cli/probe_command.h"
@@ -9,8 +10,8 @@
 #include "daemon.h"
 #include "explain/advice_rules.h"
 #include "explain/cause.h"
-#include "expose/api.h"
 #include "explain/driver.h"
+#include "expose/api.h"
 #include "expose/catalogue.h"
 #include "observe/client.h"
 
@@ -103,6 +104,8 @@ int main(int argc, char **argv) {
         print_version();
     else if (options.command == COMMAND_PROBE)
         status = probe_command(&options.probe);
+    else if (options.command == COMMAND_DOCTOR)
+        status = doctor_command(&options.doctor);
     else
         status = with_config(&options);
     client_library_end();

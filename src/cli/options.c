@@ -52,9 +52,9 @@ static const struct flag daemon_flags[] = {
     COMMAND("print-causes", COMMAND_PRINT_CAUSES, NULL),
     COMMAND("print-drivers", COMMAND_PRINT_DRIVERS, NULL),
     COMMAND("print-advice", COMMAND_PRINT_ADVICE, NULL),
-    COMMAND("print-metrics", COMMAND_PRINT_METRICS, "print the table of metrics (Markdown)"),
+    COMMAND("print-metrics", COMMAND_PRINT_METRICS, NULL),
     COMMAND("print-api", COMMAND_PRINT_API, NULL),
-    COMMAND("print-config-reference", COMMAND_PRINT_CONFIG_REFERENCE, "print the table of settings (Markdown)"),
+    COMMAND("print-config-reference", COMMAND_PRINT_CONFIG_REFERENCE, NULL),
     COMMAND("version", COMMAND_VERSION, "print the version"),
     COMMAND("help", COMMAND_HELP, "print this"),
 };
@@ -73,6 +73,24 @@ static const struct flag probe_flags[] = {
     FLAG("tls.cert", FLAG_TEXT, probe.tls_cert, "FILE", "our own certificate …"),
     FLAG("tls.key", FLAG_TEXT, probe.tls_key, "FILE", "… and its private key"),
     FLAG("json", FLAG_SWITCH, probe.json, NULL, "an object a line: each probe, then the summary"),
+    COMMAND("help", COMMAND_HELP, "print this"),
+};
+
+static const struct flag doctor_flags[] = {
+    FLAG("for", FLAG_SECONDS, doctor.for_ns, "S", "seconds to look (default 30), or 2m"),
+    FLAG("error-log.file", FLAG_TEXT, doctor.error_log_file, "F", "the server's error log, to follow meanwhile"),
+    FLAG("error-log.source", FLAG_TEXT, doctor.error_log_source, "S",
+         "auto (default: as the server says), table or none"),
+    FLAG("timeout", FLAG_SECONDS, doctor.look.timeout_ns, "S", "seconds until a poll or probe has failed (default 5)"),
+    FLAG("user", FLAG_TEXT, doctor.look.user, "USER", "the account; its password as told below"),
+    FLAG("config.my-cnf", FLAG_TEXT, doctor.look.my_cnf, "FILE", "user, password and ssl-… of its [client] group"),
+    FLAG("get-server-public-key", FLAG_SWITCH, doctor.look.get_server_public_key, NULL,
+         "as mysql's option, without TLS"),
+    FLAG("tls.mode", FLAG_TEXT, doctor.look.tls_mode, "MODE", "disabled, preferred (default), required, verify-ca or"),
+    FLAG("tls.ca", FLAG_TEXT, doctor.look.tls_ca, "FILE", "… verify-identity, which a CA given here implies"),
+    FLAG("tls.cert", FLAG_TEXT, doctor.look.tls_cert, "FILE", "our own certificate …"),
+    FLAG("tls.key", FLAG_TEXT, doctor.look.tls_key, "FILE", "… and its private key"),
+    FLAG("json", FLAG_SWITCH, doctor.look.json, NULL, "one object"),
     COMMAND("help", COMMAND_HELP, "print this"),
 };
 
@@ -108,6 +126,15 @@ static const char *check_daemon(const struct options *options) {
 
 static const char *check_probe(const struct options *options) {
     return options->command == COMMAND_PROBE && !options->probe.host ? "probe: which HOST? (see probe --help)" : NULL;
+}
+
+static const char *check_doctor(const struct options *options) {
+    const struct doctor_options *doctor = &options->doctor;
+    if (options->command != COMMAND_DOCTOR)
+        return NULL;
+    if (doctor->error_log_file && doctor->error_log_source)
+        return "doctor: --error-log.file and --error-log.source exclude each other";
+    return doctor->look.host ? NULL : "doctor: which HOST? (see doctor --help)";
 }
 
 static const char *check_explain(const struct options *options) {
@@ -157,6 +184,24 @@ static const struct subcommand {
               "terminal. There is no flag for it: everybody may read the list of processes.\n"
               "Without --user and --config.my-cnf, ~/.my.cnf is read if it is there.\n"
               "Exit status: 0 when all probes succeeded, 1 when some failed, 2 wrong usage.\n"},
+    {.name = "doctor",
+     .command = COMMAND_DOCTOR,
+     .flags = doctor_flags,
+     .flag_count = COUNT_OF(doctor_flags),
+     .operand = "HOST",
+     .operand_offset = offsetof(struct options, doctor.look.host),
+     .check = check_doctor,
+     .usage = "doctor HOST [FLAGS]",
+     .intro = "Looks at a server's connections for a while, and tells what is wrong with them:\n"
+              "what, by which evidence, and what to change; the most urgent first.\n"
+              "HOST is host[:port], [v6]:port or unix:/path.\n",
+     .outro = "It polls over one connection and probes with fresh ones, each two seconds, and\n"
+              "closes each with COM_QUIT. Ctrl-C ends the looking and tells what was found.\n"
+              "The password comes from the option file, from MYSQL_PWD, or is asked for on the\n"
+              "terminal. There is no flag for it: everybody may read the list of processes.\n"
+              "Without --user and --config.my-cnf, ~/.my.cnf is read if it is there.\n"
+              "Exit status: 0 when nothing worse than an info was found, 1 when something was,\n"
+              "or the server was not reached, 2 wrong usage.\n"},
     {.name = "explain",
      .command = COMMAND_EXPLAIN,
      .flags = explain_flags,
@@ -236,7 +281,7 @@ static int parse_flags(const struct subcommand *sub, int argc, char **argv, stru
     enum { FLAGS_MAX = 32 };
     struct option longs[FLAGS_MAX + 1] = {0};
     _Static_assert(COUNT_OF(daemon_flags) <= FLAGS_MAX && COUNT_OF(probe_flags) <= FLAGS_MAX &&
-                       COUNT_OF(explain_flags) <= FLAGS_MAX,
+                       COUNT_OF(doctor_flags) <= FLAGS_MAX && COUNT_OF(explain_flags) <= FLAGS_MAX,
                    "more flags");
     for (size_t i = 0; i < sub->flag_count; i++)
         longs[i] =
@@ -269,13 +314,15 @@ int options_parse(int argc, char **argv, struct options *options) {
     const struct subcommand *sub = &subcommands[0];
     bool help = argc > 1 && strcmp(argv[1], "help") == 0;
     char *program = argc > 0 ? argv[0] : NULL;
-    *options = (struct options){.listen_address = ":9704",
-                                .telemetry_path = "/metrics",
-                                .timeout_offset_ns = 250 * NS_PER_MS,
-                                .log_level = LOG_LEVEL_INFO,
-                                .log_format = LOG_FORMAT_LOGFMT,
-                                .probe = {.count = 5, .interval_ns = NS_PER_S, .timeout_ns = 5 * NS_PER_S},
-                                .explain = {.top = 10, .line_limit = 65536}};
+    *options = (struct options){
+        .listen_address = ":9704",
+        .telemetry_path = "/metrics",
+        .timeout_offset_ns = 250 * NS_PER_MS,
+        .log_level = LOG_LEVEL_INFO,
+        .log_format = LOG_FORMAT_LOGFMT,
+        .probe = {.count = 5, .interval_ns = NS_PER_S, .timeout_ns = 5 * NS_PER_S},
+        .doctor = {.look = {.interval_ns = 2 * NS_PER_S, .timeout_ns = 5 * NS_PER_S}, .for_ns = 30 * NS_PER_S},
+        .explain = {.top = 10, .line_limit = 65536}};
     if (help) {
         argv++;
         argc--;

@@ -24,6 +24,7 @@ enum command {
     COMMAND_HELP,
     COMMAND_PROBE,
     COMMAND_EXPLAIN,
+    COMMAND_DOCTOR,
 };
 
 struct probe_options {
@@ -35,6 +36,12 @@ struct probe_options {
     const char *user, *my_cnf;
     const char *tls_mode, *tls_ca, *tls_cert, *tls_key;
     bool json;
+};
+
+struct doctor_options {
+    struct probe_options look; /* of which count, hold and close are not used */
+    int64_t for_ns;
+    const char *error_log_file, *error_log_source; /* NULL: auto */
 };
 
 struct explain_options {
@@ -62,6 +69,7 @@ struct options {
     enum log_level log_level;
     enum log_format log_format;
     struct probe_options probe;
+    struct doctor_options doctor;
     struct explain_options explain;
 };
 

@@ -171,13 +171,14 @@ struct config *config_load(const char *path, struct strbuf *error, struct strbuf
  * NULL on failure with one line in `error`. */
 struct config *config_from_flags(const char *address, const char *username, const char *my_cnf, struct strbuf *error);
 
-/* What the command line of `probe` says; NULL where it says nothing. */
+/* What the command line of `probe` or `doctor` says; NULL where it says nothing. */
 struct probe_flags {
     const char *address, *user, *my_cnf;
     const char *tls_mode, *tls_ca, *tls_cert, *tls_key;
     const char *close; /* a close style */
     bool get_server_public_key;
     int64_t interval_ns, timeout_ns, hold_ns;
+    const char *error_log_file, *error_log_source; /* `doctor`'s */
     /* Called last, when `user` is given and nothing gives its password. What it returns is malloc()ed; NULL with a line
      * in `error`. */
     char *(*ask_password)(const char *user, struct strbuf *error);
@@ -188,6 +189,10 @@ struct probe_flags {
  * ~/.my.cnf is read if it is there. A CA means verify-identity where no mode is given. NULL on failure with one line in
  * `error`. */
 struct target_config *config_for_probe(const struct probe_flags *flags, struct strbuf *error);
+
+/* The same target as the only one of a configuration, polled and probed at `interval_ns`, with its error log: the file,
+ * or the source (auto, table or none; auto where neither is given). NULL on failure with one line in `error`. */
+struct config *config_for_doctor(const struct probe_flags *flags, struct strbuf *error);
 
 /* The target that a file of discovered ones names: as config_for_request(), but whatever its address, which may be a
  * socket's, too. False with the reason in `why`. */

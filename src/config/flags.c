@@ -1,6 +1,6 @@
 /*
- * What flags describe without a configuration file: mysqld_exporter's, see config_from_flags(), and those of `probe`,
- * see config_for_probe().
+ * What flags describe without a configuration file: mysqld_exporter's, see config_from_flags(), and those of `probe`
+ * and `doctor`, see config_for_probe() and config_for_doctor().
  */
 #include "config/address.h"
 #include "config/loading.h"
@@ -302,4 +302,33 @@ struct target_config *config_for_probe(const struct probe_flags *flags, struct s
     client_group_release(&group);
     free(file);
     return target;
+}
+
+/* --- the flags of `doctor` --- */
+
+static bool set_doctor_log(struct target_config *target, const struct probe_flags *flags, struct strbuf *error) {
+    const char *source = flags->error_log_source ? flags->error_log_source : "auto";
+    if (flags->error_log_file)
+        return set(target, "error_log.source", "file", "--error-log.file", error) &&
+               set_file(target, "error_log.file", flags->error_log_file, "--error-log.file", error);
+    return set(target, "error_log.source", source, "--error-log.source", error) &&
+           (target->error_log.source == LOG_AUTO || target->error_log.source == LOG_TABLE ||
+            target->error_log.source == LOG_NONE ||
+            wrong(error, "--error-log.source: auto, table or none; a file is named by --error-log.file"));
+}
+
+struct config *config_for_doctor(const struct probe_flags *flags, struct strbuf *error) {
+    struct target_config *target = config_for_probe(flags, error);
+    bool ok = target && set_duration(target, "poll.interval", flags->interval_ns, "--interval", error) &&
+              set_duration(target, "poll.timeout", flags->timeout_ns, "--timeout", error) &&
+              set_duration(target, "sessions.interval", flags->interval_ns, "--interval", error) &&
+              set_doctor_log(target, flags, error);
+    if (ok)
+        target->modules[0].schedule.interval_ns = flags->interval_ns;
+    struct config *config = ok ? config_of_one(target) : NULL;
+    if (ok && !config)
+        wrong(error, "out of memory");
+    if (!config && target)
+        target_config_free(target);
+    return config;
 }

@@ -3,6 +3,8 @@
  */
 #include "cli/options.h"
 
+#include "base/clock.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,6 +106,30 @@ static void probe_refuses(void **state) {
     refused("x probe a --config.file=f");
 }
 
+static void doctor_flags(void **state) {
+    (void)state;
+    struct options o;
+    accepted(&o, "x doctor db1");
+    assert_int_equal(o.command, COMMAND_DOCTOR);
+    assert_string_equal(o.doctor.look.host, "db1");
+    assert_int_equal(o.doctor.for_ns, 30 * NS_PER_S);
+    assert_int_equal(o.doctor.look.interval_ns, 2 * NS_PER_S);
+    assert_int_equal(o.doctor.look.timeout_ns, 5 * NS_PER_S);
+    assert_null(o.doctor.error_log_file);
+    accepted(&o, "x doctor --for=2m --user u --json db1:3307 --error-log.file /e --timeout=1");
+    assert_int_equal(o.doctor.for_ns, 120 * NS_PER_S);
+    assert_int_equal(o.doctor.look.timeout_ns, NS_PER_S);
+    assert_string_equal(o.doctor.look.user, "u");
+    assert_string_equal(o.doctor.error_log_file, "/e");
+    assert_true(o.doctor.look.json);
+    accepted(&o, "x help doctor");
+    refused("x doctor");
+    refused("x doctor a b");
+    refused("x doctor a --for=-1");
+    refused("x doctor a --count=3");
+    refused("x doctor a --error-log.file=/e --error-log.source=none");
+}
+
 static void explain_flags(void **state) {
     (void)state;
     struct options o;
@@ -157,6 +183,8 @@ static void help(void **state) {
     assert_non_null(strstr(help_of("x --help"), "mysqlconn_exporter probe HOST"));
     for (const char *line = help_of("x help explain"); *line; line += strcspn(line, "\n") + 1)
         assert_in_range(strcspn(line, "\n"), 0, 80);
+    for (const char *line = help_of("x help doctor"); *line; line += strcspn(line, "\n") + 1)
+        assert_in_range(strcspn(line, "\n"), 0, 80);
     refused("x help stray");
     refused("x help probe a b");
 }
@@ -164,7 +192,8 @@ static void help(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(daemon_flags),  cmocka_unit_test(probe_defaults), cmocka_unit_test(probe_flags_anywhere),
-        cmocka_unit_test(probe_refuses), cmocka_unit_test(explain_flags),  cmocka_unit_test(help),
+        cmocka_unit_test(probe_refuses), cmocka_unit_test(doctor_flags),   cmocka_unit_test(explain_flags),
+        cmocka_unit_test(help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
