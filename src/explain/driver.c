@@ -98,11 +98,13 @@ static void add_range(struct strbuf *out, const struct driver *driver) {
         strbuf_addstr(out, driver->before);
 }
 
-static void add_announced(struct strbuf *out, const char *name) {
-    if (name)
-        strbuf_addf(out, "`%s`", name);
-    else
+static void add_announced(struct strbuf *out, const struct driver *driver) {
+    if (!driver->client_name)
         strbuf_addch(out, '-');
+    else
+        strbuf_addf(out, "`%s`", driver->client_name);
+    if (driver->announced_from)
+        strbuf_addf(out, " from %s on", driver->announced_from);
 }
 
 void driver_reference(struct strbuf *out) {
@@ -110,7 +112,7 @@ void driver_reference(struct strbuf *out) {
                        "Source | Reproduced here |\n|---|---|---|---|---|---|---|---|---|---|\n");
     for (const struct driver *d = driver_table; d < driver_table + driver_count; d++) {
         strbuf_addf(out, "| <a id=\"driver-%s\"></a>%s | ", d->id, d->library);
-        add_announced(out, d->client_name);
+        add_announced(out, d);
         strbuf_addstr(out, " | ");
         add_range(out, d);
         strbuf_addf(out, " | %s | %s | %s | %s | %s | <%s> | %s |\n", d->calls, d->users_see, d->server_sees, d->why,

@@ -27,11 +27,12 @@ enum driver_fault {
 const char *driver_fault_name(enum driver_fault fault);
 
 struct driver {
-    const char *id;          /* of this row */
-    const char *library;     /* for people */
-    const char *client_name; /* NULL: it announces none, or that of the C library below it */
-    const char *from;        /* the first version that does it; NULL every one before … */
-    const char *before;      /* … the first that does not any more; NULL none yet */
+    const char *id;             /* of this row */
+    const char *library;        /* for people */
+    const char *client_name;    /* NULL: it announces none, or that of the C library below it */
+    const char *announced_from; /* the first version that announces it; NULL all that are known */
+    const char *from;           /* the first version that does it; NULL every one before … */
+    const char *before;         /* … the first that does not any more; NULL none yet */
     enum driver_fault fault;
     uint32_t causes; /* a bit for each cause (explain/cause.h) that the server's side of it may have */
     const char *calls, *users_see, *server_sees, *why, *remedy;
