@@ -18,7 +18,7 @@ enum {
 };
 
 void advice_facts_init(struct advice_facts *facts) {
-    *facts = (struct advice_facts){.user = "", .log_reason = "", .log_name = "", .log_level_suffices = -1};
+    *facts = (struct advice_facts){.user = "", .log_reason = "", .log_name = ""};
     facts->recent.most_connections = NAN;
 #define ADVICE_SETTING_UNKNOWN(name) facts->name = NAN;
     ADVICE_SETTINGS(ADVICE_SETTING_UNKNOWN)
@@ -116,7 +116,7 @@ static void collect_drivers(struct advice_facts *facts, const struct target *tar
 
 static void collect_log(struct advice_facts *facts, const struct target *target) {
     const struct log_source_state *state = target->error_log ? log_source_state(target->error_log) : NULL;
-    facts->log_level_suffices = target_log_level_suffices(target);
+    facts->log_sight = target_log_sight(target);
     facts->log_configured = state;
     if (!state)
         return;

@@ -54,7 +54,7 @@ struct advice_facts {
 
     bool log_configured, log_readable;
     const char *log_reason, *log_name; /* why it is not readable; what is read */
-    int log_level_suffices;            /* -1 not known */
+    enum log_sight log_sight;          /* whether it has lines of aborted connections */
 };
 
 /* All not known. To be released. */

@@ -345,16 +345,26 @@ static void add_unexplained(const struct advice_facts *facts, struct finding *fi
                  duration(facts->recent.window_ns));
 }
 
+static void add_level(const struct advice_facts *facts, struct finding *finding) {
+    bool mysql = !isnan(facts->log_error_verbosity); /* 5.7 has both, and obeys this one */
+    evidence(finding, "%s = %.0f: no line is written of aborted connections",
+             mysql ? "log_error_verbosity" : "log_warnings", mysql ? facts->log_error_verbosity : facts->log_warnings);
+    change(finding, "SET GLOBAL %s; and the same in the server's configuration",
+           mysql ? "log_error_verbosity = 3" : "log_warnings = 2");
+}
+
 static enum advice_severity check_log_level(const struct advice_facts *facts, struct finding *finding) {
-    if (facts->health != TARGET_UP || facts->log_level_suffices != 0)
+    if (facts->health != TARGET_UP || facts->log_sight == LOG_SIGHT_UNKNOWN || facts->log_sight == LOG_SIGHT_GOOD)
         return SEVERITY_NONE;
-    if (!isnan(facts->log_error_verbosity)) {
-        evidence(finding, "log_error_verbosity = %.0f: no line is written of aborted connections",
-                 facts->log_error_verbosity);
-        change(finding, "SET GLOBAL log_error_verbosity = 3; and the same in the server's configuration");
+    if (facts->log_sight == LOG_SIGHT_LEVEL) {
+        add_level(facts, finding);
+    } else if (facts->log_sight == LOG_SIGHT_SUPPRESSED) {
+        evidence(finding, "log_error_suppression_list has MY-010914: no line is written of aborted connections");
+        change(finding, "Take MY-010914 out of log_error_suppression_list.");
     } else {
-        evidence(finding, "log_warnings = %.0f: no line is written of aborted connections", facts->log_warnings);
-        change(finding, "SET GLOBAL log_warnings = 2; and the same in the server's configuration");
+        evidence(finding, "log_error_services has a filter with rules of its own, which may drop the lines of aborted "
+                          "connections");
+        change(finding, "Let the filter's rules (dragnet.log_error_filter_rules) pass MY-010914.");
     }
     add_unexplained(facts, finding);
     if (facts->evidence[EVIDENCE_ERRORS] != EVIDENCE_SEEN)
@@ -437,7 +447,7 @@ static enum advice_severity check_own(const struct advice_facts *facts, struct f
 /* Where the log is not read, or has no lines of aborts, that is what is to be changed first. */
 static enum advice_severity check_unexplained(const struct advice_facts *facts, struct finding *finding) {
     uint64_t unexplained = facts->recent.count[COUNT_UNEXPLAINED], counted = facts->recent.count[COUNT_COUNTED_ABORTS];
-    bool log_tells = facts->log_configured && facts->log_readable && facts->log_level_suffices == 1;
+    bool log_tells = facts->log_configured && facts->log_readable && facts->log_sight == LOG_SIGHT_GOOD;
     if (!log_tells || unexplained < UNEXPLAINED_MIN || unexplained * UNEXPLAINED_SHARE < counted)
         return SEVERITY_NONE;
     evidence(finding, "%llu of %llu aborted connections in %s are told of by no line of the error log",

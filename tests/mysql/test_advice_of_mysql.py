@@ -76,3 +76,12 @@ def test_each_privilege_that_is_missing_is_named_with_its_grant(findings):
         for grant in found["privileges_missing"]["change"][1:]:
             server.execute(grant.replace("'@'…'", "'@'%'"))  # each is SQL
         assert findings(server, lambda: None, seconds=3) == {}
+
+
+def test_a_list_that_suppresses_aborts_is_named(findings, seen):
+    seen.execute("SET GLOBAL log_error_verbosity = 3, log_error_suppression_list = 'MY-010914'")
+    try:
+        found = findings(seen, lambda: None, seconds=3)
+    finally:
+        seen.execute("SET GLOBAL log_error_suppression_list = DEFAULT")
+    assert found["log_level"]["evidence"][0].startswith("log_error_suppression_list has MY-010914")

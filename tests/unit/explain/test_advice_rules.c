@@ -43,7 +43,7 @@ static void make_well(struct advice_facts *f) {
     f->evidence[EVIDENCE_ERRORS] = f->evidence[EVIDENCE_ERROR_ACCOUNTS] = EVIDENCE_UNSUPPORTED;
     f->log_configured = f->log_readable = true;
     f->log_name = "/var/log/mysql/error.log";
-    f->log_level_suffices = 1;
+    f->log_sight = LOG_SIGHT_GOOD;
     f->recent.hosts = (struct advice_hosts){.known = true, .max_connect_errors = 100, .nearest_errors = 3};
 }
 
@@ -67,7 +67,7 @@ static size_t row_of(const char *id) {
 CHANGE(down) {
     f->health = TARGET_DOWN;
     f->down = (struct failure){FAILURE_REFUSED, PHASE_CONNECT, 2002, "Can't connect to 'db1'"};
-    f->log_level_suffices = -1;
+    f->log_sight = LOG_SIGHT_UNKNOWN;
     f->performance_schema = f->wait_timeout = f->interactive_timeout = f->max_connections = NAN;
     f->sessions_seen = f->transactions_seen = false;
     memset(f->evidence, 0, sizeof f->evidence);
@@ -138,11 +138,13 @@ CHANGE(no_log_on_mysql_unseen) { no_log_on_mysql(f); f->evidence[EVIDENCE_ERRORS
 CHANGE(no_log_on_mysql_unexplained) { no_log_on_mysql(f); f->recent.count[COUNT_UNEXPLAINED] = 1; }
 CHANGE(log_unreadable) { f->log_readable = false; f->log_reason = "permission"; }
 CHANGE(log_not_tried_yet) { f->log_readable = false; }
-CHANGE(level_low) { f->log_warnings = 1; f->log_level_suffices = 0; }
-CHANGE(level_low_on_mysql) { make_mysql(f); f->log_error_verbosity = 2; f->log_level_suffices = 0; }
+CHANGE(level_low) { f->log_warnings = 1; f->log_sight = LOG_SIGHT_LEVEL; }
+CHANGE(level_low_on_mysql) { make_mysql(f); f->log_error_verbosity = 2; f->log_sight = LOG_SIGHT_LEVEL; }
 CHANGE(level_low_on_mysql_unseen) { level_low_on_mysql(f); f->evidence[EVIDENCE_ERRORS] = EVIDENCE_FAILED; }
 CHANGE(level_low_unexplained) { level_low(f); f->recent.count[COUNT_UNEXPLAINED] = 3; }
-CHANGE(level_unknown) { f->log_level_suffices = -1; }
+CHANGE(log_suppressed) { make_mysql(f); f->log_sight = LOG_SIGHT_SUPPRESSED; }
+CHANGE(log_filtered) { make_mysql(f); f->log_sight = LOG_SIGHT_FILTERED; }
+CHANGE(level_unknown) { f->log_sight = LOG_SIGHT_UNKNOWN; }
 CHANGE(unexplained) { f->recent.count[COUNT_UNEXPLAINED] = 5; f->recent.count[COUNT_COUNTED_ABORTS] = 25; }
 CHANGE(few_unexplained) { f->recent.count[COUNT_UNEXPLAINED] = 4; f->recent.count[COUNT_COUNTED_ABORTS] = 4; }
 CHANGE(small_share_unexplained) { f->recent.count[COUNT_UNEXPLAINED] = 5; f->recent.count[COUNT_COUNTED_ABORTS] = 26; }
@@ -240,6 +242,8 @@ static const struct row {
     {"log_level", level_low_unexplained, SEVERITY_WARNING, "3 aborted connections in 1m without a known cause", NULL},
     {"log_level", level_low_on_mysql, SEVERITY_INFO, "log_error_verbosity = 2", "SET GLOBAL log_error_verbosity = 3;"},
     {"log_level", level_low_on_mysql_unseen, SEVERITY_WARNING, NULL, NULL},
+    {"log_level", log_suppressed, SEVERITY_INFO, "log_error_suppression_list has MY-010914", "Take MY-010914 out"},
+    {"log_level", log_filtered, SEVERITY_INFO, "log_error_services has a filter", "dragnet"},
     {"log_level", level_unknown, SEVERITY_NONE, NULL, NULL},
     {"unexplained_aborts", unexplained, SEVERITY_INFO, "5 of 25 aborted connections in 1m", NULL},
     {"unexplained_aborts", few_unexplained, SEVERITY_NONE, NULL, NULL},
