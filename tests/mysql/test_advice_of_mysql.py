@@ -10,6 +10,7 @@ from lib import clients
 from lib.exporter import sanitizer_environment, sanitizer_report
 from lib.mysql import MONITOR, MySQL
 from lib.process import wait_until
+from scenario.test_doctor_command import Beginning
 
 USER, PASSWORD = MONITOR
 
@@ -26,12 +27,12 @@ def seen():
 @pytest.fixture
 def findings(program, tmp_path):
     """What doctor finds while `meanwhile` happens, by rule."""
-    def look(server, meanwhile, *args, seconds=6):
+    def look(server, meanwhile, *args, seconds=11):
+        beginning = Beginning(server)
         env = {**sanitizer_environment(), "HOME": str(tmp_path), "MYSQL_PWD": PASSWORD}
         with subprocess.Popen([program, "doctor", server.address, "--user", USER, f"--for={seconds}", "--json", *args],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=env) as doctor:
-            wait_until(lambda: any(row[1] == USER and row[4] == "Sleep" for row in server.execute("SHOW PROCESSLIST")), 20,
-                       "the first poll has ended", step=0.05)
+            beginning.wait(probes=4 if seconds > 4 else 2)
             meanwhile()
             out, err = doctor.communicate(timeout=60)
         assert not sanitizer_report(err), err
@@ -43,7 +44,7 @@ def test_where_all_is_seen_nothing_is_said_and_nobody_is_harmed(findings, seen):
     seen.execute("SET GLOBAL log_error_verbosity = 3")
     counters = ("Aborted_clients", "Aborted_connects")
     before, log = seen.status(*counters), seen.error_text()
-    assert findings(seen, lambda: None, "--error-log.source=table", seconds=3) == {}
+    assert findings(seen, lambda: None, "--error-log.source=table", seconds=4) == {}
     wait_until(lambda: not seen.threads_of(USER), 10, "all its connections are closed")
     assert seen.status(*counters) == before and seen.error_text() == log
 
@@ -56,13 +57,15 @@ def test_with_its_log_who_vanished_is_told(findings, seen, source):
         clients.leave_without_quit(seen, count=10)
         clients.idle_past_wait_timeout(seen)
     found = findings(seen, misbehave, *source)
-    assert {rule: f["severity"] for rule, f in found.items()} == {"clients_vanish": "warning", "idle_cut": "warning"}
+    severities = {rule: f["severity"] for rule, f in found.items()}
+    severities.pop("drivers", None)  # where a poll saw a session of theirs
+    assert severities == {"clients_vanish": "warning", "idle_cut": "warning"}
     assert re.match(r"10 times in \d+s: .* the last: app@127\.0\.0\.1, connection \d+", found["clients_vanish"]["evidence"][0])
 
 
 def test_at_the_default_level_that_is_said(findings, seen):
     seen.execute("SET GLOBAL log_error_verbosity = DEFAULT")
-    found = findings(seen, lambda: None, seconds=3)
+    found = findings(seen, lambda: None, seconds=4)
     assert {rule: f["severity"] for rule, f in found.items()} == {"log_level": "info"}
     assert found["log_level"]["evidence"][0].startswith("log_error_verbosity = 2:")
     assert any("sums of errors" in text for text in found["log_level"]["evidence"])
@@ -71,17 +74,17 @@ def test_at_the_default_level_that_is_said(findings, seen):
 
 def test_each_privilege_that_is_missing_is_named_with_its_grant(findings):
     with MySQL(["--log-error-verbosity=3"]) as server:
-        found = findings(server, lambda: None, seconds=3)
+        found = findings(server, lambda: None, seconds=4)
         assert {rule: f["severity"] for rule, f in found.items()} == {"privileges_missing": "info"}
         for grant in found["privileges_missing"]["change"][1:]:
             server.execute(grant.replace("'@'…'", "'@'%'"))  # each is SQL
-        assert findings(server, lambda: None, seconds=3) == {}
+        assert findings(server, lambda: None, seconds=4) == {}
 
 
 def test_a_list_that_suppresses_aborts_is_named(findings, seen):
     seen.execute("SET GLOBAL log_error_verbosity = 3, log_error_suppression_list = 'MY-010914'")
     try:
-        found = findings(seen, lambda: None, seconds=3)
+        found = findings(seen, lambda: None, seconds=4)
     finally:
         seen.execute("SET GLOBAL log_error_suppression_list = DEFAULT")
     assert found["log_level"]["evidence"][0].startswith("log_error_suppression_list has MY-010914")
