@@ -12,6 +12,7 @@
 #include "explain/judge.h"
 #include "explain/listeners.h"
 #include "observe/fleet.h"
+#include "observe/host_network.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ struct doctor {
     struct judge *judge;
     struct ledger_listener ledger_listener;
     struct listeners listeners;
+    struct host_network *network;
     struct fleet *fleet;
     struct mono began;
     bool shows_progress, ending;
@@ -153,7 +155,8 @@ static void start_timer(struct doctor *d, uv_timer_t *timer, uv_timer_cb fired, 
 static bool start(struct doctor *d, struct config *config) {
     d->judge = judge_new();
     d->coroutines = coroutines_new(&d->loop);
-    if (!d->judge || !d->coroutines)
+    d->network = host_network_new(&d->loop);
+    if (!d->judge || !d->coroutines || !d->network)
         return false;
     d->ledger_listener = judge_ledger_listener(d->judge);
     judge_add_sink(d->judge, ledger_sink());
@@ -163,6 +166,8 @@ static bool start(struct doctor *d, struct config *config) {
     listeners_add(&d->listeners, advice_observer());
     struct observer observer = listeners_observer(&d->listeners);
     d->fleet = fleet_new(&d->loop, d->coroutines, &observer);
+    if (d->fleet)
+        fleet_set_network(d->fleet, d->network);
     d->began = mono_now();
     return d->fleet && fleet_apply(d->fleet, config) == 0;
 }
@@ -192,6 +197,7 @@ int doctor_command(const struct doctor_options *options) {
     }
     uv_run(&d.loop, UV_RUN_DEFAULT);
     uv_run(&d.loop, UV_RUN_NOWAIT); /* the last close call-backs */
+    host_network_close(d.network);
     fleet_free(d.fleet);
     judge_free(d.judge);
     coroutines_free(d.coroutines);

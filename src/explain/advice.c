@@ -118,9 +118,3 @@ const struct advice *advice_of(const struct target *target, size_t *count) {
     *count = ta ? ta->count : 0;
     return ta ? ta->raised : NULL;
 }
-
-void advice_hosts_seen(struct target *target, const struct advice_hosts *hosts, uint64_t name_errors) {
-    struct target_advice *ta = state_of(target);
-    if (ta)
-        advice_history_hosts(ta->history, hosts, name_errors, mono_now());
-}

@@ -27,8 +27,4 @@ struct abort_sink advice_sink(void);
 /* Of the last poll, the most severe first; *count may be 0. Valid until the next poll of that target. */
 const struct advice *advice_of(const struct target *target, size_t *count);
 
-/* What the server's host_cache shows now, and how many look-ups of names failed in all since our start. Before the
- * poll's end is told. */
-void advice_hosts_seen(struct target *target, const struct advice_hosts *hosts, uint64_t name_errors);
-
 #endif

@@ -4,6 +4,7 @@
 #include "explain/advice_facts.h"
 
 #include "base/top.h"
+#include "observe/host_network.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -114,6 +115,17 @@ static void collect_drivers(struct advice_facts *facts, const struct target *tar
     collect_connected_drivers(facts, target);
 }
 
+static void collect_sockets(struct advice_facts *facts, const struct target *target) {
+    const struct port_sockets *sockets = target->port_watch ? port_watch_sockets(target->port_watch) : NULL;
+    facts->sockets_seen = sockets;
+    if (!sockets)
+        return;
+    facts->time_wait = sockets->states[SOCKETS_TIME_WAIT];
+    facts->close_wait = sockets->states[SOCKETS_CLOSE_WAIT];
+    facts->accept_queue = sockets->queue;
+    facts->accept_queue_limit = sockets->queue_limit;
+}
+
 static void collect_log(struct advice_facts *facts, const struct target *target) {
     const struct log_source_state *state = target->error_log ? log_source_state(target->error_log) : NULL;
     facts->log_sight = target_log_sight(target);
@@ -136,6 +148,7 @@ void advice_facts_collect(struct advice_facts *facts, const struct target *targe
         if (target->probes[i].facts.last_cut_after_ns > 0)
             facts->cut_after_ns = target->probes[i].facts.last_cut_after_ns;
     collect_log(facts, target);
+    collect_sockets(facts, target);
     if (facts->health == TARGET_UP) {
 #define ADVICE_SETTING_READ(name) facts->name = target_setting(target, #name);
         ADVICE_SETTINGS(ADVICE_SETTING_READ)

@@ -18,6 +18,7 @@
 #define ADVICE_SETTINGS(X)                                                                                             \
     X(wait_timeout)                                                                                                    \
     X(interactive_timeout)                                                                                             \
+    X(back_log)                                                                                                        \
     X(max_connections)                                                                                                 \
     X(max_allowed_packet)                                                                                              \
     X(net_read_timeout)                                                                                                \
@@ -51,6 +52,9 @@ struct advice_facts {
     struct session_sums sessions;
     struct strbuf sleepers, idlers; /* who sleeps near wait_timeout, and in a transaction: the most frequent clients */
     enum evidence_state evidence[EVIDENCE_COUNT];
+
+    bool sockets_seen; /* the server is on this machine, and the sockets on its port are counted: */
+    uint64_t time_wait, close_wait, accept_queue, accept_queue_limit; /* the limit is 0 where it is not known */
 
     bool log_configured, log_readable;
     const char *log_reason, *log_name; /* why it is not readable; what is read */

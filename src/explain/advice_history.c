@@ -5,6 +5,7 @@
 
 #include "explain/advice_window.h"
 #include "explain/ledger.h"
+#include "observe/host_network.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ enum total {
     TOTAL_RETRANSMISSIONS,
     TOTAL_PATH_CUTS,
     TOTAL_NAME_ERRORS,
+    TOTAL_LISTEN_OVERFLOWS,
     TOTALS
 };
 
@@ -173,6 +175,36 @@ static void note_probes(struct advice_history *history, const struct target *tar
     advice_window_add(history->window, COUNT_PATH_CUTS, rise(history, TOTAL_PATH_CUTS, cuts), now);
 }
 
+/* What the server's host_cache shows, and how often it could not look up a name. */
+static void note_hosts(struct advice_history *history, const struct target *target, struct mono now) {
+    const struct host_cache_facts *facts = target->host_cache ? host_cache_facts(target->host_cache) : NULL;
+    static const enum host_cache_kind kinds[] = {HOST_CACHE_NAMEINFO_TRANSIENT, HOST_CACHE_NAMEINFO_PERMANENT,
+                                                 HOST_CACHE_ADDRINFO_TRANSIENT, HOST_CACHE_ADDRINFO_PERMANENT,
+                                                 HOST_CACHE_FCRDNS};
+    uint64_t name_errors = 0;
+    history->hosts = (struct advice_hosts){0};
+    if (!facts || facts->wall_ns == 0)
+        return;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        name_errors += facts->total[kinds[i]];
+    advice_window_add(history->window, COUNT_HOST_NAME_ERRORS, rise(history, TOTAL_NAME_ERRORS, name_errors), now);
+    if (target->poll.health != TARGET_UP || target->evidence[EVIDENCE_HOST_CACHE] != EVIDENCE_SEEN)
+        return;
+    history->hosts = (struct advice_hosts){.known = true,
+                                           .blocked = facts->blocked,
+                                           .near = facts->near,
+                                           .max_connect_errors = facts->max_connect_errors,
+                                           .nearest_errors = facts->nearest.connect_errors};
+    snprintf(history->hosts.nearest, sizeof history->hosts.nearest, "%s", facts->nearest.ip);
+}
+
+static void note_network(struct advice_history *history, const struct target *target, struct mono now) {
+    const struct host_network_facts *facts = target->port_watch ? host_network_facts(target->network) : NULL;
+    if (facts && facts->samples > 0 && facts->counters.known & UINT64_C(1) << NET_LISTEN_OVERFLOWS)
+        advice_window_add(history->window, COUNT_LISTEN_OVERFLOWS,
+                          rise(history, TOTAL_LISTEN_OVERFLOWS, facts->counters.value[NET_LISTEN_OVERFLOWS]), now);
+}
+
 void advice_history_poll(struct advice_history *history, const struct target *target, struct mono now) {
     uint64_t ours = target->self_aborts[SELF_POLL] + target->self_aborts[SELF_PROBE];
     advice_window_slide(history->window, now);
@@ -182,15 +214,11 @@ void advice_history_poll(struct advice_history *history, const struct target *ta
     note_connected(history, target, now);
     note_aborts(history, target, now);
     note_probes(history, target, now);
+    note_hosts(history, target, now);
+    note_network(history, target, now);
     advice_window_add(history->window, COUNT_SELF_ABORTS, rise(history, TOTAL_SELF_ABORTS, ours), now);
     advice_window_add(history->window, COUNT_DNS_LINES,
                       rise(history, TOTAL_DNS_LINES, target->log_events[LOG_EVENT_DNS]), now);
-}
-
-void advice_history_hosts(struct advice_history *history, const struct advice_hosts *hosts, uint64_t name_errors,
-                          struct mono now) {
-    history->hosts = *hosts;
-    advice_window_add(history->window, COUNT_HOST_NAME_ERRORS, rise(history, TOTAL_NAME_ERRORS, name_errors), now);
 }
 
 /* --- aborts of clients that are known --- */

@@ -27,10 +27,11 @@ enum advice_count {
     COUNT_SLOW_GREETINGS,   /* the greeting came more than a second after the connection */
     COUNT_PATH_CUTS,        /* idle connections that were cut by neither end */
     COUNT_HOST_NAME_ERRORS, /* host_cache: look-ups of names that failed */
+    COUNT_LISTEN_OVERFLOWS, /* of this machine, where the server is on it: a full accept queue, of whatever port */
     ADVICE_COUNTS
 };
 
-enum { ADVICE_VERSION_MAX = 32, ADVICE_ADDRESS_MAX = 64 };
+enum { ADVICE_VERSION_MAX = 32 };
 
 /* Clients of one row of driver_table whose connections were aborted with one of the row's causes. */
 struct advice_driver_aborts {
@@ -43,7 +44,7 @@ struct advice_hosts {
     bool known;
     uint64_t blocked, near; /* hosts; near: half of max_connect_errors and more */
     uint64_t max_connect_errors, nearest_errors;
-    char nearest[ADVICE_ADDRESS_MAX]; /* the host with the most; "" none */
+    char nearest[HOST_CACHE_IP_MAX + 1]; /* the host with the most; "" none */
 };
 
 /* What there was in the window that ends now. Borrowed from the history until its next change. */
@@ -53,7 +54,7 @@ struct advice_recent {
     uint64_t aborts[CAUSE_COUNT];
     const char *last_client[CAUSE_COUNT]; /* of the last of them that we know of; NULL none */
     double most_connections;              /* at one time; NaN not known */
-    struct advice_hosts hosts;            /* as they were told last */
+    struct advice_hosts hosts;            /* at the last look */
 };
 
 struct advice_history;
@@ -64,9 +65,6 @@ void advice_history_free(struct advice_history *history);   /* NULL is allowed *
 void advice_history_poll(struct advice_history *history, const struct target *target, struct mono now);
 /* Whose aborts they were, and of which driver. How many there are of each cause is the ledger's. */
 void advice_history_abort(struct advice_history *history, const struct abort_event *event, struct mono now);
-/* What the host_cache shows now. */
-void advice_history_hosts(struct advice_history *history, const struct advice_hosts *hosts, uint64_t name_errors,
-                          struct mono now);
 
 void advice_history_recent(struct advice_history *history, struct advice_recent *out, struct mono now);
 /* Of one row of driver_table. */

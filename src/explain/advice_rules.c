@@ -25,6 +25,9 @@
 enum {
     RETRANSMISSIONS_MIN = 3,
     RETRANSMISSIONS_WARNING_SHARE = 10, /* one in so many probes */
+    ACCEPT_QUEUE_SHARE = 2,             /* one place in so many is taken */
+    TIME_WAIT_MIN = 10000,
+    CLOSE_WAIT_MIN = 5,
     UNEXPLAINED_MIN = 5,
     UNEXPLAINED_SHARE = 5, /* one in so many aborts */
 };
@@ -268,6 +271,38 @@ static enum advice_severity check_packet_loss(const struct advice_facts *facts, 
     evidence(finding, "%llu TCP segments were sent again in %llu probe%s over %s", (ull)again, (ull)probes,
              plural(probes), duration(facts->recent.window_ns));
     return again * RETRANSMISSIONS_WARNING_SHARE >= probes ? SEVERITY_WARNING : SEVERITY_INFO;
+}
+
+static enum advice_severity check_accept_queue(const struct advice_facts *facts, struct finding *finding) {
+    uint64_t overflows = facts->recent.count[COUNT_LISTEN_OVERFLOWS];
+    uint64_t limit = facts->sockets_seen ? facts->accept_queue_limit : 0;
+    bool fills = limit > 0 && facts->accept_queue * ACCEPT_QUEUE_SHARE >= limit;
+    if (overflows == 0 && !fills)
+        return SEVERITY_NONE;
+    if (fills)
+        evidence(finding, "%llu connections wait to be accepted, of %llu that may", (ull)facts->accept_queue,
+                 (ull)limit);
+    if (overflows > 0)
+        evidence(finding, "%llu time%s in %s an accept queue of this machine was full (ListenOverflows, all ports)",
+                 (ull)overflows, plural(overflows), duration(facts->recent.window_ns));
+    if (!isnan(facts->back_log))
+        evidence(finding, "back_log = %.0f", facts->back_log);
+    return SEVERITY_WARNING;
+}
+
+static enum advice_severity check_time_wait(const struct advice_facts *facts, struct finding *finding) {
+    if (!facts->sockets_seen || facts->time_wait < TIME_WAIT_MIN)
+        return SEVERITY_NONE;
+    evidence(finding, "%llu sockets on the server's port are in TIME_WAIT", (ull)facts->time_wait);
+    return SEVERITY_INFO;
+}
+
+static enum advice_severity check_close_wait(const struct advice_facts *facts, struct finding *finding) {
+    if (!facts->sockets_seen || facts->close_wait < CLOSE_WAIT_MIN)
+        return SEVERITY_NONE;
+    evidence(finding, "%llu sockets on the server's port are in CLOSE_WAIT: the client has closed, the server has not",
+             (ull)facts->close_wait);
+    return SEVERITY_INFO;
 }
 
 /* --- hosts and names --- */

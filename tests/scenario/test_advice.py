@@ -8,6 +8,8 @@ import pytest
 from lib import clients
 from lib.exporter import target
 from lib.mariadb import APP, MONITOR, MariaDB, close
+from lib.netns import why_not
+from scenario.test_host_cache import HOSTS, LIMIT, Refusing, watchable
 
 FAST = {"poll": {"interval": "200ms", "timeout": "200ms"}, "sessions": {"interval": "200ms"}, "probe": {"interval": "60s"}}
 
@@ -97,3 +99,19 @@ def test_what_is_not_seen_is_advised_until_it_is(exporter, server):
     watching.wait_for(lambda m: advice(m).get("server_down") == "critical", 10)
     server.start()
     watching.wait_for(lambda m: "server_down" not in advice(m), 15)
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+def test_hosts_that_are_nearly_blocked_and_then_are_and_have_no_names(exporter):
+    with Refusing(MariaDB, "--performance-schema=ON") as refusing:
+        watchable(refusing.server)
+        watching = exporter({**FAST, "host_cache": {"interval": "10ms"}, "targets": [refusing.target()]})
+        watching.wait_for(lambda m: m.value("mysqlconn_host_cache_hosts") == 0 and m.value("mysqlconn_polls_total") >= 2, 10)
+        assert not {"hosts_blocked", "reverse_dns"} & set(advice(watching.scrape()))
+        refusing.left(HOSTS[0], LIMIT - 1)
+        watching.wait_for(lambda m: advice(m).get("hosts_blocked") == "warning" and advice(m).get("reverse_dns") == "warning", 15)
+        assert f"{HOSTS[0]} has {LIMIT - 1} failed handshakes in a row, of max_connect_errors = {LIMIT}" in watching.get("/")
+        refusing.left(HOSTS[0], 1)
+        watching.wait_for(lambda m: advice(m).get("hosts_blocked") == "critical", 15)
+        refusing.server.execute("TRUNCATE TABLE performance_schema.host_cache")
+        watching.wait_for(lambda m: "hosts_blocked" not in advice(m), 15)

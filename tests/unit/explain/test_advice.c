@@ -58,6 +58,7 @@ static int teardown(void **state) {
     explaining_free(fx->explaining);
     assert_null(fx->target->advice);
     sessions_free(fx->target->sessions);
+    host_cache_free(fx->target->host_cache);
     free(fx->target->config->user);
     fake_target_free(fx->target);
     free(fx);
@@ -324,21 +325,34 @@ static void a_driver_that_closes_badly_is_told_at_once(void **state) {
     assert_int_equal(raised(fx, "drivers")->severity, SEVERITY_INFO);
 }
 
+static void look_at_hosts(struct fixture *fx, uint64_t connect_errors, uint64_t name_errors) {
+    struct host_cache *cache = fx->target->host_cache;
+    struct host_cache_rows rows = {.age = HOST_CACHE_OLD, .instant = host_cache_instant(cache) + 10, .hosts = 1};
+    rows.near = connect_errors >= 50;
+    snprintf(rows.nearest.ip, sizeof rows.nearest.ip, "10.0.0.9");
+    rows.nearest.connect_errors = connect_errors;
+    rows.errors[HOST_CACHE_NAMEINFO_PERMANENT] = name_errors;
+    host_cache_begin(cache, 100, ~0U, 0);
+    host_cache_add(cache, &rows);
+    host_cache_end(cache, wall_now_ns());
+    fx->target->evidence[EVIDENCE_HOST_CACHE] = EVIDENCE_SEEN;
+    poll_server(fx);
+}
+
 static void what_the_host_cache_shows_is_told(void **state) {
     struct fixture *fx = *state;
-    struct advice_hosts hosts = {
-        .known = true, .near = 1, .max_connect_errors = 100, .nearest_errors = 60, .nearest = "10.0.0.9"};
+    fx->target->host_cache = host_cache_new();
     setting(fx, "skip_name_resolve", 0);
-    advice_hosts_seen(fx->target, &hosts, 5);
-    poll_server(fx);
+    look_at_hosts(fx, 60, 5);
     assert_string_equal(evidence_of(fx, "hosts_blocked", 1),
                         "10.0.0.9 has 60 failed handshakes in a row, of max_connect_errors = 100");
     assert_null(raised(fx, "reverse_dns"));
-    hosts.near = 0;
-    advice_hosts_seen(fx->target, &hosts, 7);
-    poll_server(fx);
+    look_at_hosts(fx, 3, 7);
     assert_null(raised(fx, "hosts_blocked"));
     assert_begins(evidence_of(fx, "reverse_dns", 1), "2 failed look-ups in host_cache");
+    look_at_hosts(fx, 60, 7);
+    fail_poll(fx);
+    assert_null(raised(fx, "hosts_blocked")); /* nobody knows */
 }
 
 static void slow_greetings_and_lost_segments_are_of_new_probes(void **state) {

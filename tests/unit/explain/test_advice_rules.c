@@ -106,6 +106,14 @@ CHANGE(stalls_reading) { f->recent.aborts[CAUSE_WRITE_TIMEOUT] = 2; }
 CHANGE(lossy) { f->recent.count[COUNT_RETRANSMISSIONS] = 10; }
 CHANGE(a_little_lossy) { f->recent.count[COUNT_RETRANSMISSIONS] = 3; }
 CHANGE(not_lossy) { f->recent.count[COUNT_RETRANSMISSIONS] = 2; }
+CHANGE(queue_full) { f->sockets_seen = true; f->accept_queue = 64; f->accept_queue_limit = 128; f->back_log = 151; }
+CHANGE(queue_overflows) { f->recent.count[COUNT_LISTEN_OVERFLOWS] = 3; }
+CHANGE(queue_short) { f->sockets_seen = true; f->accept_queue = 63; f->accept_queue_limit = 128; }
+CHANGE(queue_of_unknown_limit) { f->sockets_seen = true; f->accept_queue = 63; }
+CHANGE(many_wait) { f->sockets_seen = true; f->time_wait = 10000; }
+CHANGE(some_wait) { f->sockets_seen = true; f->time_wait = 9999; f->close_wait = 4; }
+CHANGE(clients_gone) { f->sockets_seen = true; f->close_wait = 5; }
+CHANGE(sockets_unseen) { f->time_wait = 20000; f->close_wait = 50; f->accept_queue = f->accept_queue_limit = 9; }
 CHANGE(churn) { f->recent.count[COUNT_CONNECTIONS] = 600; } /* 10 a second, 20 at a time: 2 s each */
 CHANGE(churn_of_few) { f->recent.count[COUNT_CONNECTIONS] = 119; } /* less than 2 a second */
 CHANGE(long_lived) { f->recent.count[COUNT_CONNECTIONS] = 600; f->recent.count[COUNT_CONNECTED] = 4 * 102; }
@@ -198,6 +206,16 @@ static const struct row {
     {"packet_loss", lossy, SEVERITY_WARNING, "10 TCP segments were sent again in 100 probes over 1m", NULL},
     {"packet_loss", a_little_lossy, SEVERITY_INFO, NULL, NULL},
     {"packet_loss", not_lossy, SEVERITY_NONE, NULL, NULL},
+    {"accept_queue", queue_full, SEVERITY_WARNING, "64 connections wait to be accepted, of 128 that may", NULL},
+    {"accept_queue", queue_full, SEVERITY_WARNING, "back_log = 151", NULL},
+    {"accept_queue", queue_overflows, SEVERITY_WARNING, "3 times in 1m an accept queue", NULL},
+    {"accept_queue", queue_short, SEVERITY_NONE, NULL, NULL},
+    {"accept_queue", queue_of_unknown_limit, SEVERITY_NONE, NULL, NULL},
+    {"accept_queue", sockets_unseen, SEVERITY_NONE, NULL, NULL},
+    {"time_wait", many_wait, SEVERITY_INFO, "10000 sockets", NULL},
+    {"time_wait", some_wait, SEVERITY_NONE, NULL, NULL},
+    {"close_wait", clients_gone, SEVERITY_INFO, "5 sockets", NULL},
+    {"close_wait", some_wait, SEVERITY_NONE, NULL, NULL},
     {"connection_churn", churn, SEVERITY_INFO, "10 new connections a second over 1m, at 20.0 connections on average: each lived for 2 s on average", NULL},
     {"connection_churn", churn_of_few, SEVERITY_NONE, NULL, NULL},
     {"connection_churn", long_lived, SEVERITY_NONE, NULL, NULL},
