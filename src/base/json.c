@@ -12,7 +12,7 @@
 
 static void begin(struct strbuf *out, const char *name) {
     char last = out->len ? out->data[out->len - 1] : '{';
-    if (last != '{' && last != '[' && last != ':')
+    if (last != '{' && last != '[')
         strbuf_addch(out, ',');
     if (!name)
         return;
