@@ -15,7 +15,8 @@ enum { ACCOUNTS_MAX = 256, CODES = SERVER_ERROR_CODE_COUNT, BATCHES_MAX = 6 };
 /* What came within so long waits together. */
 #define BATCH_NS (500 * NS_PER_MS)
 
-/* Lines wait over two looks: they may come before their sum. */
+/* Lines may come before their sum, which may come a look late: they wait over two looks that are as far apart as that,
+ * and old ones are dropped with the second. */
 struct told {
     uint32_t fresh, old;
 };
@@ -40,6 +41,7 @@ struct account {
 struct untold {
     struct account *accounts;
     size_t count;
+    struct mono aged; /* when lines last became old */
 };
 
 static const struct pair {
@@ -332,6 +334,8 @@ static void settle(const struct telling *t, struct account *a, struct mono now) 
 }
 
 void untold_settle(struct untold *u, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg) {
+    bool age = mono_between(u->aged, now) >= LINE_WITHIN_NS;
+    u->aged = age ? now : u->aged;
     cancel_all(u);
     for (size_t i = 0; i < u->count; i++) {
         struct account *a = &u->accounts[i];
@@ -339,7 +343,8 @@ void untold_settle(struct untold *u, struct mono now, enum untold_log log, untol
         if (log == UNTOLD_MYSQL)
             tell_lineless(&telling, a);
         settle(&telling, a, now);
-        grow_old(a);
+        if (age)
+            grow_old(a);
     }
     forget_idle(u);
 }

@@ -155,10 +155,16 @@ static void each_sum_waits_as_long(void **state) {
 }
 
 /* A line of an hour ago does not stand for a sum of now. */
-static void lines_wait_over_two_looks_only(void **state) {
+static void lines_wait_for_a_while_only(void **state) {
     struct fixture *fx = *state;
     line(fx, "app", "h1", 1158, 0);
-    for (int look = 0; look < 2; look++)
+    for (int look = 0; look < 12; look++, fx->now = mono_add(fx->now, 200 * NS_PER_MS))
+        untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
+    sum(fx, "app", "h1", 1158, 1); /* late by many looks, not by much */
+    assert_string_equal(after_lines(fx), "");
+
+    line(fx, "app", "h1", 1158, 0);
+    for (int look = 0; look < 3; look++, fx->now = mono_add(fx->now, 15 * NS_PER_S))
         untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
     sum(fx, "app", "h1", 1158, 1);
     assert_string_equal(after_lines(fx), "app@h1:1158+0*1 ");
@@ -185,7 +191,7 @@ int main(void) {
         TEST(without_lines_all_is_told_at_once), TEST(before_login_one_number_comes_with_another),
         TEST(a_line_and_a_sum_are_one_abort),    TEST(what_no_line_told_of_is_left),
         TEST(refusals_are_known_by_their_user),  TEST(each_sum_waits_as_long),
-        TEST(lines_wait_over_two_looks_only),    TEST(accounts_are_bounded_and_nothing_is_lost),
+        TEST(lines_wait_for_a_while_only),       TEST(accounts_are_bounded_and_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
