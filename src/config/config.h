@@ -110,7 +110,7 @@ struct target_config {
     struct schedule_config poll;
     struct schedule_config probe; /* with the grace: what its modules have where they say nothing themselves */
     int64_t probe_grace_ns;
-    int64_t sessions_interval_ns;
+    int64_t sessions_interval_ns;   /* DURATION_NOT_GIVEN: with every poll */
     int64_t host_cache_interval_ns; /* 0 never */
     struct text_list module_names;  /* of the probes that it runs */
     unsigned allowed_closes;        /* 1 << style for each bad close style that its modules may use */

@@ -414,10 +414,11 @@ const struct schema_row schema[] = {
      .type = VALUE_DURATION,
      .scope = SCOPE_BOTH,
      TARGET(sessions_interval_ns),
-     .initial = "15s",
      .min = 10 * NS_PER_MS,
      .max = DAY_NS,
-     .meaning = "Time from one look at the process list to the next, each with the poll that is nearest."},
+     .meaning =
+         "Time from one look at the process list to the next, each with the poll that is nearest; with every poll "
+         "where not given."},
 
     {.path = "host_cache",
      .type = VALUE_MAP,

@@ -151,7 +151,8 @@ static void poll_sessions(const struct session_poll *poll) {
         target->sessions = sessions_new();
     if (!target->sessions)
         return;
-    target->sessions_due = mono_add(mono_now(), target->config->sessions_interval_ns);
+    if (target->config->sessions_interval_ns != DURATION_NOT_GIVEN)
+        target->sessions_due = mono_add(mono_now(), target->config->sessions_interval_ns);
     begin_pass(target);
     if (worth_asking(target, EVIDENCE_TRANSACTIONS))
         *transactions = query(poll, "SELECT trx_mysql_thread_id FROM information_schema.INNODB_TRX", transaction_row);

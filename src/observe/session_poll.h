@@ -2,9 +2,10 @@
  * What a poll sees beyond counters: the process list with its transactions, what the clients announced, and MySQL's
  * summary of errors. Runs inside a coroutine, over the kept connection, after a poll that succeeded.
  *
- * Each `sessions.interval` two queries for the sessions, and one more where new ones came; on MySQL one at each poll
- * for the errors, and one more where some came. On a new connection we ask first what our account may, and what it may
- * not is left alone until the next: MySQL and MariaDB apply a change of global privileges to new connections only.
+ * At every poll, or each `sessions.interval`, two queries for the sessions, and one more where new ones came; on MySQL
+ * one at each poll for the errors, and one more where some came. On a new connection we ask first what our account may,
+ * and what it may not is left alone until the next: MySQL and MariaDB apply a change of global privileges to new
+ * connections only.
  */
 #ifndef OBSERVE_SESSION_POLL_H
 #define OBSERVE_SESSION_POLL_H

@@ -9,7 +9,7 @@ from lib.mariadb import APP, MONITOR, MariaDB
 from lib.process import wait_until
 from lib.server import close
 
-POLLS = {"poll": {"interval": "200ms", "timeout": "200ms"}, "sessions": {"interval": "200ms"}, "probe": {"interval": "60s"}}
+POLLS = {"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "60s"}}
 ABORT_SAID = "the server will count an aborted connection of ours"
 
 
