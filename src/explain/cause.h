@@ -44,7 +44,9 @@
       "Got packets out of order before login, Couldn't uncompress communication packet; errors 1156, 1157",            \
       "Find out what speaks to this port: a scanner, an HTTP check, a driver used by two threads at once.",            \
       "sent what is no packet of its turn", "answered 1156 and closed")                                                \
-    X(KILLED, "killed", "a connection was ended by KILL", "KILLED, on MariaDB with log_warnings from 4 on",            \
+    X(KILLED, "killed", "a connection was ended by KILL",                                                              \
+      "KILLED, on MariaDB with log_warnings from 4 on; on MySQL errors 1158 and 1160, or 1160, of which no line "      \
+      "tells",                                                                                                         \
       "Find who kills: a person, pt-kill, an orchestrator.", "none", "ended the connection as it was told")            \
     X(SERVER_RESTART, "server_restart", "a connection was ended by the server's shutdown",                             \
       "Forcing close of thread …; an abort while the server stops", "Drain clients before a restart.",                 \

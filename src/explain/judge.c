@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "explain/abort_case.h"
+#include "explain/balance.h"
 #include "explain/event_ring.h"
 #include "explain/untold.h"
 
@@ -14,6 +15,7 @@
 #include <string.h>
 
 enum { SINKS_MAX = 8, HELD_MAX = 64, HELD_LOOKS = 2, WENT_MAX = 32, WENT_NAMED = 8 };
+enum { TOO_MANY = 1040, INIT_CONNECT_FAILED = 1184 };
 
 /* From the first line that tells of a shutdown until its other lines are written. */
 #define SHUTDOWN_WITHIN_NS (15 * NS_PER_S)
@@ -27,7 +29,8 @@ struct judge {
 /* What is kept of a target. */
 struct judgement {
     struct untold *untold;
-    struct mono closing; /* when a line last told of a shutdown; 0 never */
+    struct balance balances[2]; /* of Aborted_connects and Aborted_clients */
+    struct mono closing;        /* when a line last told of a shutdown; 0 never */
     struct {
         struct kept_event *kept;
         unsigned looks; /* at the sums since it came */
@@ -57,6 +60,13 @@ static void tell_sinks(struct judge *judge, struct target *target, struct abort_
     for (size_t i = 0; i < judge->sink_count; i++)
         if (judge->sinks[i].abort)
             judge->sinks[i].abort(judge->sinks[i].arg, target, e);
+}
+
+static void note_told(struct target *target, const struct abort_event *e) {
+    struct judgement *j = target->judgement;
+    for (int clients = 0; j && clients < 2; clients++)
+        if (e->cause.raises & 1U << (clients ? COUNTER_CLIENTS : COUNTER_CONNECTS))
+            balance_tell(&j->balances[clients], e->n);
 }
 
 static void tell(struct judge *judge, struct target *target, struct abort_case *c) {
@@ -150,7 +160,7 @@ static bool has_sum(const struct target *target, const struct abort_event *e) {
 static void expect_sum(struct target *target, const struct abort_event *e) {
     struct untold *untold = has_sum(target, e) ? untold_of(target) : NULL;
     if (untold)
-        untold_line(untold, e->user, e->host, e->cause.number, e->cause.with_number);
+        untold_lines(untold, e->user, e->host, e->cause.number, e->cause.with_number, 1);
 }
 
 /* MySQL's lines of those who did not log in name nobody; its sums do, at the next look. */
@@ -188,6 +198,7 @@ static void judge_line(struct judge *judge, struct target *target, const struct 
     bool is_event = line->kind != LOG_EVENT_OTHER || c.event.cause.cause != CAUSE_UNKNOWN;
     if (!is_disorder_before_login(target, &c) && is_event && !hold(target, &c)) {
         expect_sum(target, &c.event);
+        note_told(target, &c.event);
         tell(judge, target, &c);
     }
     abort_case_release(&c);
@@ -212,11 +223,30 @@ static void on_log_event(void *arg, struct target *target, const struct log_even
 
 /* --- sums --- */
 
+/* A warning, which needs no higher level than the default. */
+static bool line_tells_anyway(const struct target *target, unsigned code) {
+    const struct log_source_state *log = target->error_log ? log_source_state(target->error_log) : NULL;
+    return code == INIT_CONNECT_FAILED && log && log->readable && target_setting(target, "log_error_verbosity") >= 2;
+}
+
 static void on_server_error(void *arg, struct target *target, const struct server_error *error) {
-    struct untold *untold = untold_of(target);
+    struct untold *untold = line_tells_anyway(target, error->code) ? NULL : untold_of(target);
     (void)arg;
-    if (untold)
-        untold_sum(untold, mono_now(), error);
+    if (!untold)
+        return;
+    untold_sum(untold, mono_now(), error);
+    /* Who logged in before it was refused is among those of the counter, which is read later. */
+    if (error->code == TOO_MANY && error->account_known && error->increase <= UINT32_MAX)
+        untold_lines(untold, (struct span){0}, (struct span){0}, TOO_MANY, 0, (uint32_t)error->increase);
+}
+
+static void facts_of_sum(struct abort_facts *facts, const struct target *target, const struct untold_aborts *aborts) {
+    abort_facts_of_target(facts, target);
+    facts->error_number = aborts->number;
+    facts->with_number = aborts->with_number;
+    facts->untold = aborts->untold;
+    facts->user_known = aborts->user[0] != '\0';
+    facts->host_known = aborts->host[0] != '\0';
 }
 
 static void add_numbers(struct abort_case *c, const struct untold_aborts *aborts) {
@@ -233,7 +263,7 @@ static void add_numbers(struct abort_case *c, const struct untold_aborts *aborts
  * have ended well while others were never seen: their driver is no guess where they all have the same. */
 static void add_who_went(struct abort_case *c, const struct target *target, const struct untold_aborts *aborts) {
     const struct session *gone[WENT_MAX];
-    int64_t since = aborts->from_wall_ns - target->config->sessions_interval_ns - target->config->poll.interval_ns;
+    int64_t since = aborts->from_wall_ns - target_sessions_interval_ns(target) - target->config->poll.interval_ns;
     if (c->event.source != FACT_ERRORS || !c->event.user.ptr || !(c->event.cause.raises & 1U << COUNTER_CLIENTS))
         return;
     size_t count =
@@ -257,12 +287,7 @@ static void add_who_went(struct abort_case *c, const struct target *target, cons
 static void judge_sum(struct judge *judge, struct target *target, const struct untold_aborts *aborts, bool own) {
     struct abort_case c;
     abort_case_init(&c, FACT_ERRORS);
-    abort_facts_of_target(&c.facts, target);
-    c.facts.error_number = aborts->number;
-    c.facts.with_number = aborts->with_number;
-    c.facts.untold = aborts->untold;
-    c.facts.user_known = aborts->user[0] != '\0';
-    c.facts.host_known = aborts->host[0] != '\0';
+    facts_of_sum(&c.facts, target, aborts);
     c.facts.own = own;
     c.event.n = aborts->n;
     c.event.error_number = aborts->number;
@@ -270,10 +295,16 @@ static void judge_sum(struct judge *judge, struct target *target, const struct u
     c.event.host = abort_text(aborts->host);
     c.event.since_wall_ns = aborts->from_wall_ns;
     c.event.cause = cause_of(&c.facts);
+    if (c.event.cause.raises == 0) /* that the counter rose has been seen */
+        c.event.cause.raises = c.event.cause.may_raise;
+    c.event.cause.may_raise = 0;
     add_numbers(&c, aborts);
     add_who_went(&c, target, aborts);
-    if (c.event.cause.cause != CAUSE_UNKNOWN && c.event.cause.cause != CAUSE_NO_ABORT)
+    if (c.event.cause.cause != CAUSE_UNKNOWN && c.event.cause.cause != CAUSE_NO_ABORT) {
         tell(judge, target, &c);
+        if (!aborts->doubtful) /* those have been taken from what was left */
+            note_told(target, &c.event);
+    }
     abort_case_release(&c);
 }
 
@@ -298,12 +329,9 @@ static void judge_counter(struct judge *judge, struct target *target, enum abort
 
 static enum own_abort own_abort_of(const struct target *target, const struct untold_aborts *aborts) {
     struct abort_facts facts;
-    abort_facts_of_target(&facts, target);
-    facts.error_number = aborts->number;
-    facts.with_number = aborts->with_number;
-    facts.user_known = aborts->user[0] != '\0';
-    if (!facts.user_known)
+    if (aborts->user[0] == '\0')
         return OWN_ABORTED_PREAUTH;
+    facts_of_sum(&facts, target, aborts);
     return cause_of(&facts).raises & 1U << COUNTER_CLIENTS ? OWN_ABORTED_CLIENT : OWN_ABORTED_CONNECT;
 }
 
@@ -327,19 +355,46 @@ struct hearing {
     struct target *target;
 };
 
-static void on_untold(void *arg, const struct untold_aborts *aborts) {
+/* Of what is doubtful: as many as the counter has risen by without another explanation, unless that could be
+ * somebody else's. */
+static uint64_t confirmed(const struct target *target, const struct untold_aborts *aborts) {
+    struct abort_facts facts;
+    struct ledger_account account = {.pending = 0};
+    struct judgement *j = target->judgement;
+    if (!aborts->doubtful)
+        return aborts->n;
+    facts_of_sum(&facts, target, aborts);
+    struct abort_cause cause = cause_of(&facts);
+    bool clients = (cause.raises | cause.may_raise) & 1U << COUNTER_CLIENTS;
+    ledger_account_of(target, clients ? COUNTER_CLIENTS : COUNTER_CONNECTS, &account);
+    /* Where lines are waited for, what has risen since the look is all there is. */
+    struct balance later = {.left = account.pending}, *balance = aborts->untold ? &later : &j->balances[clients];
+    if (aborts->rivals > 0 && aborts->n + aborts->rivals > balance->left)
+        return 0;
+    return balance_take(balance, aborts->n);
+}
+
+static uint64_t on_untold(void *arg, const struct untold_aborts *aborts) {
     const struct hearing *h = arg;
-    if (aborts->number == 1040) { /* from its counter */
+    if (aborts->number == TOO_MANY && !aborts->account_known) { /* from its counter */
         judge_counter(h->judge, h->target, COUNTER_MAX_CONNECTIONS, CAUSE_TOO_MANY_CONNECTIONS, aborts->n);
-        return;
+        return aborts->n;
     }
     struct untold_aborts own = *aborts, others = *aborts;
-    own.n = own_among(h->target, aborts);
+    others.n = confirmed(h->target, aborts);
+    own.n = others.n > 0 ? own_among(h->target, &others) : 0;
     others.n -= own.n;
     if (own.n > 0)
         judge_sum(h->judge, h->target, &own, true);
     if (others.n > 0)
         judge_sum(h->judge, h->target, &others, false);
+    return own.n + others.n;
+}
+
+/* Lines that were written before the look may not be read yet. */
+static bool log_is_behind(const struct target *target) {
+    const struct log_source_state *log = target->error_log ? log_source_state(target->error_log) : NULL;
+    return log && log->readable && log->behind_bytes > 0;
 }
 
 /* The line's event, with what a sum adds to it. */
@@ -373,12 +428,15 @@ static void release_held(struct judge *judge, struct target *target, struct judg
 }
 
 static void on_polled(void *arg, struct target *target, struct mono began) {
-    struct judgement *j = target->judgement;
+    struct judgement *j = server_flavour_of(target) == SERVER_MYSQL ? judgement_of(target) : target->judgement;
     (void)began;
-    if (j && target->poll.health == TARGET_UP)
-        release_held(arg, target, j);
-    if (j && j->untold && target->poll.health == TARGET_UP)
+    if (!j || target->poll.health != TARGET_UP)
+        return;
+    release_held(arg, target, j);
+    if (j->untold && !(log_tells(target) && log_is_behind(target)))
         untold_settle(j->untold, mono_now(), log_of(target), on_untold, &(struct hearing){arg, target});
+    balance_settle(&j->balances[0], target_status(target, "Aborted_connects"));
+    balance_settle(&j->balances[1], target_status(target, "Aborted_clients"));
 }
 
 /* --- counters --- */
@@ -388,9 +446,10 @@ static void on_rose(void *arg, struct target *target, enum abort_counter counter
     struct untold *untold = counter == COUNTER_MAX_CONNECTIONS ? untold_of(target) : NULL;
     int64_t now = wall_now_ns();
     if (untold)
-        untold_sum(untold, mono_now(),
-                   &(struct server_error){
-                       .code = 1040, .user = "", .host = "", .increase = n, .from_wall_ns = now, .to_wall_ns = now});
+        untold_sum(
+            untold, mono_now(),
+            &(struct server_error){
+                .code = TOO_MANY, .user = "", .host = "", .increase = n, .from_wall_ns = now, .to_wall_ns = now});
     else
         judge_counter(arg, target, counter, cause, n);
 }

@@ -15,6 +15,23 @@ enum { ACCOUNTS_MAX = 256, CODES = SERVER_ERROR_CODE_COUNT, BATCHES_MAX = 6 };
 /* What came within so long waits together. */
 #define BATCH_NS (500 * NS_PER_MS)
 
+enum {
+    NO_RIGHT = 1044,
+    LOGIN_REFUSED = 1045,
+    NO_DATABASE = 1049,
+    READ_ERROR = 1158,
+    READ_TIMEOUT = 1159,
+    WRITE_ERROR = 1160,
+};
+
+/* What may be no abort. */
+static const struct {
+    unsigned number;
+    enum doubt { BY_STATEMENTS, TWICE, BESIDE_ANOTHER, DOUBT_COUNT } why; /* those that are seldom aborts last */
+} doubtful[] = {
+    {NO_RIGHT, BY_STATEMENTS}, {NO_DATABASE, BY_STATEMENTS}, {READ_TIMEOUT, TWICE}, {WRITE_ERROR, BESIDE_ANOTHER}};
+enum { DOUBTS = sizeof doubtful / sizeof *doubtful };
+
 /* Lines may come before their sum, which may come a look late: they wait over two looks that are as far apart as that,
  * and old ones are dropped with the second. */
 struct told {
@@ -35,7 +52,8 @@ struct account {
     struct batch batches[BATCHES_MAX]; /* the oldest first */
     unsigned batch_count;
     struct told told[CODES];
-    uint64_t reads_told; /* lost connections that lines told of: some raise 1160, too */
+    uint64_t reads_told;     /* lost connections that lines told of: some raise 1160, too */
+    uint64_t doubts[DOUBTS]; /* as `doubtful` */
 };
 
 struct untold {
@@ -53,10 +71,9 @@ static const struct pair {
 
 /* All that the log words as a refused login, whichever number it has. */
 static const unsigned refusals[] = {1044, 1130, 3118, 3955};
-enum { LOGIN_REFUSED = 1045 };
 
 /* Of these MySQL writes no line at any level, so that there is nothing to wait for. (1040 has one on MariaDB.) */
-static const unsigned lineless[] = {1040, 1129, 1130, 1203, 1226, 3159};
+static const unsigned lineless[] = {1040, 1129, 1130, 1203, 1226, 1862, 3159};
 
 static int row_of(unsigned code) {
     for (int i = 0; i < CODES; i++)
@@ -138,6 +155,9 @@ static bool is_idle(const struct account *a) {
     for (int i = 0; i < CODES; i++)
         if (a->told[i].fresh || a->told[i].old)
             return false;
+    for (int i = 0; i < DOUBTS; i++)
+        if (a->doubts[i])
+            return false;
     return !waits(a);
 }
 
@@ -176,13 +196,14 @@ void untold_sum(struct untold *u, struct mono now, const struct server_error *er
     a->to_wall_ns = error->to_wall_ns;
 }
 
-void untold_line(struct untold *u, struct span user, struct span host, unsigned number, unsigned with_number) {
+void untold_lines(struct untold *u, struct span user, struct span host, unsigned number, unsigned with_number,
+                  uint32_t n) {
     struct account *a = find_or_add(u, text_of(user), text_of(host));
     const unsigned numbers[] = {number, with_number};
     for (int i = 0; i < 2; i++) {
         int row = row_of(numbers[i]);
-        if (row >= 0 && a->told[row].fresh < UINT32_MAX)
-            a->told[row].fresh++;
+        if (row >= 0 && a->told[row].fresh <= UINT32_MAX / 2 && n <= UINT32_MAX / 2)
+            a->told[row].fresh += n;
     }
 }
 
@@ -199,7 +220,7 @@ static void cancel_row(struct told *told, struct account *of_sums, int row) {
     uint32_t n = 0;
     for (unsigned i = 0; i < of_sums->batch_count; i++)
         n += take(&told->old, &of_sums->batches[i].sums[row]) + take(&told->fresh, &of_sums->batches[i].sums[row]);
-    if (server_error_codes[row] == 1158)
+    if (server_error_codes[row] == READ_ERROR)
         of_sums->reads_told += n;
 }
 
@@ -269,27 +290,42 @@ static void grow_old(struct account *a) {
 /* --- what is left --- */
 
 struct telling {
-    const struct account *account;
+    struct account *account;
     bool untold; /* where a line was to be expected, there was none */
     untold_fn *on_aborts;
     void *arg;
+    uint64_t rivals[DOUBT_COUNT]; /* what is doubtful and not told yet */
 };
 
-static void tell(const struct telling *t, unsigned number, unsigned with_number, uint64_t n) {
+static struct untold_aborts aborts_of(const struct telling *t, unsigned number, unsigned with_number, uint64_t n) {
     const struct account *a = t->account;
-    struct untold_aborts aborts = {.number = number,
-                                   .with_number = with_number,
-                                   .user = a->user,
-                                   .host = a->host,
-                                   .account_known = a->known,
-                                   .untold = t->untold,
-                                   .n = n,
-                                   .from_wall_ns = a->from_wall_ns,
-                                   .to_wall_ns = a->to_wall_ns};
+    return (struct untold_aborts){.number = number,
+                                  .with_number = with_number,
+                                  .user = a->user,
+                                  .host = a->host,
+                                  .account_known = a->known,
+                                  .untold = t->untold,
+                                  .n = n,
+                                  .from_wall_ns = a->from_wall_ns,
+                                  .to_wall_ns = a->to_wall_ns};
+}
+
+static void tell(const struct telling *t, unsigned number, unsigned with_number, uint64_t n) {
+    struct untold_aborts aborts = aborts_of(t, number, with_number, n);
     if (n > 0)
         t->on_aborts(t->arg, &aborts);
 }
 
+static bool doubt(struct account *a, unsigned number, uint64_t n) {
+    for (int i = 0; i < DOUBTS; i++)
+        if (doubtful[i].number == number) {
+            a->doubts[i] += n;
+            return true;
+        }
+    return false;
+}
+
+/* Two numbers are most often one abort, but the second may be another's. */
 static void tell_pairs(const struct telling *t, uint64_t sums[CODES], bool before_login) {
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         uint64_t *first = &sums[row_of(pairs[i].number)], *second = &sums[row_of(pairs[i].with_number)];
@@ -299,17 +335,26 @@ static void tell_pairs(const struct telling *t, uint64_t sums[CODES], bool befor
         *first -= n;
         *second -= n;
         tell(t, pairs[i].number, pairs[i].with_number, n);
+        if (pairs[i].number == READ_ERROR)
+            doubt(t->account, WRITE_ERROR, n);
     }
 }
 
-static void tell_batch(const struct telling *t, struct account *a, struct batch *batch) {
+static void tell_batch(const struct telling *t, struct batch *batch) {
+    struct account *a = t->account;
     bool before_login = a->user[0] == '\0';
     tell_pairs(t, batch->sums, before_login);
-    uint64_t *writes = &batch->sums[row_of(1160)], seconds = least(*writes, a->reads_told);
+    uint64_t *writes = &batch->sums[row_of(WRITE_ERROR)], seconds = least(*writes, a->reads_told);
+    if (before_login && a->known)
+        *writes = seconds = 0; /* then it is always a second one */
     a->reads_told -= seconds;
-    *writes -= before_login && a->known ? *writes : seconds;
-    for (int row = 0; row < CODES; row++)
-        tell(t, server_error_codes[row], 0, batch->sums[row]);
+    *writes -= seconds;
+    doubt(a, WRITE_ERROR, seconds);
+    for (int row = 0; row < CODES; row++) {
+        unsigned number = server_error_codes[row];
+        if (number == WRITE_ERROR || !doubt(a, number, batch->sums[row]))
+            tell(t, number, 0, batch->sums[row]);
+    }
 }
 
 static void tell_lineless(const struct telling *t, struct account *a) {
@@ -323,28 +368,69 @@ static void tell_lineless(const struct telling *t, struct account *a) {
         }
 }
 
-static void settle(const struct telling *t, struct account *a, struct mono now) {
+static void settle(const struct telling *t, struct mono now) {
+    struct account *a = t->account;
     unsigned done = 0;
     while (done < a->batch_count && (!t->untold || mono_between(a->batches[done].since, now) >= LINE_WITHIN_NS))
-        tell_batch(t, a, &a->batches[done++]);
+        tell_batch(t, &a->batches[done++]);
     a->batch_count -= done;
     memmove(a->batches, a->batches + done, a->batch_count * sizeof *a->batches);
     if (!waits(a))
         a->reads_told = 0;
 }
 
+/* --- doubts --- */
+
+static void offer(struct telling *t, int i) {
+    uint64_t *n = &t->account->doubts[i], *rivals = &t->rivals[doubtful[i].why];
+    struct untold_aborts aborts = aborts_of(t, doubtful[i].number, 0, *n);
+    aborts.doubtful = true;
+    aborts.rivals = *rivals - *n;
+    if (*n > 0)
+        *rivals -= least(*n, t->on_aborts(t->arg, &aborts));
+    *n = 0;
+}
+
+/* All that is doubtful, and what still waits for lines. */
+static void count_rivals(struct telling *t, const struct untold *u) {
+    for (size_t i = 0; i < u->count; i++) {
+        const struct account *a = &u->accounts[i];
+        for (int k = 0; k < DOUBTS; k++)
+            t->rivals[doubtful[k].why] += a->doubts[k];
+        for (unsigned b = 0; t->untold && b < a->batch_count; b++)
+            for (int row = 0; row < CODES; row++)
+                t->rivals[BESIDE_ANOTHER] += a->batches[b].sums[row];
+    }
+}
+
+/* Once: what the counters rose by at a later look may be anybody's. */
+static void tell_doubts(struct telling *t, struct untold *u) {
+    count_rivals(t, u);
+    for (int k = 0; k < DOUBTS; k++)
+        for (size_t i = 0; i < u->count; i++) {
+            t->account = &u->accounts[i];
+            offer(t, k);
+        }
+}
+
+/* Where nothing waits for lines, what is doubtful waits for a look, until the counters have been read after it. Where
+ * it has waited with the others, all that is sure must have been told first. */
 void untold_settle(struct untold *u, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg) {
+    struct telling t = {.untold = log != UNTOLD_SILENT, .on_aborts = on_aborts, .arg = arg};
     bool age = mono_between(u->aged, now) >= LINE_WITHIN_NS;
     u->aged = age ? now : u->aged;
     cancel_all(u);
+    if (log == UNTOLD_SILENT)
+        tell_doubts(&t, u);
     for (size_t i = 0; i < u->count; i++) {
-        struct account *a = &u->accounts[i];
-        struct telling telling = {a, log != UNTOLD_SILENT, on_aborts, arg};
+        t.account = &u->accounts[i];
         if (log == UNTOLD_MYSQL)
-            tell_lineless(&telling, a);
-        settle(&telling, a, now);
+            tell_lineless(&t, t.account);
+        settle(&t, now);
         if (age)
-            grow_old(a);
+            grow_old(t.account);
     }
+    if (log != UNTOLD_SILENT)
+        tell_doubts(&t, u);
     forget_idle(u);
 }

@@ -14,12 +14,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Aborts of one account and kind. */
+/* Aborts of one account and kind.
+ *
+ * Some numbers are raised by statements, too; some twice for one abort; and a lost connection may raise the number of
+ * another kind beside its own. What so may be no abort is `doubtful`: it is offered once, a look later or more, when
+ * what the counters rose by shows how many of them there must have been. */
 struct untold_aborts {
     unsigned number, with_number; /* with_number: 0 none */
     const char *user, *host;      /* the server's bytes; "" for connections before their login */
     bool account_known;           /* false: user and host are "", whoever it was */
     bool untold;                  /* a line would have told of them, and did not */
+    bool doubtful;
+    uint64_t rivals; /* how many more that raise the same counter are as doubtful, of other accounts or kinds */
     uint64_t n;
     int64_t from_wall_ns, to_wall_ns;
 };
@@ -31,8 +37,9 @@ void untold_free(struct untold *untold); /* NULL is allowed */
 
 /* What came between two looks, the later of which is `now`. */
 void untold_sum(struct untold *untold, struct mono now, const struct server_error *error);
-/* A line told of one abort that raises these numbers. Texts may have ptr NULL: the line does not name them. */
-void untold_line(struct untold *untold, struct span user, struct span host, unsigned number, unsigned with_number);
+/* Lines told of `n` aborts each of which raises these numbers. Texts may have ptr NULL: the line does not name them. */
+void untold_lines(struct untold *untold, struct span user, struct span host, unsigned number, unsigned with_number,
+                  uint32_t n);
 
 /* Whose the line must be that names nobody, as only one account has such a sum now: true with the server's texts, valid
  * until the next call. */
@@ -41,7 +48,8 @@ bool untold_who(const struct untold *untold, unsigned number, const char **user,
 /* Whether a line is to be expected of each abort that the server writes lines of, and whose they are. */
 enum untold_log { UNTOLD_SILENT, UNTOLD_MYSQL, UNTOLD_MARIADB };
 
-typedef void untold_fn(void *arg, const struct untold_aborts *aborts);
+/* Returns how many of those that are doubtful it takes. */
+typedef uint64_t untold_fn(void *arg, const struct untold_aborts *aborts);
 /* At the end of each poll, which is `now`: what has waited long enough. Where the log is silent nothing waits. */
 void untold_settle(struct untold *untold, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg);
 

@@ -21,6 +21,7 @@ struct server_errors {
     struct {
         uint64_t sum;
         int64_t pending; /* came by the sum over all accounts, and by none of them; below 0: they were ahead */
+        int64_t missing[SERVER_ERROR_LOOKS]; /* pending at the ends of the looks before, the last first */
         uint64_t without_account;
     } codes[SERVER_ERROR_CODE_COUNT];
     struct account *accounts;
@@ -172,16 +173,33 @@ static void tell_accounts(struct server_errors *e, struct server_error *error, s
     }
 }
 
-static void tell_the_rest(struct server_errors *e, struct server_error *error, server_error_fn *on_error, void *arg) {
+/* While a connection ends the server moves its numbers from the thread to the account, and a look in between finds them
+ * in neither: so the accounts are given some looks more, and only what was missing at each of them is of none. */
+static int64_t missing_for_long(int64_t missing[SERVER_ERROR_LOOKS], int64_t now) {
+    int64_t least = now > 0 ? now : 0;
+    for (int i = 0; i < SERVER_ERROR_LOOKS; i++)
+        least = missing[i] < least ? missing[i] : least;
+    memmove(missing + 1, missing, (SERVER_ERROR_LOOKS - 1) * sizeof *missing);
+    missing[0] = now > 0 ? now : 0;
+    for (int i = 0; i < SERVER_ERROR_LOOKS; i++)
+        missing[i] -= least;
+    return least;
+}
+
+static void tell_the_rest(struct server_errors *e, struct server_error *error, bool accounts_told,
+                          server_error_fn *on_error, void *arg) {
     error->account_known = false;
     error->user = error->host = "";
     for (int i = 0; i < SERVER_ERROR_CODE_COUNT; i++) {
-        if (e->codes[i].pending <= 0)
+        int64_t rest = e->codes[i].pending;
+        if (accounts_told)
+            rest = missing_for_long(e->codes[i].missing, rest);
+        if (rest <= 0)
             continue;
         error->code = server_error_codes[i];
-        error->increase = (uint64_t)e->codes[i].pending;
+        error->increase = (uint64_t)rest;
         e->codes[i].without_account += error->increase;
-        e->codes[i].pending = 0;
+        e->codes[i].pending -= rest;
         on_error(arg, error);
     }
 }
@@ -192,7 +210,7 @@ void server_errors_end(struct server_errors *e, bool accounts_told, bool wait, i
     if (e->based) {
         tell_accounts(e, &error, on_error, arg);
         if (accounts_told || !wait)
-            tell_the_rest(e, &error, on_error, arg);
+            tell_the_rest(e, &error, accounts_told, on_error, arg);
     }
     e->based = true;
     e->accounts_based = e->accounts_based || accounts_told;

@@ -5,7 +5,7 @@
  *
  * The server's sums begin again with each start and each TRUNCATE: a sum that is smaller than it was is all new.
  * The sum over all accounts is the truth; what no account that we know accounts for (the server's table of accounts was
- * full, or ours is, or we may not read it) is told without an account.
+ * full, or ours is, or we may not read it) is told without an account, some looks later.
  */
 #ifndef OBSERVE_SERVER_ERRORS_H
 #define OBSERVE_SERVER_ERRORS_H
@@ -37,6 +37,7 @@
     X(1184, "ER_NEW_ABORTING_CONNECTION")                                                                              \
     X(1203, "ER_TOO_MANY_USER_CONNECTIONS")                                                                            \
     X(1226, "ER_USER_LIMIT_REACHED")                                                                                   \
+    X(1862, "ER_MUST_CHANGE_PASSWORD_LOGIN")                                                                           \
     X(1251, "ER_NOT_SUPPORTED_AUTH_MODE")                                                                              \
     X(3118, "ER_ACCOUNT_HAS_BEEN_LOCKED")                                                                              \
     X(3159, "ER_SECURE_TRANSPORT_REQUIRED")                                                                            \
@@ -47,6 +48,7 @@ enum {
 #define SERVER_ERROR_ONE(code, name) +1
     SERVER_ERROR_CODE_COUNT = 0 SERVER_ERROR_CODES(SERVER_ERROR_ONE),
 #undef SERVER_ERROR_ONE
+    SERVER_ERROR_LOOKS = 3,          /* so many more are waited for an account */
     SERVER_ERROR_ACCOUNTS_MAX = 1000 /* pairs of an account and an error that are kept */
 };
 

@@ -178,6 +178,12 @@ double target_setting(const struct target *target, const char *name) {
     return value_of(target, VARIABLE_SETTING, name);
 }
 
+int64_t target_sessions_interval_ns(const struct target *target) {
+    const struct target_config *config = target->config;
+    return config->sessions_interval_ns > config->poll.interval_ns ? config->sessions_interval_ns
+                                                                   : config->poll.interval_ns;
+}
+
 const char *log_sight_name(enum log_sight sight) {
     static const char *const names[] = {
 #define LOG_SIGHT_NAME(id, label, meaning) label,

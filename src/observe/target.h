@@ -170,6 +170,8 @@ bool target_stopping(const struct target *target);
 /* What the last poll read of a variable of variable_table; NaN where the server has none of that name, or is down. */
 double target_status(const struct target *target, const char *name);
 double target_setting(const struct target *target, const char *name);
+/* From one look at the process list to the next. */
+int64_t target_sessions_interval_ns(const struct target *target);
 
 /* Whether the server's settings let it write aborted connections to its log, and else which do not.
  *        enum suffix, label, meaning */

@@ -23,6 +23,7 @@ struct fixture {
     struct explaining *x;
     struct target *target;
     double uptime, clients, connects, preauth, full;
+    bool mysql;
 };
 
 static int setup(void **state) {
@@ -50,6 +51,7 @@ static int teardown(void **state) {
 
 static void be_mysql(struct fixture *fx) {
     snprintf(fx->target->poll.version, sizeof fx->target->poll.version, "9.7.4");
+    fx->mysql = true;
 }
 
 static void see_session(struct fixture *fx, uint64_t id, const char *command, int64_t slept_s) {
@@ -105,7 +107,7 @@ static void poll_server(struct fixture *fx) {
     fake_value(target, VARIABLE_STATUS, "Uptime_since_flush_status", fx->uptime);
     fake_value(target, VARIABLE_STATUS, "Aborted_clients", fx->clients);
     fake_value(target, VARIABLE_STATUS, "Aborted_connects", fx->connects);
-    fake_value(target, VARIABLE_STATUS, "Aborted_connects_preauth", fx->preauth);
+    fake_value(target, VARIABLE_STATUS, "Aborted_connects_preauth", fx->mysql ? (double)NAN : fx->preauth);
     fake_value(target, VARIABLE_STATUS, "Connection_errors_max_connections", fx->full);
     fx->x->observer.polled(fx->x->observer.arg, target, mono_now());
 }
@@ -263,6 +265,46 @@ static void sums_tell_where_the_log_does_not(void **state) {
     assert_int_equal(ledger_explained(fx->target, COUNTER_CLIENTS, CAUSE_CLIENT_VANISHED), 3);
 }
 
+static void what_statements_raise_too_is_told_when_the_counter_shows_it(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    poll_server(fx);
+    server_error(fx, 1044, "app", 5);
+    fx->connects = 1;
+    poll_server(fx);
+    assert_int_equal(count(fx), 0);
+    poll_server(fx);
+    assert_int_equal(count(fx), 1);
+    const struct abort_event *e = newest(fx);
+    assert_true(e->cause.cause == CAUSE_ACCESS_DENIED && e->n == 1 && span_is(e->user, "app"));
+    assert_int_equal(e->cause.confidence, CONFIDENCE_LIKELY);
+    assert_int_equal(e->cause.raises, 1U << COUNTER_CONNECTS);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_ACCESS_DENIED), 1);
+
+    server_error(fx, 1044, "app", 1); /* two that it may have been */
+    server_error(fx, 1049, "root", 1);
+    fx->connects = 2;
+    for (int i = 0; i < 4; i++)
+        poll_server(fx);
+    assert_int_equal(count(fx), 1);
+}
+
+static void who_is_refused_after_the_login_is_told_once(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    poll_server(fx);
+    server_error(fx, 1040, "app", 1);
+    fx->full = 3;
+    for (int i = 0; i < 4; i++)
+        poll_server(fx);
+    assert_int_equal(count(fx), 2);
+    const struct abort_event *e = newest(fx);
+    assert_true(e->source == FACT_COUNTER && e->cause.cause == CAUSE_TOO_MANY_CONNECTIONS && e->n == 2);
+    e = &event_ring_before(fx->x->ring, NULL, e->id)->event;
+    assert_true(e->source == FACT_ERRORS && e->cause.cause == CAUSE_TOO_MANY_CONNECTIONS && e->n == 1);
+    assert_true(span_is(e->user, "app"));
+}
+
 static void what_nothing_tells_of_is_told_by_its_counter(void **state) {
     struct fixture *fx = *state;
     poll_server(fx);
@@ -322,6 +364,8 @@ int main(void) {
         TEST(two_lines_of_one_abort_are_one),
         TEST(the_killer_is_named),
         TEST(sums_tell_where_the_log_does_not),
+        TEST(what_statements_raise_too_is_told_when_the_counter_shows_it),
+        TEST(who_is_refused_after_the_login_is_told_once),
         TEST(what_nothing_tells_of_is_told_by_its_counter),
         TEST(a_full_server_is_told_once),
         TEST(hostile_lines),

@@ -1,0 +1,24 @@
+/*
+ * What a counter rose by between two polls, less what was told of in between: what is left has no explanation yet.
+ */
+#ifndef EXPLAIN_BALANCE_H
+#define EXPLAIN_BALANCE_H
+
+#include <stdint.h>
+
+/* All zero is one that has seen nothing. */
+struct balance {
+    uint64_t polls, value;
+    uint64_t told; /* since the last poll was settled */
+    uint64_t owed; /* told of, before the counter's rise was read */
+    uint64_t left; /* of the last poll that was settled */
+};
+
+void balance_tell(struct balance *balance, uint64_t n);
+/* A poll read `value`, and all that it explains has been told. A value that is not a number is ignored; one that is
+ * smaller than before leaves nothing. */
+void balance_settle(struct balance *balance, double value);
+/* At most `n` of what is left; returns how many. */
+uint64_t balance_take(struct balance *balance, uint64_t n);
+
+#endif
