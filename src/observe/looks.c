@@ -65,7 +65,8 @@ void looks_free(struct looks *looks) {
 }
 
 static bool complete(const struct target *target) {
-    return target->poll.health != TARGET_UNTRIED && target->probes[0].facts.health != TARGET_UNTRIED;
+    bool polled = target->poll.ended > 0 || target->poll.health == TARGET_DOWN;
+    return polled && target->probes[0].facts.health != TARGET_UNTRIED;
 }
 
 static void look_closed(uv_handle_t *handle) {

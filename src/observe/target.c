@@ -346,6 +346,7 @@ static void poll_body(void *arg) {
         poll_used(target, &s->kept);
         if (!s->stopping && s->kept && target->poll.health == TARGET_UP)
             local_network_poll(target, s->kept);
+        target->poll.ended++;
         if (s->observer->polled && !s->stopping)
             s->observer->polled(s->observer->arg, target, began);
         if (!s->stopping && !s->once) /* a poll that was cut short by our own end says nothing of the server */

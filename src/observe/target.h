@@ -66,6 +66,7 @@ struct poll_facts {
     enum target_health health;
     struct failure down; /* why, when TARGET_DOWN */
     uint64_t polls, failures;
+    uint64_t ended; /* of the polls: with all that they look at besides */
     uint32_t failures_by[PHASE_COUNT][FAILURE_COUNT];
     uint64_t connects;          /* connections that polling opened */
     uint64_t losses;            /* kept connections that were found dead */
