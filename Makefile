@@ -14,7 +14,7 @@ B := build/$(VARIANT)$(if $(filter-out gcc,$(notdir $(CC))),-$(notdir $(CC)))
 PROGRAM := $(B)/mysqlconn_exporter
 
 # --- flags ------------------------------------------------------------------------------------------------------------
-PKGS := libmariadb libmicrohttpd libuv yaml-0.1 libsystemd libssl libcrypto zlib
+PKGS := libmariadb libmicrohttpd libuv yaml-0.1 libsystemd libssl libcrypto zlib gnutls libcrypt
 # Empty before the packages are installed: `make demo` and `make test` install them first and then call make again.
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm

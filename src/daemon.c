@@ -19,6 +19,7 @@
 #include "explain/listeners.h"
 #include "expose/http.h"
 #include "expose/looker.h"
+#include "expose/prefix.h"
 #include "observe/client.h"
 #include "observe/fleet.h"
 #include "observe/host_network.h"
@@ -38,6 +39,7 @@
 #define CATCH_UP_STEP_MS 1
 #define WARNINGS_MAX 65536
 #define ERROR_MAX 4096
+#define PREFIX_MAX 2048
 #define LOOKUP_THREADS "32" /* libuv lets half of its pool wait for name servers; idle ones cost next to nothing */
 
 struct daemon {
@@ -63,6 +65,7 @@ struct daemon {
     struct discovery *discovery; /* NULL: no files name targets */
     struct config *config;       /* what is in force, but for the targets, which are the fleet's */
     struct http *http;
+    struct strbuf route_prefix, link_prefix;
     struct exporter_state state;
     bool stopping;
 };
@@ -156,26 +159,39 @@ static int apply(struct daemon *daemon, struct config *config) {
     return 0;
 }
 
-static void reload(struct daemon *daemon) {
-    struct strbuf error, warnings;
-    strbuf_init(&error, ERROR_MAX);
+/* False with one line in `error`: nothing has changed then. */
+static bool load_and_apply(struct daemon *daemon, struct strbuf *error) {
+    struct strbuf warnings;
     strbuf_init(&warnings, WARNINGS_MAX);
+    struct config *config = daemon_load_config(daemon->options, error, &warnings);
+    log_warnings(&warnings);
+    strbuf_release(&warnings);
+    bool ok = config && http_reload(daemon->http, error);
+    if (ok && apply(daemon, config) < 0) {
+        strbuf_addstr(error, "out of memory");
+        ok = false;
+    }
+    if (!ok)
+        config_free(config);
+    return ok;
+}
+
+static bool reload(void *arg, struct strbuf *error) {
+    struct daemon *daemon = arg;
+    if (daemon->stopping) {
+        strbuf_addstr(error, "we are about to end");
+        return false;
+    }
     log_flush(); /* who reloads wants to hear what is so now */
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(mono_now().ns / NS_PER_US));
-    struct config *config = daemon_load_config(daemon->options, &error, &warnings);
-    log_warnings(&warnings);
-    bool successful = config && apply(daemon, config) == 0;
+    bool successful = load_and_apply(daemon, error);
     note_reload(daemon, successful);
     if (successful)
         log_info("configuration reloaded", LF_NUM("targets", fleet_count(daemon->fleet)));
     else
-        log_error("configuration not reloaded, the old one stays in force",
-                  LF_STR("error", config ? "out of memory" : strbuf_text(&error)));
-    if (!successful)
-        config_free(config);
-    strbuf_release(&error);
-    strbuf_release(&warnings);
+        log_error("configuration not reloaded, the old one stays in force", LF_STR("error", strbuf_text(error)));
     sd_notify(0, "READY=1");
+    return successful;
 }
 
 /* --- looks at servers that requests name --- */
@@ -204,10 +220,11 @@ static bool look(void *arg, const struct look_request *request, void (*told)(voi
 }
 
 static void on_hangup(uv_signal_t *handle, int signum) {
-    struct daemon *daemon = handle->data;
+    struct strbuf ignored; /* it was logged */
     (void)signum;
-    if (!daemon->stopping)
-        reload(daemon);
+    strbuf_init(&ignored, ERROR_MAX);
+    reload(handle->data, &ignored);
+    strbuf_release(&ignored);
 }
 
 /* --- end --- */
@@ -216,6 +233,7 @@ static void all_targets_stopped(void *arg) {
     struct daemon *daemon = arg;
     http_stop(daemon->http);
     daemon->http = NULL;
+    daemon->state.http = NULL;
     loop_watch_stop(&daemon->watch);
     uv_close((uv_handle_t *)&daemon->hangup, NULL);
     uv_close((uv_handle_t *)&daemon->terminate, NULL);
@@ -277,16 +295,59 @@ static void raise_descriptor_limit(void) {
     }
 }
 
-/* With the port that was taken where 0 was asked for. */
+/* With the ports that were taken where 0 was asked for. */
 static void say_listening(const struct daemon *daemon) {
-    const char *asked = daemon->options->listen_address;
-    const char *colon = strrchr(asked, ':');
     struct strbuf address;
     strbuf_init(&address, ERROR_MAX);
-    strbuf_add(&address, asked, colon ? (size_t)(colon - asked) : strlen(asked));
-    strbuf_addf(&address, ":%u", http_port(daemon->http));
-    log_info("listening", LF_STR("address", strbuf_text(&address)), LF_STR("path", daemon->options->telemetry_path));
+    for (size_t i = 0; http_address(daemon->http, i, &address); i++) {
+        log_info("listening", LF_STR("address", strbuf_text(&address)),
+                 LF_STR("path", daemon->options->telemetry_path));
+        strbuf_reset(&address);
+    }
     strbuf_release(&address);
+}
+
+static const struct config *running_config(void *arg) {
+    const struct daemon *daemon = arg;
+    return daemon->config;
+}
+
+/* Both were checked with the command line. */
+static void set_prefixes(struct daemon *daemon) {
+    const struct options *options = daemon->options;
+    strbuf_init(&daemon->route_prefix, PREFIX_MAX);
+    strbuf_init(&daemon->link_prefix, PREFIX_MAX);
+    if (options->external_url)
+        prefix_of_url(options->external_url, &daemon->link_prefix);
+    if (options->route_prefix)
+        prefix_of_path(options->route_prefix, &daemon->route_prefix);
+    else
+        strbuf_addstr(&daemon->route_prefix, strbuf_text(&daemon->link_prefix));
+    if (!options->external_url)
+        strbuf_addstr(&daemon->link_prefix, strbuf_text(&daemon->route_prefix));
+    daemon->state.link_prefix = strbuf_text(&daemon->link_prefix);
+}
+
+static int start_http(struct daemon *daemon, struct strbuf *error) {
+    const struct options *options = daemon->options;
+    set_prefixes(daemon);
+    const struct http_settings settings = {
+        .listen_addresses = options->listen_addresses.texts,
+        .listen_count = options->listen_addresses.count,
+        .systemd_sockets = options->systemd_socket,
+        .web_config_file = options->web_config_file,
+        .route_prefix = strbuf_text(&daemon->route_prefix),
+        .reload = reload,
+        .config = running_config,
+        .arg = daemon,
+    };
+    daemon->http = http_start(&daemon->loop, &settings, daemon->fleet, &daemon->state, error);
+    if (!daemon->http) {
+        log_error("cannot serve HTTP", LF_STR("error", strbuf_text(error)));
+        return -EADDRNOTAVAIL;
+    }
+    daemon->state.http = http_facts(daemon->http);
+    return 0;
 }
 
 /* After a kill we begin with the counts of the last state that was kept, some seconds old: who has seen the later ones
@@ -351,12 +412,13 @@ static bool start_explaining(struct daemon *daemon, const struct config *config)
     return true;
 }
 
-/* Takes over `config` on success. On failure the caller tears down what there is. */
+/* Takes over `config`. On failure the caller tears down what there is. */
 static int start(struct daemon *daemon, struct config *config) {
     struct strbuf error;
     strbuf_init(&error, ERROR_MAX);
     if (open_store(daemon, config, &error) < 0) {
         strbuf_release(&error);
+        config_free(config);
         return -EIO;
     }
     daemon->coroutines = coroutines_new(&daemon->loop);
@@ -373,10 +435,9 @@ static int start(struct daemon *daemon, struct config *config) {
     daemon->looks = looks_new(&daemon->loop, daemon->coroutines, daemon->fleet);
     if (!daemon->looks)
         goto fail_memory;
-    daemon->http = http_start(&daemon->loop, daemon->options->listen_address, daemon->fleet, &daemon->state, &error);
-    if (!daemon->http) {
-        log_error("cannot serve HTTP", LF_STR("error", strbuf_text(&error)));
+    if (start_http(daemon, &error) < 0) {
         strbuf_release(&error);
+        config_free(config);
         return -EADDRNOTAVAIL;
     }
     daemon->state.look_self_aborts = looks_self_aborts(daemon->looks);
@@ -392,6 +453,7 @@ static int start(struct daemon *daemon, struct config *config) {
 fail_memory:
     log_error("cannot start: out of memory or descriptors");
     strbuf_release(&error);
+    config_free(config);
     return -ENOMEM;
 }
 
@@ -421,8 +483,6 @@ int daemon_run(const struct options *options, struct config *config) {
     uv_timer_init(&daemon.loop, &daemon.settle);
     uv_timer_start(&daemon.settle, on_settled, SETTLED_AFTER_MS, 0);
     int rc = start(&daemon, config);
-    if (daemon.config != config)
-        config_free(config);
     if (rc == 0) {
         log_info("watching", LF_NUM("targets", fleet_count(daemon.fleet)), LF_STR("version", VERSION),
                  LF_STR("client_library", client_library_name()));
@@ -443,6 +503,8 @@ int daemon_run(const struct options *options, struct config *config) {
     config_free(daemon.config);
     aborts_free(daemon.aborts);
     judge_free(daemon.judge);
+    strbuf_release(&daemon.route_prefix);
+    strbuf_release(&daemon.link_prefix);
     uv_loop_close(&daemon.loop);
     if (rc == 0)
         log_info("ended");

@@ -13,6 +13,7 @@
 #include "explain/driver.h"
 #include "expose/api.h"
 #include "expose/catalogue.h"
+#include "expose/web.h"
 #include "observe/client.h"
 
 #include <stdio.h>
@@ -58,6 +59,11 @@ static int with_config(const struct options *options) {
         status = EXIT_USAGE;
     } else if (options->command == COMMAND_PRINT_CONFIG) {
         status = print_config(config);
+        config_free(config);
+    } else if (options->command == COMMAND_CHECK_CONFIG && options->web_config_file &&
+               !web_check(options->web_config_file, &error)) {
+        fprintf(stderr, "%s\n", strbuf_text(&error));
+        status = EXIT_USAGE;
         config_free(config);
     } else if (options->command == COMMAND_CHECK_CONFIG) {
         printf("%s: ok, %zu target%s\n", options->config_file ? options->config_file : "flags", config->target_count,

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "config/shard.h"
+#include "expose/prefix.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -19,7 +20,16 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 /* What a flag does: sets a field of that type, or chooses a command. */
-enum flag_kind { FLAG_TEXT, FLAG_SWITCH, FLAG_NUMBER, FLAG_SECONDS, FLAG_LOG_LEVEL, FLAG_LOG_FORMAT, FLAG_COMMAND };
+enum flag_kind {
+    FLAG_TEXT,
+    FLAG_TEXTS,
+    FLAG_SWITCH,
+    FLAG_NUMBER,
+    FLAG_SECONDS,
+    FLAG_LOG_LEVEL,
+    FLAG_LOG_FORMAT,
+    FLAG_COMMAND
+};
 
 struct flag {
     const char *name;
@@ -27,7 +37,7 @@ struct flag {
     size_t offset; /* of the field; not of FLAG_COMMAND */
     enum command command;
     const char *argument; /* NULL: takes none */
-    const char *help;     /* NULL: for whoever writes the README; not shown */
+    const char *help;     /* NULL: not shown; it prints a table of the README */
 };
 
 #define FLAG(name, kind, field, argument, help)                                                                        \
@@ -39,10 +49,15 @@ static const struct flag daemon_flags[] = {
     FLAG("config.file", FLAG_TEXT, config_file, "FILE", "the configuration (YAML)"),
     COMMAND("config.check", COMMAND_CHECK_CONFIG, "check the configuration and exit"),
     COMMAND("print-config", COMMAND_PRINT_CONFIG, "print it with all defaults, without secrets"),
-    FLAG("web.listen-address", FLAG_TEXT, listen_address, "HOST:PORT", "where to serve (default :9704)"),
+    FLAG("web.listen-address", FLAG_TEXTS, listen_addresses, "ADDRESS",
+         "[HOST]:PORT or unix:/PATH, repeatable (:9704)"),
+    FLAG("web.systemd-socket", FLAG_SWITCH, systemd_socket, NULL, "… or on what systemd has opened"),
+    FLAG("web.config.file", FLAG_TEXT, web_config_file, "FILE", "TLS, users, headers, rate limit: see README"),
     FLAG("web.telemetry-path", FLAG_TEXT, telemetry_path, "PATH", "path of the metrics (default /metrics)"),
     FLAG("shard", FLAG_TEXT, shard, "I/N", "watch only the I-th of N parts of the targets"),
     FLAG("timeout-offset", FLAG_SECONDS, timeout_offset_ns, "S", "/probe answers so early (default 0.25 s)"),
+    FLAG("web.external-url", FLAG_TEXT, external_url, "URL", "where browsers find us: its path leads links …"),
+    FLAG("web.route-prefix", FLAG_TEXT, route_prefix, "PATH", "… and our own paths, if they have no other one"),
     FLAG("storage.path", FLAG_TEXT, storage_path, "FOLDER", "where places in logs and counts outlive us"),
     FLAG("log.level", FLAG_LOG_LEVEL, log_level, "LEVEL", "debug, info (default), warn or error"),
     FLAG("log.format", FLAG_LOG_FORMAT, log_format, "FORMAT", "logfmt (default) or json"),
@@ -109,6 +124,16 @@ static const struct flag explain_flags[] = {
 
 /* --- what must fit together: NULL, or what is wrong --- */
 
+/* What is wrong with a prefix, as a message; NULL if nothing is. */
+static const char *check_prefix(const char *(*parse)(const char *, struct strbuf *), const char *text,
+                                const char *message) {
+    struct strbuf ignored;
+    strbuf_init(&ignored, 2048);
+    const char *wrong = text ? parse(text, &ignored) : NULL;
+    strbuf_release(&ignored);
+    return wrong ? message : NULL;
+}
+
 static const char *check_daemon(const struct options *options) {
     bool needs_target = options->command == COMMAND_RUN || options->command == COMMAND_CHECK_CONFIG ||
                         options->command == COMMAND_PRINT_CONFIG;
@@ -121,7 +146,11 @@ static const char *check_daemon(const struct options *options) {
         return "--shard must be I/N, two numbers, I from 0 to N";
     if (options->telemetry_path[0] != '/')
         return "--web.telemetry-path must begin with '/'";
-    return NULL;
+    const char *wrong = check_prefix(prefix_of_url, options->external_url,
+                                     "--web.external-url must be as http://host:port/path, the path plain");
+    return wrong ? wrong
+                 : check_prefix(prefix_of_path, options->route_prefix,
+                                "--web.route-prefix must begin with '/', and be plain: letters, digits, - . _ ~");
 }
 
 static const char *check_probe(const struct options *options) {
@@ -258,6 +287,11 @@ static int take(const struct flag *flag, const char *value, struct options *opti
     case FLAG_TEXT:
         memcpy(field, &value, sizeof value);
         return 0;
+    case FLAG_TEXTS:
+        if (((struct texts_option *)field)->count == TEXTS_OPTION_MAX)
+            return -EINVAL;
+        ((struct texts_option *)field)->texts[((struct texts_option *)field)->count++] = value;
+        return 0;
     case FLAG_SWITCH:
         *(bool *)field = true;
         return 0;
@@ -315,7 +349,6 @@ int options_parse(int argc, char **argv, struct options *options) {
     bool help = argc > 1 && strcmp(argv[1], "help") == 0;
     char *program = argc > 0 ? argv[0] : NULL;
     *options = (struct options){
-        .listen_address = ":9704",
         .telemetry_path = "/metrics",
         .timeout_offset_ns = 250 * NS_PER_MS,
         .log_level = LOG_LEVEL_INFO,
@@ -343,6 +376,8 @@ int options_parse(int argc, char **argv, struct options *options) {
         return rc;
     if (help)
         options->command = COMMAND_HELP;
+    if (options->listen_addresses.count == 0)
+        options->listen_addresses = (struct texts_option){{":9704"}, 1};
     const char *wrong = sub->check(options);
     return wrong ? complain("%s", wrong) : 0;
 }

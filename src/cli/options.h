@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+enum { TEXTS_OPTION_MAX = 16 };
+
 enum command {
     COMMAND_RUN,
     COMMAND_CHECK_CONFIG,
@@ -25,6 +27,12 @@ enum command {
     COMMAND_PROBE,
     COMMAND_EXPLAIN,
     COMMAND_DOCTOR,
+};
+
+/* A flag that may be given several times. */
+struct texts_option {
+    const char *texts[TEXTS_OPTION_MAX];
+    size_t count;
 };
 
 struct probe_options {
@@ -61,11 +69,14 @@ struct options {
     const struct subcommand *subcommand; /* whose flags were parsed; private to options.c */
     const char *config_file;             /* NULL: mysqld_exporter's flags describe the one target */
     const char *mysqld_address, *mysqld_username, *my_cnf;
-    const char *listen_address;
+    struct texts_option listen_addresses; /* at least one */
+    bool systemd_socket;
     const char *telemetry_path;
-    const char *shard;         /* "i/n"; NULL: all targets are ours */
-    int64_t timeout_offset_ns; /* /probe answers so long before Prometheus' deadline */
-    const char *storage_path;  /* NULL: what should outlive us is kept in memory only */
+    const char *external_url, *route_prefix; /* NULL: not given */
+    const char *web_config_file;             /* NULL: none */
+    const char *shard;                       /* "i/n"; NULL: all targets are ours */
+    int64_t timeout_offset_ns;               /* /probe answers so long before Prometheus' deadline */
+    const char *storage_path;                /* NULL: what should outlive us is kept in memory only */
     enum log_level log_level;
     enum log_format log_format;
     struct probe_options probe;

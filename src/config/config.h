@@ -220,7 +220,10 @@ bool target_config_equal(const struct target_config *a, const struct target_conf
 /* The whole configuration as YAML with every default filled in, secrets as "<secret>"; loading it again (with the
  * secrets put back) gives the same configuration. */
 void config_print(const struct config *config, struct strbuf *out);
-/* One target of it, or what stands for one, the same way. */
+/* The same in pieces: all before `targets:`, and each target below that. */
+void config_print_head(const struct config *config, struct strbuf *out);
+void config_print_listed(const struct target_config *target, struct strbuf *out);
+/* One target alone, or what stands for one, with its modules. */
 void config_print_target(const struct target_config *target, struct strbuf *out);
 /* The README's reference: one Markdown table, a row a key (key, type, default, range, meaning). */
 void config_reference(struct strbuf *out);

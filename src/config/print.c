@@ -93,7 +93,7 @@ static void print_for_requests(const struct config *config, struct strbuf *out) 
     }
 }
 
-void config_print(const struct config *config, struct strbuf *out) {
+void config_print_head(const struct config *config, struct strbuf *out) {
     for (size_t i = 0; i < schema_rows; i++) {
         const struct schema_row *row = &schema[i];
         if (row->scope != SCOPE_TOP || row->type == VALUE_TARGETS || row->type == VALUE_MODULES ||
@@ -115,10 +115,18 @@ void config_print(const struct config *config, struct strbuf *out) {
     for (size_t i = 0; i < config->module_count; i++)
         print_module(config->modules[i], out);
     print_for_requests(config, out);
+}
+
+void config_print_listed(const struct target_config *target, struct strbuf *out) {
+    print_target(target, "  - ", "    ", out);
+}
+
+void config_print(const struct config *config, struct strbuf *out) {
+    config_print_head(config, out);
     if (config->target_count > 0)
         strbuf_addstr(out, "targets:\n");
     for (size_t i = 0; i < config->target_count; i++)
-        print_target(config->targets[i], "  - ", "    ", out);
+        config_print_listed(config->targets[i], out);
 }
 
 void config_print_target(const struct target_config *target, struct strbuf *out) {

@@ -43,6 +43,43 @@ static void emit_state_time(struct sample_writer *w, const struct exporter_facts
         sample_seconds(w, SAMPLE_NO_LABELS, store_of(facts)->last_write_wall_ns);
 }
 
+static void emit_connections(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (facts->state->http)
+        sample_count(w, SAMPLE_NO_LABELS, facts->state->http->connections);
+}
+
+static void emit_refused(struct sample_writer *w, const struct exporter_facts *facts) {
+    static const char *const reasons[HTTP_REFUSALS] = {
+        [HTTP_REFUSED_CONNECTIONS] = "too_many_connections",
+        [HTTP_REFUSED_ADDRESS_CONNECTIONS] = "too_many_connections_of_address",
+        [HTTP_REFUSED_CROWDED_OUT] = "crowded_out",
+        [HTTP_REFUSED_SLOW_REQUEST] = "slow_request",
+        [HTTP_REFUSED_SLOW_READER] = "slow_reader",
+        [HTTP_REFUSED_CLIENT_CERTIFICATE] = "client_certificate",
+        [HTTP_REFUSED_UNAUTHORIZED] = "unauthorized",
+        [HTTP_REFUSED_AUTH_QUEUE] = "auth_queue_full",
+        [HTTP_REFUSED_RATE_LIMIT] = "rate_limit",
+    };
+    for (int i = 0; facts->state->http && i < HTTP_REFUSALS; i++)
+        sample_count(w, SAMPLE_LABELS("reason", reasons[i]), facts->state->http->refused[i]);
+}
+
+/* NULL without a web configuration. */
+static const struct http_facts *web_of(const struct exporter_facts *facts) {
+    const struct http_facts *http = facts->state->http;
+    return http && http->web_config ? http : NULL;
+}
+
+static void emit_web_successful(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (web_of(facts))
+        sample_count(w, SAMPLE_NO_LABELS, web_of(facts)->web_config_successful);
+}
+
+static void emit_web_time(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (web_of(facts))
+        sample_seconds(w, SAMPLE_NO_LABELS, web_of(facts)->web_config_success_wall_ns);
+}
+
 static void emit_targets(struct sample_writer *w, const struct exporter_facts *facts) {
     sample_count(w, SAMPLE_NO_LABELS, facts->target_count);
 }
@@ -152,6 +189,35 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "Unix time when the configuration in force was loaded.",
         .of_exporter = emit_reload_time,
+    },
+    {
+        .name = "mysqlconn_exporter_web_config_last_reload_successful",
+        .type = METRIC_GAUGE,
+        .help = "1 when the web configuration could be used when it was last read, else 0 and the one before is in "
+                "force.",
+        .condition = "`--web.config.file` is given",
+        .of_exporter = emit_web_successful,
+    },
+    {
+        .name = "mysqlconn_exporter_web_config_last_reload_success_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when the web configuration in force was read.",
+        .condition = "`--web.config.file` is given",
+        .of_exporter = emit_web_time,
+    },
+    {
+        .name = "mysqlconn_exporter_http_connections",
+        .type = METRIC_GAUGE,
+        .help = "Connections of HTTP clients that are open.",
+        .of_exporter = emit_connections,
+    },
+    {
+        .name = "mysqlconn_exporter_http_refused_total",
+        .type = METRIC_COUNTER,
+        .help = "HTTP requests and connections that were not served, by reason.",
+        .labels = "reason",
+        .of_exporter = emit_refused,
     },
     {
         .name = "mysqlconn_exporter_targets",

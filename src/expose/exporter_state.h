@@ -6,6 +6,7 @@
 
 #include "base/histogram.h"
 #include "base/state_store.h"
+#include "expose/http_facts.h"
 #include "observe/host_network.h"
 
 #include <stdbool.h>
@@ -39,12 +40,14 @@ struct exporter_state {
     const char *client_library; /* "libmariadb 3.3.20"; set by main from observe/client */
     const char *telemetry_path; /* "/metrics" */
     const char *shard;          /* "1/3"; NULL: there are none */
+    const char *link_prefix;    /* what stands before each path in a link: "", or as "/mysqlconn"; escaped for URLs */
     int64_t start_wall_ns;
     const struct event_ring *events; /* NULL: none are kept */
     bool reload_successful;
     int64_t reload_success_wall_ns;
     const struct state_store_facts *store;    /* NULL: there is none */
     const struct host_network_facts *network; /* NULL: there is none */
+    const struct http_facts *http;         /* NULL: there is none */
     struct discovery_facts discovery;
     int64_t look_offset_ns;                            /* what an answer to /probe comes before Prometheus' deadline */
     uint64_t looks, looks_refused[LOOK_REFUSAL_COUNT]; /* requests for /probe */

@@ -1,44 +1,43 @@
 /*
- * HTTP on the program's loop; see http.h. libmicrohttpd runs without a thread of its own: the loop watches its epoll
- * descriptor and keeps its timeouts. Long pages are made piece by piece as their reader takes them.
+ * Requests and their answers; see http.h. Long pages are made piece by piece as their reader takes them.
  */
 #include "expose/http_internal.h"
 
 #include "expose/api.h"
+#include "expose/config_page.h"
 #include "expose/gzip.h"
-#include "expose/listen.h"
+#include "expose/http_guests.h"
 #include "expose/negotiate.h"
 #include "expose/render.h"
 #include "expose/sd_page.h"
 #include "expose/status_page.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* What strangers may take of us. A connection that says nothing for IDLE_SECONDS is closed. */
 enum {
-    CONNECTIONS = 512,
-    CONNECTIONS_OF_ONE_ADDRESS = 256,
-    CONNECTION_MEMORY = 32 * 1024,
-    IDLE_SECONDS = 15,
     BLOCK_BYTES = 16 * 1024,
     PIECE_MAX_BYTES = 64 * 1024 * 1024, /* never reached by honest label values */
-};
-
-struct http {
-    uv_poll_t poll;
-    uv_timer_t timer; /* to the next timeout of a connection */
-    uv_idle_t again;  /* active while there is more to do at once */
-    unsigned open_handles;
-    struct MHD_Daemon *daemon;
-    const struct fleet *fleet;
-    const struct exporter_state *state;
-    struct looker *looker; /* NULL none */
-    uint16_t port;
+    ERROR_BYTES = 4096,
 };
 
 /* --- answers --- */
+
+/* Those of the web configuration, which go before ours. */
+static bool add_configured_headers(struct MHD_Connection *connection, struct MHD_Response *response) {
+    const struct guest *guest = guest_of(connection);
+    const struct http *http = guest ? guests_owner(guest_host(guest)) : NULL;
+    for (size_t i = 0; http && i < WEB_HEADERS; i++) {
+        const char *name = web_header_name(i), *value = web_config(http->admission.web)->headers[i];
+        const char *ours = value ? MHD_get_response_header(response, name) : NULL;
+        if (ours)
+            MHD_del_response_header(response, name, ours);
+        if (value && MHD_add_response_header(response, name, value) != MHD_YES)
+            return false;
+    }
+    return true;
+}
 
 /* Send `response`, which is used up, even when NULL. */
 static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned status, const char *type,
@@ -48,7 +47,8 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned
     enum MHD_Result result = MHD_NO;
     if (MHD_add_response_header(response, "Content-Type", type) == MHD_YES &&
         MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
-        MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES)
+        MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
+        add_configured_headers(connection, response))
         result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
@@ -71,6 +71,17 @@ enum MHD_Result http_send_copy(struct MHD_Connection *connection, unsigned statu
     struct MHD_Response *response = NULL;
     if (!strbuf_failed(text))
         response = MHD_create_response_from_buffer(text->len, text->data, MHD_RESPMEM_MUST_COPY);
+    return send_response(connection, status, "text/plain; charset=utf-8", response);
+}
+
+/* As http_send_text(), with one header more. */
+static enum MHD_Result send_text_with(struct MHD_Connection *connection, unsigned status, const char *text,
+                                      const char *header, const char *value) {
+    struct MHD_Response *response = text_response(text);
+    if (response && MHD_add_response_header(response, header, value) != MHD_YES) {
+        MHD_destroy_response(response);
+        response = NULL;
+    }
     return send_response(connection, status, "text/plain; charset=utf-8", response);
 }
 
@@ -100,6 +111,14 @@ static bool status_next(void *page, struct strbuf *out, size_t enough) {
 
 static void status_end(void *page) {
     status_page_end(page);
+}
+
+static bool config_next(void *page, struct strbuf *out, size_t enough) {
+    return config_page_next(page, out, enough);
+}
+
+static void config_end(void *page) {
+    config_page_end(page);
 }
 
 static bool api_body_next(void *page, struct strbuf *out, size_t enough) {
@@ -173,7 +192,7 @@ static enum MHD_Result add_field(void *arg, enum MHD_ValueKind kind, const char 
 }
 
 static void read_field(const struct request *request, const char *name, struct strbuf *out) {
-    strbuf_init(out, CONNECTION_MEMORY);
+    strbuf_init(out, HTTP_CONNECTION_MEMORY);
     MHD_get_connection_values(request->connection, MHD_HEADER_KIND, add_field, &(struct field){name, out});
 }
 
@@ -279,8 +298,8 @@ static enum MHD_Result add_parameter(void *arg, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-static enum MHD_Result answer_api(const struct request *request, const char *path) {
-    struct api_request api = {.path = path, .state = request->http->state};
+static enum MHD_Result answer_api(const struct request *request) {
+    struct api_request api = {.path = request->path, .state = request->http->state};
     struct target **targets = list_targets(request->http->fleet, &api.target_count);
 
     api.targets = targets;
@@ -331,34 +350,90 @@ static enum MHD_Result answer_look(const struct request *request) {
     return looker ? http_look_begin(request, looker) : answer_not_found(request);
 }
 
-/* Besides the metrics, whose path is a setting. */
-static const struct {
-    const char *path;
-    enum MHD_Result (*answer)(const struct request *request);
-} routes[] = {
-    {"/", answer_status},           {"/probe", answer_look},    {"/sd", answer_sd},
-    {"/-/healthy", answer_healthy}, {"/-/ready", answer_ready},
-};
+static enum MHD_Result answer_config(const struct request *request) {
+    const struct http_settings *settings = &request->http->settings;
+    size_t count;
+    struct target **targets = list_targets(request->http->fleet, &count);
+    void *page = targets ? config_page_begin(settings->config(settings->arg), targets, count) : NULL;
 
-static enum MHD_Result answer_path(const struct request *request, const char *path) {
-    if (strcmp(path, request->http->state->telemetry_path) == 0)
-        return answer_metrics(request);
-    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
-        if (strcmp(path, routes[i].path) == 0)
-            return routes[i].answer(request);
-    if (api_has(path))
-        return answer_api(request, path);
-    return answer_not_found(request);
+    free(targets);
+    return send_response(request->connection, MHD_HTTP_OK, "text/plain; charset=utf-8",
+                         page_response(request, page, config_next, config_end));
 }
 
-static enum MHD_Result answer_method(struct MHD_Connection *connection) {
-    struct MHD_Response *response = text_response("Only GET and HEAD are allowed here.\n");
+static enum MHD_Result answer_reload(const struct request *request) {
+    const struct http_settings *settings = &request->http->settings;
+    struct strbuf error;
 
-    if (response && MHD_add_response_header(response, "Allow", "GET, HEAD") != MHD_YES) {
-        MHD_destroy_response(response);
-        response = NULL;
-    }
-    return send_response(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", response);
+    strbuf_init(&error, ERROR_BYTES);
+    if (settings->reload(settings->arg, &error))
+        return http_send_text(request->connection, MHD_HTTP_OK, "The configuration was reloaded.\n");
+    strbuf_addstr(&error, "\n");
+    enum MHD_Result result = http_send_copy(request->connection, MHD_HTTP_INTERNAL_SERVER_ERROR, &error);
+    strbuf_release(&error);
+    return result;
+}
+
+/* What may be done to a path. */
+enum methods { READ, ACT, METHODS };
+static const char *const method_names[METHODS][2] = {[READ] = {"GET", "HEAD"}, [ACT] = {"POST", "PUT"}};
+static const char *const allowed[METHODS] = {[READ] = "GET, HEAD", [ACT] = "POST, PUT"};
+
+struct route {
+    const char *path;
+    enum MHD_Result (*answer)(const struct request *request);
+    enum methods methods;
+};
+
+/* Besides the metrics, whose path is a setting. */
+static const struct route metrics_route = {NULL, answer_metrics, READ};
+static const struct route api_route = {NULL, answer_api, READ};
+static const struct route routes[] = {
+    {"/", answer_status, READ},           //
+    {"/probe", answer_look, READ},        //
+    {"/sd", answer_sd, READ},             //
+    {"/config", answer_config, READ},     //
+    {"/-/healthy", answer_healthy, READ}, //
+    {"/-/ready", answer_ready, READ},     //
+    {"/-/reload", answer_reload, ACT},
+};
+
+static const struct route *find_route(const struct http *http, const char *path) {
+    if (strcmp(path, http->state->telemetry_path) == 0)
+        return &metrics_route;
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+        if (strcmp(path, routes[i].path) == 0)
+            return &routes[i];
+    return api_has(path) ? &api_route : NULL;
+}
+
+/* NULL where the path is outside of the prefix. */
+static const char *without_prefix(const struct http *http, const char *path) {
+    size_t len = strlen(http->settings.route_prefix);
+    return strncmp(path, http->settings.route_prefix, len) == 0 && path[len] == '/' ? path + len : NULL;
+}
+
+static enum MHD_Result answer_outside(const struct request *request, const char *path) {
+    char location[ERROR_BYTES];
+    if (strcmp(path, "/") != 0 && strcmp(path, request->http->settings.route_prefix) != 0)
+        return http_send_text(request->connection, MHD_HTTP_NOT_FOUND, "There is no such page.\n");
+    snprintf(location, sizeof location, "%s/", request->http->state->link_prefix);
+    return send_text_with(request->connection, MHD_HTTP_FOUND, "It is elsewhere.\n", "Location", location);
+}
+
+static enum MHD_Result answer_path(const struct request *request, const char *path, const char *method) {
+    if (!request->path)
+        return answer_outside(request, path);
+    const struct route *route = find_route(request->http, request->path);
+    if (!route)
+        return answer_not_found(request);
+    for (int i = 0; i < 2; i++)
+        if (strcmp(method, method_names[route->methods][i]) == 0)
+            return route->answer(request);
+    return send_text_with(request->connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+                          route->methods == READ ? "Only GET and HEAD are allowed here.\n"
+                                                 : "Only POST and PUT are allowed here.\n",
+                          "Allow", allowed[route->methods]);
 }
 
 static bool has_body(struct MHD_Connection *connection) {
@@ -368,149 +443,56 @@ static bool has_body(struct MHD_Connection *connection) {
            MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding");
 }
 
-/* Called when a request's headers are in, and again when the request is complete. */
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
-                                  const char *version, const char *upload, size_t *upload_size, void **mark) {
+/* Whoever is not admitted. */
+static enum MHD_Result turn_away(struct MHD_Connection *connection, enum admitted why) {
+    if (why == NOT_ADMITTED_UNAUTHORIZED)
+        return send_text_with(connection, MHD_HTTP_UNAUTHORIZED, "Unauthorized\n", "WWW-Authenticate",
+                              "Basic realm=\"mysqlconn_exporter\", charset=\"UTF-8\"");
+    if (why == NOT_ADMITTED_LIMITED)
+        return http_send_text(connection, MHD_HTTP_TOO_MANY_REQUESTS, "Too Many Requests\n");
+    return send_text_with(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "Too many passwords wait to be checked.\n",
+                          "Retry-After", "5");
+}
+
+/* Called when a request's headers are in, when the request is complete, and again after it was suspended. */
+enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
+                                const char *version, const char *upload, size_t *upload_size, void **mark) {
     struct http *http = arg;
+    struct guest *guest = guest_of(connection);
 
     (void)version;
     (void)upload;
-    struct request request = {http, connection, mark, strcmp(method, "HEAD") == 0};
+    if (!guest)
+        return MHD_NO;
     if (!*mark) {
-        *mark = http; /* its headers were seen; later perhaps what it waits for */
-        if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-            return answer_method(connection);
+        guest_asks(guest);
+        *mark = exchange_begin(&http->admission, connection);
+        if (!*mark)
+            return MHD_NO;
         if (has_body(connection))
             return http_send_text(connection, MHD_HTTP_CONTENT_TOO_LARGE, "No request here takes a body.\n");
         return MHD_YES;
     }
     *upload_size = 0;
-    return *mark == http ? answer_path(&request, path) : http_look_answer(&request, *mark);
+    enum admitted admitted = exchange_admit(*mark);
+    if (admitted == ADMITTED_LATER)
+        return MHD_YES;
+    if (admitted != ADMITTED)
+        return turn_away(connection, admitted);
+    void **kept = exchange_kept(*mark);
+    struct request request = {http, connection, without_prefix(http, path), kept, strcmp(method, "HEAD") == 0};
+    return *kept ? http_look_answer(&request, *kept) : answer_path(&request, path, method);
 }
 
-static void on_completed(void *arg, struct MHD_Connection *connection, void **mark,
-                         enum MHD_RequestTerminationCode how) {
-    (void)connection;
+void http_on_completed(void *arg, struct MHD_Connection *connection, void **mark, enum MHD_RequestTerminationCode how) {
+    struct guest *guest = guest_of(connection);
+
+    (void)arg;
     (void)how;
-    if (*mark && *mark != arg)
-        http_look_free(*mark);
+    if (*mark && *exchange_kept(*mark))
+        http_look_free(*exchange_kept(*mark));
+    exchange_end(*mark);
     *mark = NULL;
-}
-
-/* --- on the loop --- */
-
-static void on_timer(uv_timer_t *timer);
-static void on_again(uv_idle_t *again);
-
-/* Let libmicrohttpd do what can be done now, which is at most one block for each connection, and be called again when
- * it wants to. More blocks wait for the loop's next turn: a timer of 0 would fire again within this one. */
-static void run(struct http *http) {
-    MHD_UNSIGNED_LONG_LONG timeout_ms;
-
-    MHD_run(http->daemon);
-    bool any = MHD_get_timeout(http->daemon, &timeout_ms) == MHD_YES;
-    if (any && timeout_ms == 0)
-        uv_idle_start(&http->again, on_again);
-    else
-        uv_idle_stop(&http->again);
-    if (any && timeout_ms > 0)
-        uv_timer_start(&http->timer, on_timer, timeout_ms, 0);
-    else
-        uv_timer_stop(&http->timer);
-}
-
-static void on_timer(uv_timer_t *timer) {
-    run(timer->data);
-}
-
-static void on_again(uv_idle_t *again) {
-    run(again->data);
-}
-
-static void on_ready(uv_poll_t *poll, int status, int events) {
-    (void)status;
-    (void)events;
-    run(poll->data);
-}
-
-static void on_closed(uv_handle_t *handle) {
-    struct http *http = handle->data;
-
-    if (--http->open_handles == 0)
-        free(http);
-}
-
-static struct MHD_Daemon *start_daemon(struct http *http, int fd) {
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, http, //
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,                           //
-                            MHD_OPTION_LISTEN_SOCKET, fd,                                              //
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,                        //
-                            MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)CONNECTIONS_OF_ONE_ADDRESS,  //
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,             //
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,                     //
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1,                                           //
-                            MHD_OPTION_END);
-}
-
-void http_wake(struct http *http) {
-    uv_idle_start(&http->again, on_again);
-}
-
-void http_set_looker(struct http *http, struct looker *looker) {
-    http->looker = looker;
-}
-
-void http_serve(struct http *http) {
-    uv_poll_start(&http->poll, UV_READABLE, on_ready);
-}
-
-struct http *http_start(uv_loop_t *loop, const char *listen_address, const struct fleet *fleet,
-                        const struct exporter_state *state, struct strbuf *error) {
-    int fd = listen_open(listen_address, error);
-    if (fd < 0)
-        return NULL;
-    uint16_t port = listen_port(fd);
-
-    struct http *http = calloc(1, sizeof *http);
-    if (!http)
-        goto fail;
-    http->fleet = fleet;
-    http->state = state;
-    http->port = port;
-    http->daemon = start_daemon(http, fd);
-    if (!http->daemon)
-        goto fail;
-    fd = -1; /* the daemon's now */
-
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    if (!info || uv_poll_init(loop, &http->poll, info->epoll_fd) < 0)
-        goto fail;
-    uv_timer_init(loop, &http->timer);
-    uv_idle_init(loop, &http->again);
-    http->poll.data = http->timer.data = http->again.data = http;
-    http->open_handles = 3;
-    return http;
-
-fail:
-    if (http && http->daemon)
-        MHD_stop_daemon(http->daemon);
-    if (fd >= 0)
-        close(fd);
-    free(http);
-    strbuf_addf(error, "cannot serve HTTP on '%s': out of memory or descriptors", listen_address);
-    return NULL;
-}
-
-uint16_t http_port(const struct http *http) {
-    return http->port;
-}
-
-void http_stop(struct http *http) {
-    if (!http)
-        return;
-    uv_close((uv_handle_t *)&http->poll, on_closed);
-    uv_close((uv_handle_t *)&http->timer, on_closed);
-    uv_close((uv_handle_t *)&http->again, on_closed);
-    MHD_run(http->daemon); /* takes back the connections that were resumed: it would not stop without */
-    MHD_stop_daemon(http->daemon);
+    if (guest)
+        guest_is_served(guest);
 }

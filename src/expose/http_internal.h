@@ -5,16 +5,35 @@
 #define EXPOSE_HTTP_INTERNAL_H
 
 #include "expose/http.h"
+#include "expose/http_admission.h"
 #include "expose/sample.h"
 
 #include <microhttpd.h>
+
+enum { HTTP_CONNECTION_MEMORY = 32 * 1024 }; /* of each connection, for its request and a block of the answer */
+
+struct http {
+    uv_poll_t poll;
+    uv_timer_t timer; /* to the next timeout of a connection */
+    uv_idle_t again;  /* active while there is more to do at once */
+    unsigned open_handles;
+    struct MHD_Daemon *daemon;
+    struct http_settings settings;
+    const struct fleet *fleet;
+    const struct exporter_state *state;
+    struct looker *looker; /* NULL none */
+    struct guests *guests;
+    struct admission admission;
+    struct http_facts facts;
+};
 
 /* A request that is complete. */
 struct request {
     struct http *http;
     struct MHD_Connection *connection;
-    void **mark; /* what is kept with the request between the calls for it */
-    bool head;   /* HEAD, else GET */
+    const char *path; /* after the prefix; NULL: outside of it */
+    void **mark;      /* what is kept with the request between the calls for it */
+    bool head;        /* HEAD, else another method */
 };
 
 /* `text` is a constant. */
@@ -25,8 +44,14 @@ enum MHD_Result http_send_copy(struct MHD_Connection *connection, unsigned statu
 enum metric_format http_wanted_format(const struct request *request);
 /* A page of metrics; takes over `page` (a struct render *), also when NULL. */
 enum MHD_Result http_send_metrics(const struct request *request, void *page, enum metric_format format);
-/* libmicrohttpd has something to do: a connection was resumed. */
+/* libmicrohttpd has something to do: a connection was resumed. (It does not tell its epoll descriptor so where it
+ * listens on no socket of its own.) */
 void http_wake(struct http *http);
+
+/* libmicrohttpd's call-backs, with the server as their argument. */
+enum MHD_Result http_on_request(void *http, struct MHD_Connection *connection, const char *path, const char *method,
+                                const char *version, const char *upload, size_t *upload_size, void **mark);
+void http_on_completed(void *http, struct MHD_Connection *connection, void **mark, enum MHD_RequestTerminationCode how);
 
 struct look_wait;
 

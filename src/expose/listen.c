@@ -5,13 +5,19 @@
 
 #include "base/number.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 struct listen_name {
@@ -98,12 +104,48 @@ static int open_host(const struct listen_name *name, const char **why) {
     return fd;
 }
 
+const char *listen_unix_path(const char *address) {
+    static const char scheme[] = "unix:";
+    return strncmp(address, scheme, sizeof scheme - 1) == 0 ? address + sizeof scheme - 1 : NULL;
+}
+
+/* Whether there is a socket's file that nobody listens on: left behind by somebody who was killed. */
+static bool is_left_behind(const struct sockaddr_un *address) {
+    struct stat st;
+    if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool dead = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 && errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return dead;
+}
+
+static int open_unix(const char *path, const char **why) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+    if (path[0] != '/' || len >= sizeof address.sun_path) {
+        *why = "a unix socket is written as unix:/path, with at most 107 bytes in the path";
+        return -1;
+    }
+    memcpy(address.sun_path, path, len + 1);
+    int fd = open_one((struct sockaddr *)&address, sizeof address);
+    if (fd == -EADDRINUSE && is_left_behind(&address) && unlink(path) == 0)
+        fd = open_one((struct sockaddr *)&address, sizeof address);
+    return fd;
+}
+
 int listen_open(const char *address, struct strbuf *error) {
     struct listen_name name;
-    const char *why = parse(address, &name);
+    const char *path = listen_unix_path(address);
+    const char *why = path ? NULL : parse(address, &name);
     int fd = -1;
 
-    if (!why) {
+    if (path) {
+        fd = open_unix(path, &why);
+        if (fd < 0 && !why)
+            why = strerror(-fd);
+    } else if (!why) {
         fd = name.host[0] ? open_host(&name, &why) : open_all_addresses(name.port);
         if (fd < 0 && !why)
             why = strerror(-fd);
@@ -112,6 +154,22 @@ int listen_open(const char *address, struct strbuf *error) {
         return fd;
     strbuf_addf(error, "cannot listen on '%s': %s", address, why);
     return -1;
+}
+
+int listen_inherited(int *fds, size_t max, struct strbuf *error) {
+    int count = sd_listen_fds(1);
+    if (count <= 0 || (size_t)count > max) {
+        strbuf_addstr(error, count <= 0 ? "systemd has passed no socket to us" : "systemd has passed too many sockets");
+        return -1;
+    }
+    for (int i = 0; i < count; i++) {
+        fds[i] = SD_LISTEN_FDS_START + i;
+        if (sd_is_socket(fds[i], AF_UNSPEC, SOCK_STREAM, 1) <= 0 || fcntl(fds[i], F_SETFL, O_NONBLOCK) < 0) {
+            strbuf_addf(error, "what systemd has passed as descriptor %d is not a stream socket that listens", fds[i]);
+            return -1;
+        }
+    }
+    return count;
 }
 
 uint16_t listen_port(int fd) {
@@ -125,4 +183,24 @@ uint16_t listen_port(int fd) {
     if (address.ss_family == AF_INET6)
         return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
     return 0;
+}
+
+void listen_describe(int fd, struct strbuf *out) {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_un local;
+    } address = {.any.sa_family = AF_UNSPEC};
+    socklen_t len = sizeof address;
+    char text[INET6_ADDRSTRLEN] = "";
+
+    if (getsockname(fd, &address.any, &len) < 0)
+        return;
+    if (address.any.sa_family == AF_INET && inet_ntop(AF_INET, &address.v4.sin_addr, text, sizeof text))
+        strbuf_addf(out, "%s:%u", text, ntohs(address.v4.sin_port));
+    else if (address.any.sa_family == AF_INET6 && inet_ntop(AF_INET6, &address.v6.sin6_addr, text, sizeof text))
+        strbuf_addf(out, "[%s]:%u", text, ntohs(address.v6.sin6_port));
+    else if (address.any.sa_family == AF_UNIX && len > offsetof(struct sockaddr_un, sun_path))
+        strbuf_addf(out, "unix:%.*s", (int)(len - offsetof(struct sockaddr_un, sun_path)), address.local.sun_path);
 }

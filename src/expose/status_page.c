@@ -86,6 +86,21 @@ static void add_utc(struct strbuf *out, int64_t wall_ns) {
         strbuf_addstr(out, text);
 }
 
+static void add_link(const struct exporter_state *state, const char *path, const char *text, struct strbuf *out) {
+    strbuf_addstr(out, "<a href=\"");
+    add_text(out, state->link_prefix);
+    add_text(out, path);
+    strbuf_addf(out, "\">%s</a>", text);
+}
+
+/* Besides the metrics. */
+static const struct {
+    const char *path, *text;
+} links[] = {
+    {"/api/v1/events", "Events"}, {"/api/v1/targets", "Targets"}, {"/api/v1/ledger", "Ledger"},
+    {"/config", "Configuration"}, {"/-/healthy", "Health"},       {"/-/ready", "Readiness"},
+};
+
 static void add_head(struct status_page *page, struct strbuf *out) {
     strbuf_addstr(out, "<!DOCTYPE html>\n<html lang=en><meta charset=utf-8>"
                        "<meta name=viewport content=\"width=device-width,initial-scale=1\">"
@@ -93,13 +108,13 @@ static void add_head(struct status_page *page, struct strbuf *out) {
     strbuf_addstr(out, style);
     strbuf_addstr(out, "</style>\n<h1>mysqlconn_exporter <small>");
     add_text(out, page->state->version);
-    strbuf_addstr(out, "</small></h1>\n<nav><a href=\"");
-    add_text(out, page->state->telemetry_path);
+    strbuf_addstr(out, "</small></h1>\n<nav>");
+    add_link(page->state, page->state->telemetry_path, "Metrics", out);
+    for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
+        add_link(page->state, links[i].path, links[i].text, out);
     strbuf_addstr(
         out,
-        "\">Metrics</a><a href=\"/api/v1/events\">Events</a><a href=\"/api/v1/targets\">Targets</a>"
-        "<a href=\"/api/v1/ledger\">Ledger</a><a href=\"/-/healthy\">Health</a><a "
-        "href=\"/-/ready\">Readiness</a></nav>\n"
+        "</nav>\n"
         "<h2>Targets</h2>\n<div class=wide><table><thead><tr><th>Target<th>Address<th>Polling<th>Module<th>Probing");
     for (int phase = 0; phase < PHASE_COUNT; phase++)
         if (phase != PHASE_HOLD) /* as long as was asked for */

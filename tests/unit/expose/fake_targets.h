@@ -99,10 +99,13 @@ static inline void fake_down(struct target *target) {
 }
 
 static inline struct exporter_state fake_state(void) {
+    static const struct http_facts http = {.connections = 1};
     struct exporter_state state = {
         .version = "0.1.0",
         .client_library = "libmariadb 3.3.20",
         .telemetry_path = "/metrics",
+        .link_prefix = "",
+        .http = &http,
         .start_wall_ns = INT64_C(1763690000500000000),
         .reload_successful = true,
         .reload_success_wall_ns = INT64_C(1763690000500000000),

@@ -2,6 +2,7 @@
  * The HTTP server on a real loop, in a thread of its own here, with real sockets: what it answers, and that one reader
  * does not hold up another.
  */
+#include "base/number.h"
 #include "expose/http.h"
 #include "expose/render.h"
 
@@ -82,6 +83,21 @@ static void render_expected(void) {
     *strstr(server.page, "# HELP process_cpu") = '\0';
 }
 
+static struct http *start_on(const char *address, const struct exporter_state *exporter, struct strbuf *error) {
+    const struct http_settings settings = {.listen_addresses = &address, .listen_count = 1, .route_prefix = ""};
+    return http_start(&server.loop, &settings, NULL, exporter, error);
+}
+
+static uint16_t listening_port(void) {
+    struct strbuf address;
+    uint64_t port;
+    strbuf_init(&address, 100);
+    assert_true(http_address(server.http, 0, &address));
+    assert_int_equal(number_parse_u64(span_of(strrchr(strbuf_text(&address), ':') + 1), UINT16_MAX, &port), 0);
+    strbuf_release(&address);
+    return (uint16_t)port;
+}
+
 static int start(void **state) {
     struct strbuf error;
     (void)state;
@@ -98,13 +114,13 @@ static int start(void **state) {
     uv_async_init(&server.loop, &server.stop, on_stop);
     uv_check_init(&server.loop, &server.turn);
     uv_check_start(&server.turn, on_turn);
-    server.http = http_start(&server.loop, "127.0.0.1:0", NULL, &server.exporter, &error);
+    server.http = start_on("127.0.0.1:0", &server.exporter, &error);
     if (!server.http) {
         print_error("%s\n", strbuf_text(&error));
         return -1;
     }
     http_serve(server.http);
-    server.port = http_port(server.http);
+    server.port = listening_port();
     return pthread_create(&server.thread, NULL, run_loop, NULL);
 }
 
@@ -251,7 +267,8 @@ static void other_requests_are_refused(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         assert_answer(ask(methods[i], "/metrics", ""), "405", "\r\nAllow: GET, HEAD\r\n");
-    assert_answer(ask("POST", "/metrics", "Content-Length: 5\r\n"), "405", "\r\nAllow: GET, HEAD\r\n");
+    assert_answer(ask("POST", "/metrics", "Content-Length: 5\r\n"), "413", "No request here takes a body");
+    assert_answer(ask("GET", "/-/reload", ""), "405", "\r\nAllow: POST, PUT\r\n");
     assert_answer(ask("GET", "/nothing", ""), "404", "There is no such page");
     assert_answer(ask("GET", "/metrics/", ""), "404", "There is no such page");
     assert_answer(ask("GET", "//", ""), "404", "There is no such page");
@@ -382,7 +399,7 @@ static void a_bad_address_is_an_error(void **state) {
     (void)state;
     strbuf_init(&error, 1000);
     snprintf(taken, sizeof taken, "127.0.0.1:%u", server.port);
-    assert_null(http_start(&server.loop, taken, NULL, &exporter, &error));
+    assert_null(start_on(taken, &exporter, &error));
     assert_non_null(strstr(strbuf_text(&error), "Address already in use"));
     strbuf_release(&error);
     http_stop(NULL);
