@@ -18,6 +18,10 @@ enum {
     PAUSE_MS = 100,      /* without descriptors or memory */
     LOOK_EVERY_MS = 500,
     MAY_GO_AFTER_S = 10, /* who takes so long for his answer makes room where it is scarce */
+    /* What the kernel keeps for each of them (twice that, as it counts): enough for a window of a wide and far link, and
+     * who does not read makes us write no more than this. */
+    SEND_BUFFER = 64 * 1024,
+    RECEIVE_BUFFER = 32 * 1024,
 };
 
 enum guest_state { GUEST_COMES, GUEST_IDLE, GUEST_SERVED, GUEST_STATES };
@@ -277,6 +281,7 @@ struct guests *guests_new(uv_loop_t *loop, struct web *web, struct http_facts *f
 }
 
 int guests_listen(struct guests *guests, struct MHD_Daemon *daemon, int fd, const char *remove) {
+    static const int send_buffer = SEND_BUFFER, receive_buffer = RECEIVE_BUFFER;
     struct listener *listener = calloc(1, sizeof *listener);
     int rc = listener ? uv_poll_init(guests->loop, &listener->poll, fd) : -ENOMEM;
     if (rc < 0) {
@@ -284,6 +289,9 @@ int guests_listen(struct guests *guests, struct MHD_Daemon *daemon, int fd, cons
         close(fd);
         return rc;
     }
+    /* Those who are accepted have what this one has. Without it they have what the system says. */
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     listener->poll.data = listener;
     listener->guests = guests;
     listener->daemon = daemon;

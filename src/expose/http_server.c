@@ -88,15 +88,18 @@ static struct MHD_Daemon *start_daemon(struct http *http) {
 static int open_sockets(const struct http_settings *settings, int *fds, struct strbuf *error) {
     if (settings->systemd_sockets)
         return listen_inherited(fds, SOCKETS_MAX, error);
-    for (size_t i = 0; i < settings->listen_count; i++) {
-        fds[i] = i < SOCKETS_MAX ? listen_open(settings->listen_addresses[i], error) : -1;
-        if (fds[i] >= 0)
-            continue;
-        while (i > 0)
-            close(fds[--i]);
-        return -1;
+    size_t count = 0;
+    while (count < settings->listen_count && count < SOCKETS_MAX) {
+        fds[count] = listen_open(settings->listen_addresses[count], error);
+        if (fds[count] < 0)
+            break;
+        count++;
     }
-    return (int)settings->listen_count;
+    if (count == settings->listen_count)
+        return (int)count;
+    while (count > 0)
+        close(fds[--count]);
+    return -1;
 }
 
 /* Takes over the sockets, also on failure: false then. */
