@@ -34,6 +34,7 @@
 #include <uv.h>
 
 #define STOP_WITHIN_NS (2500 * NS_PER_MS) /* "ends within 3 s" */
+#define POOL_WITHIN_NS NS_PER_S
 #define SETTLED_AFTER_MS 2000             /* by then each library was used once */
 #define CATCH_UP_WITHIN_NS (2 * NS_PER_S)
 #define CATCH_UP_STEP_MS 1
@@ -448,6 +449,7 @@ static int start(struct daemon *daemon, struct config *config) {
     start_catch_up(daemon);
     say_listening(daemon);
     note_reload(daemon, true);
+    strbuf_release(&error);
     return 0;
 
 fail_memory:
@@ -455,6 +457,15 @@ fail_memory:
     strbuf_release(&error);
     config_free(config);
     return -ENOMEM;
+}
+
+/* What is under way in the pool (a password that is checked) is waited for, within a bound. */
+static void close_loop(uv_loop_t *loop) {
+    struct mono began = mono_now();
+    while (uv_loop_close(loop) == UV_EBUSY && mono_between(began, mono_now()) < POOL_WITHIN_NS) {
+        uv_run(loop, UV_RUN_NOWAIT);
+        uv_sleep(1);
+    }
 }
 
 int daemon_run(const struct options *options, struct config *config) {
@@ -505,7 +516,7 @@ int daemon_run(const struct options *options, struct config *config) {
     judge_free(daemon.judge);
     strbuf_release(&daemon.route_prefix);
     strbuf_release(&daemon.link_prefix);
-    uv_loop_close(&daemon.loop);
+    close_loop(&daemon.loop);
     if (rc == 0)
         log_info("ended");
     log_flush();

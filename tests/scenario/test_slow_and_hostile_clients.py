@@ -96,6 +96,9 @@ def test_500_connections_that_dribble(watching, figure):
     alone = scrapes(watching, 20)
     before = memory(watching)
     with contextlib.ExitStack() as stack:
+        kept = connect(stack, watching, "127.0.0.3")
+        kept.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert kept.recv(4096).startswith(b"HTTP/1.1 200")
         # Of one address that is the good client's, of another one, and of many.
         sources = ["127.0.0.1", "127.0.0.2"] + [f"127.0.1.{i}" for i in range(1, 51)]
         socks = [connect(stack, watching, sources[i % len(sources)] if i >= 400 else sources[i % 2]) for i in range(500)]
@@ -104,6 +107,9 @@ def test_500_connections_that_dribble(watching, figure):
             grown = memory(watching) - before
             # Though they never stop to send, they are not waited for.
             wait_until(lambda: all(closed(s) for s in socks), NOTICED, "the dribbling connections to be closed", step=0.2)
+        # One that waits for the next scrape is: longer than a new one may take for its first request.
+        kept.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert kept.recv(4096).startswith(b"HTTP/1.1 200")
     assert refused(watching, "slow_request") + refused(watching, "crowded_out") >= 500
     figure(f"scrapes alone {1000 * alone[10]:.1f} ms (median), {1000 * alone[-1]:.1f} ms (worst); beside 500 dribbling "
            f"connections {1000 * beside[10]:.1f} ms, {1000 * beside[-1]:.1f} ms, {grown / 2**20:.1f} MB more")
