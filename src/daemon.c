@@ -35,7 +35,7 @@
 
 #define STOP_WITHIN_NS (2500 * NS_PER_MS) /* "ends within 3 s" */
 #define POOL_WITHIN_NS NS_PER_S
-#define SETTLED_AFTER_MS 2000             /* by then each library was used once */
+#define SETTLED_AFTER_MS 2000 /* by then each library was used once */
 #define CATCH_UP_WITHIN_NS (2 * NS_PER_S)
 #define CATCH_UP_STEP_MS 1
 #define WARNINGS_MAX 65536

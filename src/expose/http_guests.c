@@ -18,8 +18,8 @@ enum {
     PAUSE_MS = 100,      /* without descriptors or memory */
     LOOK_EVERY_MS = 500,
     MAY_GO_AFTER_S = 10, /* who takes so long for his answer makes room where it is scarce */
-    /* What the kernel keeps for each of them (twice that, as it counts): enough for a window of a wide and far link, and
-     * who does not read makes us write no more than this. */
+    /* What the kernel keeps for each of them (twice that, as it counts): enough for a wide and far link, and who does
+     * not read makes us write no more than this. */
     SEND_BUFFER = 64 * 1024,
     RECEIVE_BUFFER = 32 * 1024,
 };
@@ -159,12 +159,12 @@ static void depart(struct guests *guests, struct guest *guest) {
     free(guest);
 }
 
-void guests_notify(void *arg, struct MHD_Connection *connection, void **place,
+void guests_notify(void *guests, struct MHD_Connection *connection, void **guest,
                    enum MHD_ConnectionNotificationCode what) {
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
-        arrive(arg, connection, place);
+        arrive(guests, connection, guest);
     else
-        depart(arg, *place);
+        depart(guests, *guest);
 }
 
 struct guest *guest_of(struct MHD_Connection *connection) {

@@ -49,9 +49,9 @@ enum MHD_Result http_send_metrics(const struct request *request, void *page, enu
 void http_wake(struct http *http);
 
 /* libmicrohttpd's call-backs, with the server as their argument. */
-enum MHD_Result http_on_request(void *http, struct MHD_Connection *connection, const char *path, const char *method,
+enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
                                 const char *version, const char *upload, size_t *upload_size, void **mark);
-void http_on_completed(void *http, struct MHD_Connection *connection, void **mark, enum MHD_RequestTerminationCode how);
+void http_on_completed(void *arg, struct MHD_Connection *connection, void **mark, enum MHD_RequestTerminationCode how);
 
 struct look_wait;
 

@@ -418,8 +418,8 @@ static const char *check_hash(struct span hash) {
     enum { PREFIX = 4, SALT_AND_HASH = 53 }; /* "$2y$10$" and these */
     static const char set[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     uint64_t cost;
-    if (hash.len != PREFIX + 3 + SALT_AND_HASH || memcmp(hash.ptr, "$2", 2) != 0 || !memchr("aby", hash.ptr[2], 3) ||
-        hash.ptr[3] != '$' || hash.ptr[PREFIX + 2] != '$' ||
+    if (memchr(hash.ptr, '\0', hash.len) || hash.len != PREFIX + 3 + SALT_AND_HASH || memcmp(hash.ptr, "$2", 2) != 0 ||
+        !strchr("aby", hash.ptr[2]) || hash.ptr[3] != '$' || hash.ptr[PREFIX + 2] != '$' ||
         number_parse_u64((struct span){hash.ptr + PREFIX, 2}, 99, &cost) < 0)
         return "must be a bcrypt hash, as `htpasswd -nBC 10 \"\"` makes it: $2y$10$ and 53 characters";
     for (size_t i = PREFIX + 3; i < hash.len; i++)
