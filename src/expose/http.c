@@ -87,6 +87,7 @@ static enum MHD_Result send_text_with(struct MHD_Connection *connection, unsigne
 
 /* A page on its way: what makes it, and what was made and not taken yet. */
 struct body {
+    struct http *http;
     void *page;
     bool (*next)(void *page, struct strbuf *out, size_t enough);
     void (*end)(void *page);
@@ -147,6 +148,7 @@ static ssize_t body_read(void *arg, uint64_t position, char *out, size_t max) {
     size_t len = 0;
 
     (void)position;
+    body->http->progress++;
     while (len < max) {
         if (body->taken == body->pending.len) {
             strbuf_reset(&body->pending);
@@ -221,7 +223,7 @@ static struct MHD_Response *page_response(const struct request *request, void *p
         end(page);
         return NULL;
     }
-    *body = (struct body){.page = page, .next = next, .end = end};
+    *body = (struct body){.http = request->http, .page = page, .next = next, .end = end};
     strbuf_init(&body->pending, PIECE_MAX_BYTES);
     strbuf_init(&body->made, PIECE_MAX_BYTES);
     if (wants_gzip(request))
@@ -462,6 +464,7 @@ enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, co
 
     (void)version;
     (void)upload;
+    http->progress++;
     if (!guest)
         return MHD_NO;
     if (!*mark) {
@@ -485,10 +488,11 @@ enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, co
 }
 
 void http_on_completed(void *arg, struct MHD_Connection *connection, void **mark, enum MHD_RequestTerminationCode how) {
+    struct http *http = arg;
     struct guest *guest = guest_of(connection);
 
-    (void)arg;
     (void)how;
+    http->progress++;
     if (*mark && *exchange_kept(*mark))
         http_look_free(*exchange_kept(*mark));
     exchange_end(*mark);

@@ -40,7 +40,7 @@ static const struct {
 struct guest {
     struct guest *previous, *next;
     struct guests *host;
-    struct web_tls *tls; /* what its session uses */
+    struct web_tls_session tls; /* tls.tls is NULL without TLS */
     struct web_peer peer;
     enum guest_state state;
     struct mono since;
@@ -138,9 +138,9 @@ static void arrive(struct guests *guests, struct MHD_Connection *connection, voi
     guests->first = guest;
     if (guests->facts->connections++ == 0)
         uv_timer_start(&guests->look, on_look, LOOK_EVERY_MS, LOOK_EVERY_MS);
-    guest->tls = web_tls_ref(web_tls(guests->web));
-    if (guest->tls)
-        web_tls_attach(guest->tls,
+    guest->tls = (struct web_tls_session){.tls = web_tls_ref(web_tls(guests->web)), .fd = guest->fd};
+    if (guest->tls.tls)
+        web_tls_attach(&guest->tls,
                        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
 }
 
@@ -155,7 +155,7 @@ static void depart(struct guests *guests, struct guest *guest) {
         guest->next->previous = guest->previous;
     if (--guests->facts->connections == 0)
         uv_timer_stop(&guests->look);
-    web_tls_unref(guest->tls);
+    web_tls_unref(guest->tls.tls);
     free(guest);
 }
 
@@ -177,6 +177,13 @@ void guest_asks(struct guest *guest) {
 
 void guest_is_served(struct guest *guest) {
     enter_state(guest, GUEST_IDLE);
+}
+
+bool guests_shake_hands(const struct guests *guests) {
+    const struct guest *guest = guests->first;
+    while (guest && !(guest->tls.tls && guest->state == GUEST_COMES))
+        guest = guest->next;
+    return guest;
 }
 
 const struct web_peer *guest_peer(const struct guest *guest) {

@@ -38,6 +38,9 @@ void guests_stop_listening(struct guests *guests);
 /* After the daemon has stopped: free it once the loop has closed its handles. NULL is allowed. */
 void guests_free(struct guests *guests);
 
+/* Whether somebody's TLS handshake may be under way. */
+bool guests_shake_hands(const struct guests *guests);
+
 /* The guest of a connection between its two notifications; NULL where memory was short. */
 struct guest *guest_of(struct MHD_Connection *connection);
 /* A request is there with all its headers; its answer was sent. */

@@ -25,6 +25,7 @@ struct http {
     struct guests *guests;
     struct admission admission;
     struct http_facts facts;
+    uint64_t progress; /* grows with each of libmicrohttpd's call-backs */
 };
 
 /* A request that is complete. */

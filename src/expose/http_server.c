@@ -9,18 +9,28 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SOCKETS_MAX = 16 };
+enum { SOCKETS_MAX = 16, SPIN_MS = 10 };
 
 static void on_timer(uv_timer_t *timer);
 static void on_again(uv_idle_t *again);
+
+/* libmicrohttpd 0.9.75 wants to run again at once as long as a TLS handshake waits for its client. Nothing is lost by
+ * waiting a moment where it did nothing: what arrives is told by its epoll descriptor. */
+static bool spins(const struct http *http, uint64_t progress_before) {
+    return http->progress == progress_before && !web_put_off(http->admission.web) && guests_shake_hands(http->guests);
+}
 
 /* Let libmicrohttpd do what can be done now, which is at most one block for each connection, and be called again when
  * it wants to. More blocks wait for the loop's next turn: a timer of 0 would fire again within this one. */
 static void run(struct http *http) {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
+    uint64_t progress_before = http->progress;
 
+    web_begin_turn(http->admission.web);
     MHD_run(http->daemon);
     bool any = MHD_get_timeout(http->daemon, &timeout_ms) == MHD_YES;
+    if (any && timeout_ms == 0 && spins(http, progress_before))
+        timeout_ms = SPIN_MS;
     if (any && timeout_ms == 0)
         uv_idle_start(&http->again, on_again);
     else

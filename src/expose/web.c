@@ -29,6 +29,7 @@ struct web {
     struct http_facts *facts;
     struct web_config *config;
     struct web_tls *tls;
+    struct web_tls_turn turn;
     struct seen seen[FILES]; /* of the last attempt: itself, certificate, key, client CA */
     int64_t allowed_ns;      /* rate limit: when as many are allowed as there may be at once (GCRA) */
 };
@@ -88,7 +89,7 @@ static bool use(struct web *web, struct web_config *config, struct strbuf *error
         return false;
     }
     if (config->tls) {
-        tls = web_tls_new(config, &web->facts->refused[HTTP_REFUSED_CLIENT_CERTIFICATE], error);
+        tls = web_tls_new(config, &web->facts->refused[HTTP_REFUSED_CLIENT_CERTIFICATE], &web->turn, error);
         if (!tls)
             return false;
     }
@@ -178,6 +179,14 @@ const struct web_config *web_config(const struct web *web) {
 
 struct web_tls *web_tls(const struct web *web) {
     return web->tls;
+}
+
+void web_begin_turn(struct web *web) {
+    web->turn = (struct web_tls_turn){.began = mono_now()};
+}
+
+bool web_put_off(const struct web *web) {
+    return web->turn.put_off;
 }
 
 bool web_allows_request(struct web *web) {

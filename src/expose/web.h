@@ -27,6 +27,10 @@ bool web_reload(struct web *web, struct strbuf *error);
 const struct web_config *web_config(const struct web *web);
 /* NULL where there is no TLS, which stays so. */
 struct web_tls *web_tls(const struct web *web);
+/* For libmicrohttpd's next run. */
+void web_begin_turn(struct web *web);
+/* Whether a handshake was put off in it. */
+bool web_put_off(const struct web *web);
 /* Whether the rate limit allows one request more now. */
 bool web_allows_request(struct web *web);
 

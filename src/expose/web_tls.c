@@ -6,14 +6,18 @@
 #include "config/file.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define PEM_BYTES_MAX ((size_t)1 << 20)
 #define PRIORITY_BYTES 2048
+#define TURN_NS (4 * NS_PER_MS) /* for handshakes; the last one may take longer */
 enum { SAN_BYTES = 1024, SANS_SEEN = 200 };
 
 struct web_tls {
@@ -22,10 +26,43 @@ struct web_tls {
     gnutls_priority_t hello, up_to_12, of_13; /* the latter two NULL where nothing is possible */
     enum web_client_auth client_auth;
     struct web_texts allowed_sans;
-    uint64_t *refused; /* the caller's */
+    uint64_t *refused; /* the caller's, as this: */
+    struct web_tls_turn *turn;
 };
 
+/* --- bytes --- */
+
+/* As recv(). What the client's hello leads to takes time: when this turn's share is used up, it is not read.
+ * (Libmicrohttpd tries again in the next turn, and would not once the handshake is over.) */
+static ssize_t pull(gnutls_transport_ptr_t arg, void *data, size_t size) {
+    const struct web_tls_session *ours = arg;
+    if (!ours->greeted && mono_between(ours->tls->turn->began, mono_now()) > TURN_NS) {
+        ours->tls->turn->put_off = true;
+        errno = EAGAIN;
+        return -1;
+    }
+    return recv(ours->fd, data, size, 0);
+}
+
+static ssize_t push(gnutls_transport_ptr_t arg, const void *data, size_t size) {
+    const struct web_tls_session *ours = arg;
+    return send(ours->fd, data, size, MSG_NOSIGNAL);
+}
+
+/* Whether there is something to read; never waits. */
+static int pull_timeout(gnutls_transport_ptr_t arg, unsigned ms) {
+    const struct web_tls_session *ours = arg;
+    struct pollfd wanted = {.fd = ours->fd, .events = POLLIN};
+    (void)ms;
+    return poll(&wanted, 1, 0);
+}
+
 /* --- during the handshake --- */
+
+static const struct web_tls *tls_of(gnutls_session_t session) {
+    const struct web_tls_session *ours = gnutls_session_get_ptr(session);
+    return ours->tls;
+}
 
 static bool is_allowed(const struct web_tls *tls, const char *san, size_t len) {
     for (size_t i = 0; i < tls->allowed_sans.count; i++)
@@ -78,7 +115,7 @@ static unsigned check_chain(gnutls_session_t session) {
 
 /* With an alert, so that the client can say why. */
 static int refuse(gnutls_session_t session, gnutls_alert_description_t why) {
-    const struct web_tls *tls = gnutls_session_get_ptr(session);
+    const struct web_tls *tls = tls_of(session);
     ++*tls->refused;
     gnutls_alert_send(session, GNUTLS_AL_FATAL, why);
     return GNUTLS_E_CERTIFICATE_ERROR;
@@ -86,7 +123,7 @@ static int refuse(gnutls_session_t session, gnutls_alert_description_t why) {
 
 /* By GnuTLS when the client's certificate is in, or that it has none. */
 static int on_client_certificate(gnutls_session_t session) {
-    const struct web_tls *tls = gnutls_session_get_ptr(session);
+    const struct web_tls *tls = tls_of(session);
     unsigned count = 0;
     const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
     bool required =
@@ -103,18 +140,25 @@ static int on_client_certificate(gnutls_session_t session) {
     return 0;
 }
 
-/* The version is agreed on, the cipher suite not yet. */
+/* The version is agreed on, the cipher suite not yet; what takes time comes next. */
 static int on_hello(gnutls_session_t session) {
-    const struct web_tls *tls = gnutls_session_get_ptr(session);
+    struct web_tls_session *ours = gnutls_session_get_ptr(session);
+    const struct web_tls *tls = ours->tls;
+    ours->greeted = true;
     gnutls_priority_t priority = gnutls_protocol_get_version(session) == GNUTLS_TLS1_3 ? tls->of_13 : tls->up_to_12;
     return priority ? gnutls_priority_set(session, priority) : GNUTLS_E_NO_CIPHER_SUITES;
 }
 
-int web_tls_attach(struct web_tls *tls, void *session) {
+int web_tls_attach(struct web_tls_session *ours, void *session) {
+    struct web_tls *tls = ours->tls;
     int rc = gnutls_priority_set(session, tls->hello);
     if (rc == 0)
         rc = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, tls->credentials);
-    gnutls_session_set_ptr(session, tls);
+    gnutls_session_set_ptr(session, ours);
+    gnutls_transport_set_ptr(session, ours);
+    gnutls_transport_set_pull_function(session, pull);
+    gnutls_transport_set_push_function(session, push);
+    gnutls_transport_set_pull_timeout_function(session, pull_timeout);
     gnutls_handshake_set_post_client_hello_function(session, on_hello);
     /* Never GNUTLS_CERT_REQUIRE: that ends the handshake without an alert. */
     gnutls_certificate_server_set_request(session, tls->client_auth == WEB_NO_CLIENT_CERT ? GNUTLS_CERT_IGNORE
@@ -249,7 +293,8 @@ static bool copy_sans(struct web_tls *tls, const struct web_texts *sans) {
     return tls->allowed_sans.texts;
 }
 
-struct web_tls *web_tls_new(const struct web_config *config, uint64_t *refused, struct strbuf *error) {
+struct web_tls *web_tls_new(const struct web_config *config, uint64_t *refused, struct web_tls_turn *turn,
+                            struct strbuf *error) {
     struct web_tls *tls = calloc(1, sizeof *tls);
     if (!tls || gnutls_certificate_allocate_credentials(&tls->credentials) < 0 ||
         !copy_sans(tls, &config->allowed_sans)) {
@@ -259,6 +304,7 @@ struct web_tls *web_tls_new(const struct web_config *config, uint64_t *refused, 
     }
     tls->refs = 1;
     tls->refused = refused;
+    tls->turn = turn;
     tls->client_auth = config->client_auth;
     gnutls_certificate_set_verify_function(tls->credentials, on_client_certificate);
     if (!load_key_pair(tls, config, error) || !load_client_ca(tls, config, error) ||

@@ -306,6 +306,58 @@ def test_who_is_refused_is_told_and_counted(web, pki):
     assert 'mysqlconn_exporter_http_refused_total{reason="client_certificate"} 3\n' in page
 
 
+def hello():
+    """What a TLS client says first."""
+    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context().wrap_bio(received, sent).do_handshake()
+    return sent.read()
+
+
+def cpu(running):
+    """Seconds that it used so far."""
+    with open(f"/proc/{running.pid}/stat", encoding="ascii") as f:
+        return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_an_unfinished_handshake_costs_nothing(web, figure):
+    """libmicrohttpd would try again and again, with all of a core."""
+    running = web(TLS)
+    first = hello()
+    with contextlib.ExitStack() as stack:
+        halves = [stack.enter_context(socket.create_connection(("127.0.0.1", running.port))) for _ in range(20)]
+        for at, sock in enumerate(halves):
+            sock.sendall(first if at % 2 else first[:100])
+        assert ask(running.port, tls=context()).status == 200
+        before = cpu(running)
+        time.sleep(1)                                        # it is the cost of a second that counts
+        used = cpu(running) - before
+        figure(f"20 unfinished handshakes cost {100 * used:.0f} % of a core")
+        assert used < 0.3
+
+
+def test_many_handshakes_at_once(web, figure):
+    running = web(TLS)
+    first = hello()
+    with contextlib.ExitStack() as stack:
+        socks = []
+        for i in range(200):
+            sock = stack.enter_context(socket.socket())
+            sock.bind((f"127.0.3.{i % 4 + 1}", 0))
+            sock.connect(("127.0.0.1", running.port))
+            socks.append(sock)
+        for sock in socks:
+            sock.sendall(first)
+        started = time.monotonic()
+        page = ask(running.port, "/metrics", tls=context()).text
+        took = time.monotonic() - started
+        longest = float(re.search(r"^mysqlconn_exporter_loop_longest_step_seconds (\S+)", page, re.M).group(1))
+        figure(f"beside 200 handshakes at once a scrape takes {1000 * took:.0f} ms, the loop's longest step {1000 * longest:.0f} ms")
+        for sock in socks:                                   # each is answered, though put off
+            sock.settimeout(20)
+            assert sock.recv(1) == b"\x16"
+
+
 def replace(path, content):
     """As a careful writer does it."""
     new = path.with_suffix(".new")
