@@ -31,8 +31,7 @@ static const struct {
     int64_t seconds;
     int refusal; /* -1: nobody is to blame */
 } patience[GUEST_STATES] = {
-    [GUEST_COMES] =
-        {10, HTTP_REFUSED_SLOW_REQUEST}, /* the TLS handshake and the first request, to the end of its headers */
+    [GUEST_COMES] = {10, HTTP_REFUSED_SLOW_REQUEST}, /* to the end of the first request's headers */
     [GUEST_IDLE] = {90, -1}, /* until the next one is whole: Prometheus comes back every minute or more often */
     [GUEST_SERVED] = {120, HTTP_REFUSED_SLOW_READER},
 };

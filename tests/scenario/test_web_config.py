@@ -365,6 +365,11 @@ def replace(path, content):
     os.rename(new, path)
 
 
+def settle():
+    """Files that are younger than this when they are read are read again in any case."""
+    time.sleep(0.15)
+
+
 def serial(port):
     """Of the certificate that the server shows."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
@@ -376,6 +381,7 @@ def test_a_rotated_certificate_is_used_at_the_next_handshake(web, pki):
     for end in (".crt", ".key"):
         (pki / f"rotated{end}").write_bytes((pki / f"server{end}").read_bytes())
     running = web("tls_server_config:\n  cert_file: rotated.crt\n  key_file: rotated.key\n")
+    settle()
     first = serial(running.port)
     old = http.client.HTTPSConnection("127.0.0.1", running.port, context=context(), timeout=20)
     old.request("GET", "/-/healthy")
@@ -420,6 +426,7 @@ def test_users(web):
 
 def test_users_change_without_a_reload(web):
     running = web(USERS)
+    settle()
     assert ask(running.port, user="alice", password="secret word").status == 200
     replace(running.path, f"basic_auth_users:\n  alice: {hashed('another')}\n".encode())
     assert ask(running.port, user="alice", password="secret word").status == 401
