@@ -25,10 +25,9 @@ enum {
 /* --- answers --- */
 
 /* Those of the web configuration, which go before ours. */
-static bool add_configured_headers(struct MHD_Connection *connection, struct MHD_Response *response) {
-    const struct guest *guest = guest_of(connection);
-    const struct http *http = guest ? guests_owner(guest_host(guest)) : NULL;
-    for (size_t i = 0; http && i < WEB_HEADERS; i++) {
+static bool add_configured_headers(const struct guest *guest, struct MHD_Response *response) {
+    const struct http *http = guests_owner(guest_host(guest));
+    for (size_t i = 0; i < WEB_HEADERS; i++) {
         const char *name = web_header_name(i), *value = web_config(http->admission.web)->headers[i];
         const char *ours = value ? MHD_get_response_header(response, name) : NULL;
         if (ours)
@@ -42,13 +41,15 @@ static bool add_configured_headers(struct MHD_Connection *connection, struct MHD
 /* Send `response`, which is used up, even when NULL. */
 static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned status, const char *type,
                                      struct MHD_Response *response) {
+    struct guest *guest = guest_of(connection);
     if (!response)
         return MHD_NO; /* closes the connection */
     enum MHD_Result result = MHD_NO;
+    guest_is_answered(guest);
     if (MHD_add_response_header(response, "Content-Type", type) == MHD_YES &&
         MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
         MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
-        add_configured_headers(connection, response))
+        add_configured_headers(guest, response))
         result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
@@ -368,10 +369,10 @@ static enum MHD_Result answer_reload(const struct request *request) {
     struct strbuf error;
 
     strbuf_init(&error, ERROR_BYTES);
-    if (settings->reload(settings->arg, &error))
-        return http_send_text(request->connection, MHD_HTTP_OK, "The configuration was reloaded.\n");
+    bool ok = settings->reload(settings->arg, &error);
     strbuf_addstr(&error, "\n");
-    enum MHD_Result result = http_send_copy(request->connection, MHD_HTTP_INTERNAL_SERVER_ERROR, &error);
+    enum MHD_Result result = ok ? http_send_text(request->connection, MHD_HTTP_OK, "The configuration was reloaded.\n")
+                                : http_send_copy(request->connection, MHD_HTTP_INTERNAL_SERVER_ERROR, &error);
     strbuf_release(&error);
     return result;
 }

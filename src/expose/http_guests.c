@@ -24,15 +24,16 @@ enum {
     RECEIVE_BUFFER = 32 * 1024,
 };
 
-enum guest_state { GUEST_COMES, GUEST_IDLE, GUEST_SERVED, GUEST_STATES };
+enum guest_state { GUEST_COMES, GUEST_IDLE, GUEST_WAITS, GUEST_SERVED, GUEST_STATES };
 
 /* How long each may last, and what it is when it lasts longer. */
 static const struct {
-    int64_t seconds;
-    int refusal; /* -1: nobody is to blame */
+    int64_t seconds; /* 0: as long as we take */
+    int refusal;     /* -1: nobody is to blame */
 } patience[GUEST_STATES] = {
     [GUEST_COMES] = {10, HTTP_REFUSED_SLOW_REQUEST}, /* to the end of the first request's headers */
     [GUEST_IDLE] = {90, -1}, /* until the next one is whole: Prometheus comes back every minute or more often */
+    [GUEST_WAITS] = {0, -1},
     [GUEST_SERVED] = {120, HTTP_REFUSED_SLOW_READER},
 };
 
@@ -111,11 +112,13 @@ static void on_look(uv_timer_t *timer) {
     struct guests *guests = timer->data;
     struct mono now = mono_now();
     bool any = false;
-    for (struct guest *guest = guests->first; guest; guest = guest->next)
-        if (!guest->leaving && mono_between(guest->since, now) > patience[guest->state].seconds * NS_PER_S) {
+    for (struct guest *guest = guests->first; guest; guest = guest->next) {
+        int64_t seconds = patience[guest->state].seconds;
+        if (!guest->leaving && seconds > 0 && mono_between(guest->since, now) > seconds * NS_PER_S) {
             send_away(guest, patience[guest->state].refusal);
             any = true;
         }
+    }
     if (any)
         guests->run(guests->arg);
 }
@@ -171,6 +174,10 @@ struct guest *guest_of(struct MHD_Connection *connection) {
 }
 
 void guest_asks(struct guest *guest) {
+    enter_state(guest, GUEST_WAITS);
+}
+
+void guest_is_answered(struct guest *guest) {
     enter_state(guest, GUEST_SERVED);
 }
 
@@ -206,7 +213,7 @@ static struct guest *choose_to_go(const struct guests *guests, const struct web_
     struct mono now = mono_now();
     for (struct guest *guest = guests->first; guest; guest = guest->next) {
         bool reads = guest->state == GUEST_SERVED;
-        if (guest->leaving || (peer && !same_peer(guest, peer)) ||
+        if (guest->leaving || guest->state == GUEST_WAITS || (peer && !same_peer(guest, peer)) ||
             (reads && mono_between(guest->since, now) < MAY_GO_AFTER_S * NS_PER_S))
             continue;
         bool chosen_reads = chosen && chosen->state == GUEST_SERVED;

@@ -43,8 +43,9 @@ bool guests_shake_hands(const struct guests *guests);
 
 /* The guest of a connection between its two notifications; NULL where memory was short. */
 struct guest *guest_of(struct MHD_Connection *connection);
-/* A request is there with all its headers; its answer was sent. */
+/* A request is there with all its headers; its answer is ready; it was sent. */
 void guest_asks(struct guest *guest);
+void guest_is_answered(struct guest *guest);
 void guest_is_served(struct guest *guest);
 const struct web_peer *guest_peer(const struct guest *guest);
 struct guests *guest_host(const struct guest *guest);

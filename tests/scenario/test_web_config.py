@@ -504,6 +504,16 @@ def test_headers(web):
     assert page.headers["X-XSS-Protection"] is None
 
 
+def test_a_reload_reads_it_too(web):
+    running = web("http_server_config:\n  headers: {X-Frame-Options: deny}\n")
+    assert ask(running.port, "/-/reload", method="POST").status == 200
+    replace(running.path, b"http_server_config:\n  headers: {X-Frame-Options: secret}\n")
+    answer = ask(running.port, "/-/reload", method="POST")
+    assert answer.status == 500 and answer.text.startswith(f"{running.path}:2:30: http_server_config.headers.X-Frame-Options: ")
+    assert "secret" not in answer.text and answer.headers["X-Frame-Options"] == "deny"
+    assert not running.reload()
+
+
 def test_rate_limit(web):
     running = web("rate_limit:\n  interval: 1h\n  burst: 3\n")
     statuses = [ask(running.port).status for _ in range(5)]
