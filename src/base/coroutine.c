@@ -284,7 +284,8 @@ static void timer_arm(struct coroutine *co) {
     if (co->deadline.ns == MONO_NEVER.ns)
         return;
     int64_t left = mono_between(mono_now(), co->deadline);
-    uint64_t ms = left > 0 ? (uint64_t)((left + NS_PER_MS - 1) / NS_PER_MS) : 0;
+    /* libuv fires a timer of 0 within this very turn: whoever gives way to others would give them nothing. */
+    uint64_t ms = left > 0 ? (uint64_t)((left + NS_PER_MS - 1) / NS_PER_MS) : 1;
     uv_timer_start(&co->timer, timer_fired, ms, 0);
 }
 

@@ -49,7 +49,7 @@ void coroutine_wake(struct coroutine *co);
 int coroutine_wait_fd(int fd, int events, struct mono deadline);
 /* The same, but coroutine_wake() ends it too: -EINTR. */
 int coroutine_wait_fd_or_wake(int fd, int events, struct mono deadline);
-/* 0 at the deadline, -ECANCELED. */
+/* 0 at the deadline, -ECANCELED. Where it has passed, the loop has its turn all the same. */
 int coroutine_sleep_until(struct mono deadline);
 /* Wait for coroutine_wake(): 1 woken, 0 at the deadline, -ECANCELED. */
 int coroutine_park(struct mono deadline);

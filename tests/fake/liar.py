@@ -23,6 +23,11 @@ class Gone(Exception):
     """The other side left."""
 
 
+def _text(value):
+    data = str(value).encode()
+    return bytes([len(data)]) + data
+
+
 class Peer:
     """One connection. Packets have their header made here; `sequence` may be set to lie."""
 
@@ -83,19 +88,19 @@ class Peer:
     async def error(self, code, text, state="HY000"):
         await self.send(b"\xff" + struct.pack("<H", code) + b"#" + state.encode() + text.encode())
 
-    async def rows(self, names, rows):
-        """A result set of text columns."""
-        def text(value):
-            data = str(value).encode()
-            return bytes([len(data)]) + data
-
+    async def columns(self, names):
+        """The head of a result set of text columns."""
         await self.send(bytes([len(names)]))
         for name in names:
-            await self.send(text("def") + text("") * 3 + text(name) * 2 + b"\x0c" +
+            await self.send(_text("def") + _text("") * 3 + _text(name) * 2 + b"\x0c" +
                             struct.pack("<HIBHB", 45, 1024, 253, 0, 0) + b"\x00\x00")
         await self.send(b"\xfe\x00\x00\x02\x00")
+
+    async def rows(self, names, rows):
+        """A result set of text columns."""
+        await self.columns(names)
         for row in rows:
-            await self.send(b"".join(text(v) for v in row))
+            await self.send(b"".join(_text(v) for v in row))
         await self.send(b"\xfe\x00\x00\x02\x00")
 
     async def answer(self, command):

@@ -302,9 +302,40 @@ static void thousands_come_and_go(void **state) {
     assert_int_equal(runs, 2000);
 }
 
+/* --- giving way --- */
+
+enum { TIMES = 100 };
+
+static void gives_way_body(void *arg) {
+    unsigned *done = arg;
+    for (; *done < TIMES; ++*done)
+        coroutine_sleep_until(mono_now());
+}
+
+static void count_turn(uv_prepare_t *prepare) {
+    ++*(unsigned *)prepare->data;
+}
+
+/* Who has much to do lets the loop have its turn in between, though the instant has come already. */
+static void a_sleep_that_is_over_gives_the_loop_its_turn(void **state) {
+    unsigned turns = 0, done = 0;
+    uv_prepare_t prepare;
+    (void)state;
+    uv_prepare_init(&loop, &prepare);
+    prepare.data = &turns;
+    uv_prepare_start(&prepare, count_turn);
+    assert_int_equal(coroutine_start(all, gives_way_body, &done, NULL), 0);
+    while (done < TIMES)
+        uv_run(&loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&prepare, NULL);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    assert_true(turns >= TIMES);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+        TEST(a_sleep_that_is_over_gives_the_loop_its_turn),
         TEST(two_talk_to_each_other),
         TEST(silence_ends_at_the_deadline),
         TEST(what_was_ready_in_time_is_ready_though_the_loop_was_late),
