@@ -8,7 +8,7 @@ import pymysql
 from .mariadb import APP, close
 
 
-def _wait_for_eof(sock, timeout=15):
+def wait_for_eof(sock, timeout=15):
     """Read until the server ends the connection, by FIN or RST."""
     sock.settimeout(timeout)
     try:
@@ -30,7 +30,7 @@ def connect_and_leave(server, count=1):
         sock = socket.create_connection(("127.0.0.1", server.port), timeout=10)
         sock.recv(4096)
         sock.shutdown(socket.SHUT_WR)
-        _wait_for_eof(sock)
+        wait_for_eof(sock)
 
 
 def leave_without_quit(server, user=APP[0], password=APP[1], count=1, **extra):
@@ -42,7 +42,7 @@ def leave_without_quit(server, user=APP[0], password=APP[1], count=1, **extra):
         sock = _dup(connection)
         connection._sock.shutdown(socket.SHUT_WR)
         connection._force_close()
-        _wait_for_eof(sock)
+        wait_for_eof(sock)
     return ids
 
 
@@ -64,7 +64,7 @@ def idle_past_wait_timeout(server, user=APP[0], password=APP[1], seconds=1, **ex
     connection = server.connect(user, password, **extra)
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION wait_timeout = %s", (seconds,))
-    _wait_for_eof(_dup(connection), timeout=seconds + 15)
+    wait_for_eof(_dup(connection), timeout=seconds + 15)
     connection._force_close()
     return connection.thread_id()
 
@@ -73,7 +73,7 @@ def killed(server, user=APP[0], password=APP[1], **extra):
     """Is killed by an administrator. Returns the connection id."""
     connection = server.connect(user, password, **extra)
     server.execute(f"KILL CONNECTION {connection.thread_id()}")
-    _wait_for_eof(_dup(connection))
+    wait_for_eof(_dup(connection))
     connection._force_close()
     return connection.thread_id()
 
@@ -117,7 +117,7 @@ def garbage(server):
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
         sock.recv(4096)
         sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"x" * 64)
-        _wait_for_eof(sock)
+        wait_for_eof(sock)
 
 
 def half_handshake(server):
@@ -125,7 +125,7 @@ def half_handshake(server):
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
         sock.recv(4096)
         sock.sendall(b"\x40\x00\x00\x01\x85\xa6")
-        _wait_for_eof(sock, timeout=20)
+        wait_for_eof(sock, timeout=20)
 
 
 def oversized_packet(server, user=APP[0], password=APP[1], **extra):
@@ -138,7 +138,7 @@ def oversized_packet(server, user=APP[0], password=APP[1], **extra):
             sock.sendall(b"x" * 65536)
     except OSError:
         pass
-    _wait_for_eof(sock.dup())
+    wait_for_eof(sock.dup())
     connection._force_close()
     return connection.thread_id()
 

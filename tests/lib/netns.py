@@ -21,7 +21,9 @@ import subprocess
 import threading
 
 NEAR, FAR = "192.0.2.1", "192.0.2.2"  # of the range that is kept for examples
+NEAR_TOO = "192.0.2.3"
 _CLONE_NEWNET = 0x40000000
+_CLONE_NEWNS = 0x00020000
 _MAC = {NEAR: "02:00:00:00:00:01", FAR: "02:00:00:00:00:02"}
 _SBIN = ":/usr/sbin:/sbin"
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -104,6 +106,25 @@ class NoNames:
             s.close()
 
 
+@contextlib.contextmanager
+def names(table, folder):
+    """Programs that are started in here know these names, {address: name}, as from /etc/hosts. `folder` is for a file."""
+    path, folder_before = os.path.join(folder, "hosts"), os.getcwd()
+    with open(path, "w", encoding="ascii") as f:
+        f.writelines(f"{address} {name}\n" for address, name in table.items())
+    os.chmod(path, 0o644)
+    here = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _checked(_libc.unshare(_CLONE_NEWNS))
+        _run("mount", "--make-rprivate", "/")
+        _run("mount", "--bind", path, "/etc/hosts")
+        yield
+    finally:
+        _checked(_libc.setns(here, _CLONE_NEWNS))
+        os.close(here)
+        os.chdir(folder_before)
+
+
 class Cable:
     """near ===== far, of no length to speak of."""
 
@@ -123,6 +144,11 @@ class Cable:
     def __exit__(self, *_):
         self.near.close()
         self.far.close()
+
+    def add_address(self, address):
+        """Another one on the near side."""
+        self.near.run("ip", "address", "add", f"{address}/24", "dev", "cable")
+        self.far.run("ip", "neighbour", "replace", address, "lladdr", _MAC[NEAR], "nud", "permanent", "dev", "cable")
 
     def mend(self):
         """As it was at first."""

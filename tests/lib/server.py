@@ -164,8 +164,8 @@ class Server:
 
     def connect(self, user="root", password="", **extra):
         """A connection as PyMySQL makes it. End it with close()."""
-        return pymysql.connect(user=user, password=password, connect_timeout=10, autocommit=True,
-                               **{**self._way_in(user), **extra})
+        return pymysql.connect(user=user, password=password,
+                               **{"connect_timeout": 10, "autocommit": True, **self._way_in(user), **extra})
 
     def execute(self, sql, args=None):
         """Rows of `sql`, run by root on a connection that was opened at start (so it works when the server is full)."""
