@@ -103,7 +103,7 @@ $(B)/.flags: .FORCE
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(FUZZERS:=.d) $(BENCHES:=.d) $(wildcard $(B)/tests/fuzz/replay.d)
 
 # --- the two commands -------------------------------------------------------------------------------------------------
-.PHONY: demo test test-mysql check
+.PHONY: demo test test-mysql test-drivers check
 demo:
 	@tests/lib/install-packages build demo
 	@$(MAKE) --no-print-directory VARIANT=release build
@@ -119,6 +119,14 @@ test-mysql:
 	@tests/lib/install-packages build test
 	@tests/lib/fetch-mysql
 	@$(MAKE) --no-print-directory VARIANT=asan check TESTS='--mysql $(TESTS)'
+
+# Real drivers in the versions of reports, against a MariaDB and a real MySQL: what becomes of their connections. mysql2 comes with
+# npm into the same cache.
+test-drivers:
+	@tests/lib/install-packages build test drivers
+	@command -v npm > /dev/null || tests/lib/install-packages npm
+	@tests/lib/fetch-mysql
+	@$(MAKE) --no-print-directory VARIANT=asan check TESTS='--drivers $(TESTS)'
 
 # The tests without the installing; `make check VARIANT=release TESTS=tests/scenario/test_x.py` for one of them.
 check: build units
@@ -201,6 +209,7 @@ help:
 	@echo 'make demo        a private MariaDB, clients that behave badly, and what we see of it (DEMO_SECONDS=20 ends by itself)'
 	@echo 'make test        install what the tests need and run all of them under ASan and UBSan'
 	@echo 'make test-mysql  the same against a real MySQL 9, fetched once into a cache (XDG_CACHE_HOME); 10,000 probes'
+	@echo 'make test-drivers  real drivers (mysql2, go-sql-driver, mysqlnd, DBI, JDBC…), closed well, badly and not at all'
 	@echo 'make test-exactly-once  every line of a log exactly once, over SCHEDULES=25 of each kind from SEED=… on'
 	@echo 'make check       the tests alone; TESTS="…" for some, VARIANT=… for other builds'
 	@echo 'make fuzz        libFuzzer on what reads hostile bytes, FUZZ_SECONDS=60 for each target'

@@ -55,6 +55,7 @@ class Stage:
     def __init__(self, server, watching, host="127.0.0.1"):
         self.server, self.watching, self.host = server, watching, host
         self.flavour = server.name
+        self.announced = []  # what a scenario's client told of its driver
         self._known = set()
 
     # --- for what clients do ------------------------------------------------------------------------------------------
@@ -179,7 +180,7 @@ class Stage:
         causes = sorted({cause or "unexplained" for _, cause in found})
         ledger = [f"{counter}{'' if n == 1 else f' {n}'} {cause or '?'}"
                   for (counter, cause), n in sorted(found.items(), key=str)]
-        return Row(scenario.name, ", ".join(causes) or "-", "-", "-", ", ".join(ledger) or "-")
+        return Row(scenario.name, ", ".join(causes) or "-", "-", " ".join(self.announced) or "-", ", ".join(ledger) or "-")
 
 
 def difference(after, before):
