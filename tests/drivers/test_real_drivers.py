@@ -37,8 +37,8 @@ def act_of(driver, act):
             line = program.stdout.readline()
             assert line.strip().isdigit(), f"{driver.name}: {line}{program.stderr.read()}"
             stage.settle()
-            names = [name for name, n in announced(stage.watching).items() if n > before.get(name, 0)]
-            stage.announced = ["/".join(part or "?" for part in name) for name in names]
+            new = [name for name, n in announced(stage.watching).items() if n > before.get(name, 0)]
+            assert new == [driver.announces or ("unknown", "")], f"{driver.name} announces {new}"
             if act == "killed":
                 program.kill()
             elif act != "idle":

@@ -6,7 +6,7 @@ A row, and each of its cells:
     scenario    its name
     found       the cause, "unexplained" where a counter rose without evidence, "-" where nothing was aborted and none is claimed
     sure        certain, likely, unknown; "-" where there is no event
-    known       of id user host db driver, what the event has right
+    known       of id user host db driver (with its version) what the event has right; not-id(…) what it has wrong
     ledger      what rose, each under its cause, "?" where it is unexplained"""
 
 import os
@@ -36,6 +36,7 @@ class Row:
         claimed = set() if self.found == "-" else set(self.found.split(", "))
         if self.ledger != "-":
             claimed |= {part.rpartition(" ")[2] for part in self.ledger.split(", ")} - {"?"}
+        claimed |= {word for word in self.known.split() if word.startswith("not-")}
         return ", ".join(sorted(claimed - set(truth) - set(OPEN)))
 
     def worse_than(self, other):
@@ -52,6 +53,33 @@ class Row:
         if opens(self) > opens(other):
             worse.append("ledger")
         return worse
+
+
+FIELD_NAMES = {"connection_id": "id", "user": "user", "host": "host", "db": "db", "driver": "driver"}
+
+
+def what_is_known(who, event):
+    """The names of the fields that the event has right, "not" before those that it has wrong."""
+    known = []
+    told = {**event, "driver": (event["driver"], event["driver_version"]) if event["driver"] else None}
+    for field, right in who.items():
+        if right is not None and told[field]:
+            known.append(FIELD_NAMES[field] if told[field] == right else f"not-{FIELD_NAMES[field]}({told[field]})")
+    return " ".join(known) or "-"
+
+
+def make_row(scenario, who, counts, books, events):
+    """What was found of one scenario. `books` is {(counter, cause): n}, cause None for what is unexplained."""
+    causes = {e["cause"] for e in events} | {"unexplained" for _, cause in books if cause is None}
+    found = ", ".join(sorted(causes)) or "-"
+    wanted = max(counts.values(), default=1 if scenario.truth else 0)
+    total = sum(e["n"] for e in events)
+    if total > wanted and not scenario.step:
+        found += f" x{total}"
+    sure = min((e["confidence"] for e in events), key=SURE.index, default="-")
+    known = what_is_known(who, events[-1]) if events else "-"
+    ledger = [f"{counter}{'' if n == 1 else f' {n}'} {cause or '?'}" for (counter, cause), n in sorted(books.items(), key=str)]
+    return Row(scenario.name, found, sure, known, ", ".join(ledger) or "-")
 
 
 def table(rows):
@@ -76,6 +104,13 @@ def read_expected(column):
             parts = [part.strip() for part in line.split("  ") if part.strip()]
             rows[parts[0]] = Row(*parts)
     return rows
+
+
+def hopeless(column):
+    """The scenarios of which nothing told when it was written down. While that is done anew there is hope."""
+    if os.environ.get(UPDATE):
+        return set()
+    return {name for name, row in read_expected(column).items() if "?" in row.ledger or row.found == "-"}
 
 
 def write_expected(column, rows):

@@ -9,12 +9,13 @@ from lib.netns import NEAR as HERE
 from lib.netns import NEAR_TOO, Cable, names
 
 from . import scenarios
-from .matrix import judge
+from .matrix import hopeless, judge
 from .stage import FAST, PROXIED, Stage, configuration, furnish
 
 
 def play_all(column, stage, table, figure):
     table = [s for s in table if s.only in ("", stage.flavour)]
+    stage.hopeless = hopeless(column)
     rows = [stage.play(scenario) for scenario in table]
     stage.settle_all()
     assert stage.books() == stage.books(), "nothing happens any more"
@@ -71,7 +72,7 @@ def run_far(column, make, exporter, tmp_path, figure):
             watching = exporter({**FAST, "targets": [target("unix:" + server.socket, error_log={"file": server.error_log})]})
             watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 15)
             stage = FarStage(server, watching, cable)
-            stage.nameless = NEAR_TOO
+            stage.name, stage.nameless = NAME, NEAR_TOO
             stage.settle_all()
             play_all(column, stage, scenarios.FAR, figure)
             watching.stop()
