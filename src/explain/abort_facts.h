@@ -26,6 +26,7 @@ struct abort_facts {
     bool own;            /* a connection of ours */
     bool shutting_down;  /* the server was about to end */
     bool replication;    /* the session was a replication client's */
+    int64_t kills;       /* how many KILLs there were lately; -1 unknown */
     int64_t idle_ns;     /* how long its session had been idle at most; -1 unknown */
     bool asleep;         /* its session waited for a command when it was last seen */
     double idle_limit_s; /* the session's wait_timeout where it is known, else the lower of the server's two limits for

@@ -55,7 +55,9 @@ static const struct rule rules[] = {
     {LOG_EVENT_ABORTED, "Bad handshake", 1043, MY, BEFORE, CAUSE_TLS_FAILURE, LIKELY, BIT(PROTOCOL_ERROR) | BIT(HEALTH_CHECK), CON, 0},
     {LOG_EVENT_ABORTED, NULL, 0, MY, BEFORE, CAUSE_BEFORE_LOGIN, OPEN, BEFORE_LOGIN_ALL, CON, 0},
     {LOG_EVENT_ABORTED, "This connection closed normally without authentication", 0, ANY, EITHER, CAUSE_BEFORE_LOGIN, OPEN, BEFORE_LOGIN_ALL, CON | PRE, 0},
-    /* after it */
+    /* after it; of sums first what they say otherwise than a line: LOAD DATA LOCAL raises 1159 twice */
+    {LOG_EVENT_NONE, NULL, 1159, ANY, EITHER, CAUSE_IDLE_TIMEOUT, LIKELY, BIT(READ_TIMEOUT) | BIT(NO_ABORT), CLI, 0},
+    {LOG_EVENT_NONE, NULL, 1160, ANY, EITHER, CAUSE_LEFT_MID_RESULT, LIKELY, BIT(CLIENT_VANISHED) | BIT(KILLED), CLI, 0},
     {LOG_EVENT_ABORTED, READING, 1158, ANY, EITHER, CAUSE_CLIENT_VANISHED, SURE, 0, CLI, 0},
     /* the sums alone: loading a file raises two for one abort; and KILL looks the same as what was left */
     {LOG_EVENT_NONE, NULL, 1159, MY, EITHER, CAUSE_READ_TIMEOUT, LIKELY, BIT(NO_ABORT), CLI, 0},
@@ -94,6 +96,7 @@ static const struct rule rules[] = {
     /* RST, or a lost connection over TLS, looks the same as KILL */
     {LOG_EVENT_NONE, NULL, WITH(1158, 1160), ANY, EITHER, CAUSE_CLIENT_VANISHED, LIKELY, BIT(KILLED), CLI, 0},
     {LOG_EVENT_HOST_BLOCKED, NULL, 1129, ANY, EITHER, CAUSE_HOST_BLOCKED, SURE, 0, CON | PRE, 0},
+    {LOG_EVENT_NONE, NULL, 1040, ANY, AFTER, CAUSE_TOO_MANY_CONNECTIONS, SURE, 0, CON, 0},
     /* Connection_errors_max_connections tells of these; the lines add who. */
     {LOG_EVENT_TOO_MANY_CONNECTIONS, NULL, 1040, ANY, EITHER, CAUSE_TOO_MANY_CONNECTIONS, SURE, 0, 0, 0},
     /* no connection of its own */
@@ -144,8 +147,24 @@ static void narrow_untold(struct abort_cause *c) {
         conclude(c, CAUSE_NO_ABORT, SURE);
 }
 
+/* A KILL leaves the same errors behind as a client that is gone. */
+static void narrow_killed(struct abort_cause *c, const struct abort_facts *facts) {
+    if (c->cause == CAUSE_KILLED || !(c->possible & BIT(KILLED)) || facts->kills < 0)
+        return;
+    if (facts->kills > 0) {
+        conclude(c, CAUSE_KILLED, LIKELY);
+        return;
+    }
+    c->possible &= ~BIT(KILLED);
+    if (c->possible == UINT32_C(1) << c->cause)
+        c->confidence = SURE;
+}
+
 /* What else is known. */
 static void narrow(struct abort_cause *c, const struct abort_facts *facts) {
+    if (facts->untold)
+        narrow_untold(c);
+    narrow_killed(c, facts);
     if (c->cause == CAUSE_IDLE_TIMEOUT && c->confidence == LIKELY)
         narrow_timeout(c, facts);
     if (c->cause == CAUSE_LEFT_MID_RESULT && facts->replication)
@@ -156,8 +175,6 @@ static void narrow(struct abort_cause *c, const struct abort_facts *facts) {
         c->possible = 0; /* seen only where the peer was gone before its address was asked for */
         conclude(c, CAUSE_HEALTH_CHECK, LIKELY);
     }
-    if (facts->untold)
-        narrow_untold(c);
     if (facts->own && c->cause != CAUSE_KILLED && c->cause != CAUSE_SERVER_RESTART && c->cause != CAUSE_NO_ABORT)
         conclude(c, CAUSE_SELF, SURE);
 }

@@ -7,6 +7,7 @@
 #include "explain/abort_case.h"
 #include "explain/balance.h"
 #include "explain/event_ring.h"
+#include "explain/kills.h"
 #include "explain/untold.h"
 
 #include <assert.h>
@@ -29,6 +30,7 @@ struct judge {
 /* What is kept of a target. */
 struct judgement {
     struct untold *untold;
+    struct kills kills;
     struct balance balances[2]; /* of Aborted_connects and Aborted_clients */
     struct mono closing;        /* when a line last told of a shutdown; 0 never */
     struct {
@@ -209,7 +211,9 @@ static void on_log_event(void *arg, struct target *target, const struct log_even
     for (size_t i = 0; i < judge->sink_count && line->suspect; i++)
         if (judge->sinks[i].forged)
             judge->sinks[i].forged(judge->sinks[i].arg, target, line);
-    if (line->suspect || line->kind == LOG_EVENT_NONE || line->kind == LOG_EVENT_SERVER_STOP)
+    /* What is said of TLS when the server begins is no abort. */
+    if (line->suspect || line->kind == LOG_EVENT_NONE || line->kind == LOG_EVENT_SERVER_STOP ||
+        line->kind == LOG_EVENT_SSL)
         return;
     if (line->kind != LOG_EVENT_SERVER_START) {
         judge_line(judge, target, line);
@@ -247,6 +251,8 @@ static void facts_of_sum(struct abort_facts *facts, const struct target *target,
     facts->untold = aborts->untold;
     facts->user_known = aborts->user[0] != '\0';
     facts->host_known = aborts->host[0] != '\0';
+    const struct judgement *j = target->judgement;
+    facts->kills = j ? kills_lately(&j->kills) : -1;
 }
 
 static void add_numbers(struct abort_case *c, const struct untold_aborts *aborts) {
@@ -317,12 +323,15 @@ static void judge_counter(struct judge *judge, struct target *target, enum abort
     c.event.cause =
         (struct abort_cause){.cause = counter == COUNTER_PREAUTH && !own ? CAUSE_BEFORE_LOGIN : cause,
                              .raises = 1U << counter,
-                             .confidence = cause == CAUSE_UNKNOWN ? CONFIDENCE_UNKNOWN : CONFIDENCE_CERTAIN};
+                             .confidence = cause == CAUSE_UNKNOWN  ? CONFIDENCE_UNKNOWN
+                                           : cause == CAUSE_KILLED ? CONFIDENCE_LIKELY
+                                                                   : CONFIDENCE_CERTAIN};
     c.event.cause.possible = UINT32_C(1) << c.event.cause.cause;
     if (own)
         strbuf_addstr(abort_case_say(&c, FACT_OWN, c.event.seen_wall_ns), "a connection that we ended badly");
-    strbuf_addf(abort_case_say(&c, FACT_COUNTER, c.event.seen_wall_ns), "%s rose by %llu", abort_counter_name(counter),
-                (unsigned long long)n);
+    strbuf_addf(abort_case_say(&c, FACT_COUNTER, c.event.seen_wall_ns), "%s rose by %llu%s",
+                abort_counter_name(counter), (unsigned long long)n,
+                cause == CAUSE_KILLED ? " when there was a KILL, and no line" : "");
     tell(judge, target, &c);
     abort_case_release(&c);
 }
@@ -428,10 +437,11 @@ static void release_held(struct judge *judge, struct target *target, struct judg
 }
 
 static void on_polled(void *arg, struct target *target, struct mono began) {
-    struct judgement *j = server_flavour_of(target) == SERVER_MYSQL ? judgement_of(target) : target->judgement;
+    struct judgement *j = target->poll.health == TARGET_UP ? judgement_of(target) : NULL;
     (void)began;
-    if (!j || target->poll.health != TARGET_UP)
+    if (!j)
         return;
+    kills_polled(&j->kills, target);
     release_held(arg, target, j);
     if (j->untold && !(log_tells(target) && log_is_behind(target)))
         untold_settle(j->untold, mono_now(), log_of(target), on_untold, &(struct hearing){arg, target});

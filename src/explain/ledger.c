@@ -8,6 +8,7 @@
 #include "explain/ledger.h"
 
 #include "base/log.h"
+#include "explain/kills.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,6 +26,8 @@ enum {
 struct wait {
     struct mono since;
     uint64_t open[COUNTER_LINED];
+    /* What came with the same poll, or somewhat before it, and may be the reason where nothing else is. */
+    uint64_t kills, no_place;
 };
 
 /* Evidence that waits for its counter. What came before the end of the last poll is old. */
@@ -48,6 +51,7 @@ struct ledger {
     uint64_t restarts;
     bool in_gap;
     int64_t began_wall_ns;
+    struct kills kills;
     const struct ledger_listener *listener; /* NULL none */
 };
 
@@ -139,8 +143,15 @@ static void tell_of_each_once(struct ledger *ledger, struct target *target, enum
     }
 }
 
+static uint64_t give_to(struct ledger *ledger, unsigned counter, enum cause cause, uint64_t n, uint64_t *left) {
+    uint64_t part = least(n, *left);
+    ledger->explained[counter][cause] += part;
+    *left -= part;
+    return part;
+}
+
 static void close_wait(struct ledger *ledger, struct target *target, const struct wait *w) {
-    uint64_t own[COUNTER_LINED] = {0}, left[COUNTER_LINED];
+    uint64_t own[COUNTER_LINED] = {0}, left[COUNTER_LINED], killed = 0;
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
         left[counter] = w->open[counter];
         if (left[counter] > 0)
@@ -148,9 +159,14 @@ static void close_wait(struct ledger *ledger, struct target *target, const struc
         left[counter] -= own[counter];
         if (left[counter] > 0)
             left[counter] = give_to_maybes(ledger, counter, left[counter]);
+        if (counter == COUNTER_CLIENTS)
+            killed = give_to(ledger, counter, CAUSE_KILLED, w->kills, &left[counter]);
+        if (counter == COUNTER_CONNECTS) /* told of with the counter of its own */
+            give_to(ledger, counter, CAUSE_TOO_MANY_CONNECTIONS, w->no_place, &left[counter]);
         ledger->unexplained[counter] += left[counter];
     }
     tell_of_each_once(ledger, target, CAUSE_SELF, own);
+    tell(ledger, target, COUNTER_CLIENTS, CAUSE_KILLED, killed);
     tell_of_each_once(ledger, target, CAUSE_UNKNOWN, left);
 }
 
@@ -292,15 +308,6 @@ static uint64_t increase_of(const struct target *target, const struct ledger *le
     return anew || value < ledger->value[counter] ? value : value - ledger->value[counter];
 }
 
-/* Who is refused for want of a place is counted twice: on MariaDB always, on MySQL if it was let in first. */
-static void note_max_connections(struct target *target, uint64_t n) {
-    uint32_t some = (uint32_t)least(n, UINT32_MAX);
-    if (server_flavour_of(target) == SERVER_MARIADB)
-        sure(target, COUNTER_CONNECTS, CAUSE_TOO_MANY_CONNECTIONS, some);
-    else
-        maybe(target, COUNTER_CONNECTS, CAUSE_TOO_MANY_CONNECTIONS, some);
-}
-
 static struct wait *new_wait(struct ledger *ledger) {
     if (ledger->wait_count == WAITS_MAX)
         return &ledger->waits[WAITS_MAX - 1];
@@ -326,13 +333,19 @@ static void read_counters(struct ledger *ledger, struct target *target, enum led
         ledger->known[counter] = true;
         ledger->value[counter] = value;
     }
-    if (any) {
-        struct wait *w = new_wait(ledger);
-        for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
-            w->open[counter] += delta[counter];
-    }
-    if (delta[COUNTER_MAX_CONNECTIONS] > 0)
-        note_max_connections(target, delta[COUNTER_MAX_CONNECTIONS]);
+    /* Who is refused for want of a place is counted twice: on MariaDB always, on MySQL if it was let in first. */
+    if (delta[COUNTER_MAX_CONNECTIONS] > 0 && server_flavour_of(target) == SERVER_MARIADB)
+        sure(target, COUNTER_CONNECTS, CAUSE_TOO_MANY_CONNECTIONS,
+             (uint32_t)least(delta[COUNTER_MAX_CONNECTIONS], UINT32_MAX));
+    kills_polled(&ledger->kills, target);
+    if (!any)
+        return;
+    struct wait *w = new_wait(ledger);
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
+        w->open[counter] += delta[counter];
+    w->kills += kills_take(&ledger->kills, delta[COUNTER_CLIENTS]);
+    if (server_flavour_of(target) != SERVER_MARIADB)
+        w->no_place += delta[COUNTER_MAX_CONNECTIONS];
 }
 
 static bool log_is_catching_up(const struct target *target) {

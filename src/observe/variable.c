@@ -94,6 +94,8 @@ const struct variable variable_table[] = {
     STATUS(access_denied_errors, "Access_denied_errors", "refused logins and refused access (MariaDB)."),
     STATUS(bytes_received, "Bytes_received", "bytes received from all clients."),
     STATUS(bytes_sent, "Bytes_sent", "bytes sent to all clients."),
+    {VARIABLE_STATUS, VARIABLE_COUNTER, "Com_kill", "mysql_global_status_commands_total", "command", "kill",
+     "SHOW GLOBAL STATUS Com_*: statements executed, by command; of them KILL alone.", NULL},
     CONNECTION_ERROR("accept"),
     CONNECTION_ERROR("internal"),
     CONNECTION_ERROR("max_connections"),

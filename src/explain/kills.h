@@ -1,0 +1,27 @@
+/*
+ * How many KILLs a server executed lately, by its own count (Com_kill, which KILL QUERY raises, too): no line and no
+ * counter of aborts names them.
+ */
+#ifndef EXPLAIN_KILLS_H
+#define EXPLAIN_KILLS_H
+
+#include "observe/target.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Zeros begin it. */
+struct kills {
+    bool begun;
+    double value;
+    uint64_t now, before; /* came with the last poll, and with the one before that */
+};
+
+/* At the end of each good poll. */
+void kills_polled(struct kills *kills, const struct target *target);
+/* Of the last two polls: what a KILL ends may be counted somewhat after it. -1: not known. */
+int64_t kills_lately(const struct kills *kills);
+/* As many of them as there are, at most `n`: they are then no longer among those. Returns how many. */
+uint64_t kills_take(struct kills *kills, uint64_t n);
+
+#endif
