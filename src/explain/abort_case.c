@@ -87,6 +87,9 @@ void abort_case_take_session(struct abort_case *c, const struct target *target) 
     c->facts.idle_ns = s->idle_ns + unseen_ns;
     c->facts.asleep = asleep;
     c->facts.replication = is_replication(s->command);
+    c->facts.seen_writing = s->writing_ns >= 0;
+    /* The process list counts whole seconds. */
+    c->facts.writing_ns = unseen_ns + (c->facts.seen_writing ? s->writing_ns + NS_PER_S : 0);
 
     struct strbuf *text = abort_case_say(c, FACT_SESSIONS, s->last_seen_wall_ns);
     strbuf_addstr(text, s->command);
@@ -94,6 +97,7 @@ void abort_case_take_session(struct abort_case *c, const struct target *target) 
         strbuf_addstr(text, " for ");
         add_seconds(text, s->idle_ns);
     }
+    strbuf_addstr(text, c->facts.seen_writing ? ", being written to" : "");
     strbuf_addstr(text, s->in_transaction ? ", in a transaction" : "");
 }
 

@@ -19,18 +19,21 @@ struct abort_facts {
     unsigned with_number;     /* … and the one that was raised with it; 0 none */
     bool untold;              /* the log would have told of it, and did not */
     enum server_flavour flavour;
-    unsigned version;    /* 101119 is 10.11.19; 0 unknown */
-    bool user_known;     /* it had logged in, or the server knew at least who wanted to */
-    bool host_known;     /* the server knew whence it came */
-    bool db_named;       /* the line names a database */
-    bool own;            /* a connection of ours */
-    bool shutting_down;  /* the server was about to end */
-    bool replication;    /* the session was a replication client's */
-    int64_t kills;       /* how many KILLs there were lately; -1 unknown */
-    int64_t idle_ns;     /* how long its session had been idle at most; -1 unknown */
-    bool asleep;         /* its session waited for a command when it was last seen */
-    double idle_limit_s; /* the session's wait_timeout where it is known, else the lower of the server's two limits for
-                          * idle clients; NaN unknown */
+    unsigned version;     /* 101119 is 10.11.19; 0 unknown */
+    bool user_known;      /* it had logged in, or the server knew at least who wanted to */
+    bool host_known;      /* the server knew whence it came */
+    bool db_named;        /* the line names a database */
+    bool own;             /* a connection of ours */
+    bool shutting_down;   /* the server was about to end */
+    bool replication;     /* the session was a replication client's */
+    bool seen_writing;    /* the server was writing to it when its session was last seen */
+    int64_t writing_ns;   /* … and had been for so long at most, when it was aborted; -1 unknown */
+    double write_limit_s; /* net_write_timeout; NaN unknown */
+    int64_t kills;        /* how many KILLs there were lately; -1 unknown */
+    int64_t idle_ns;      /* how long its session had been idle at most; -1 unknown */
+    bool asleep;          /* its session waited for a command when it was last seen */
+    double idle_limit_s;  /* the session's wait_timeout where it is known, else the lower of the server's two limits for
+                           * idle clients; NaN unknown */
 };
 
 /* What the line and the target tell. The spans live as long as the event's. */

@@ -147,6 +147,20 @@ static void narrow_untold(struct abort_cause *c) {
         conclude(c, CAUSE_NO_ABORT, SURE);
 }
 
+/* MariaDB writes one line for a client that left and one that did not read. */
+static void narrow_writing(struct abort_cause *c, const struct abort_facts *facts) {
+    if (!(c->possible & BIT(WRITE_TIMEOUT)) || facts->writing_ns < 0 || isnan(facts->write_limit_s))
+        return;
+    if ((double)facts->writing_ns / NS_PER_S < facts->write_limit_s) {
+        c->possible &= ~BIT(WRITE_TIMEOUT);
+    } else if (facts->seen_writing) {
+        conclude(c, CAUSE_WRITE_TIMEOUT, LIKELY);
+    } else {
+        c->cause = CAUSE_UNKNOWN;
+        c->confidence = OPEN;
+    }
+}
+
 /* A KILL leaves the same errors behind as a client that is gone. */
 static void narrow_killed(struct abort_cause *c, const struct abort_facts *facts) {
     if (c->cause == CAUSE_KILLED || !(c->possible & BIT(KILLED)) || facts->kills < 0)
@@ -169,6 +183,8 @@ static void narrow(struct abort_cause *c, const struct abort_facts *facts) {
         narrow_timeout(c, facts);
     if (c->cause == CAUSE_LEFT_MID_RESULT && facts->replication)
         conclude(c, CAUSE_REPLICATION_CLIENT, SURE);
+    if (c->cause == CAUSE_LEFT_MID_RESULT)
+        narrow_writing(c, facts);
     if (c->cause == CAUSE_KILLED && facts->shutting_down)
         conclude(c, CAUSE_SERVER_RESTART, LIKELY);
     if (c->cause == CAUSE_BEFORE_LOGIN && facts->flavour == SERVER_MARIADB && !facts->host_known) {

@@ -320,12 +320,11 @@ static void judge_counter(struct judge *judge, struct target *target, enum abort
     bool own = cause == CAUSE_SELF;
     abort_case_init(&c, own ? FACT_OWN : FACT_COUNTER);
     c.event.n = n;
-    c.event.cause =
-        (struct abort_cause){.cause = counter == COUNTER_PREAUTH && !own ? CAUSE_BEFORE_LOGIN : cause,
-                             .raises = 1U << counter,
-                             .confidence = cause == CAUSE_UNKNOWN  ? CONFIDENCE_UNKNOWN
-                                           : cause == CAUSE_KILLED ? CONFIDENCE_LIKELY
-                                                                   : CONFIDENCE_CERTAIN};
+    c.event.cause = (struct abort_cause){.cause = counter == COUNTER_PREAUTH && !own ? CAUSE_BEFORE_LOGIN : cause,
+                                         .raises = 1U << counter,
+                                         .confidence = cause == CAUSE_UNKNOWN  ? CONFIDENCE_UNKNOWN
+                                                       : cause == CAUSE_KILLED ? CONFIDENCE_LIKELY
+                                                                               : CONFIDENCE_CERTAIN};
     c.event.cause.possible = UINT32_C(1) << c.event.cause.cause;
     if (own)
         strbuf_addstr(abort_case_say(&c, FACT_OWN, c.event.seen_wall_ns), "a connection that we ended badly");

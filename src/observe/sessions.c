@@ -338,6 +338,11 @@ static void count_driver(struct sessions *s, const struct session *session) {
     strbuf_release(&key);
 }
 
+/* MariaDB's word for it, and MySQL's. */
+static bool is_writing(struct span state) {
+    return span_is(state, "Writing to net") || span_is(state, "Sending to client");
+}
+
 static void take_row(struct sessions *s, struct entry *entry, const struct session_row *row, int64_t idle_ns,
                      bool transaction) {
     struct session *session = &entry->session;
@@ -345,6 +350,7 @@ static void take_row(struct sessions *s, struct entry *entry, const struct sessi
     session->port = split_port(&host);
     set_command(session, row->command);
     session->idle_ns = idle_ns;
+    session->writing_ns = !is_writing(row->state) ? -1 : row->time_ns > 0 ? row->time_ns : 0;
     session->in_transaction = transaction;
     session->last_seen_wall_ns = s->wall_ns;
     entry->pass = s->pass;

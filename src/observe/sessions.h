@@ -30,6 +30,7 @@ struct session {
     char command[SESSION_COMMAND_MAX];
     unsigned port;        /* of the client; 0 a socket, or not told */
     int64_t idle_ns;      /* sleeping: how long, when it was last seen; else 0 */
+    int64_t writing_ns;   /* writing to its client when it was last seen: how old its statement was; -1 it was not */
     bool in_transaction;  /* when it was last seen; false too where that is not known */
     bool attributes_read; /* what it announced was asked for: "" means that it announced nothing */
     bool gone;

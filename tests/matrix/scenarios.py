@@ -150,6 +150,11 @@ def killed_in_query(stage):
     return killed(stage, "SELECT SLEEP(30)")
 
 
+def two_killed(stage):
+    killed(stage)
+    return killed_in_query(stage)
+
+
 def kill_query(stage):
     connection = stage.connect()
     number = stage.seen(connection)
@@ -198,8 +203,6 @@ def silent_upload(stage):
 
 def result_not_read(stage):
     connection = stage.connect()
-    with connection.cursor() as cursor:
-        cursor.execute("SET SESSION net_write_timeout = 1")
     stage.seen(connection)
     connection._execute_command(COMMAND.COM_QUERY, BIG)
     number = stage.gone(connection.thread_id())
@@ -577,8 +580,6 @@ def vanish(stage):
 
 def vanish_mid_result(stage):
     connection = stage.connect()
-    with connection.cursor() as cursor:
-        cursor.execute("SET SESSION net_write_timeout = 1")
     stage.seen(connection)
     connection._execute_command(COMMAND.COM_QUERY, BIG)
     connection._sock.recv(1, socket.MSG_PEEK)
@@ -647,14 +648,16 @@ SCENARIOS = (
     Scenario("idle past wait_timeout", idle_past_wait_timeout, ("idle_timeout",), ONE),
     Scenario("idle past interactive_timeout", idle_past_interactive_timeout, ("idle_timeout",), ONE,
              settings={"interactive_timeout": 1}),
-    Scenario("KILL CONNECTION, idle", killed, ("killed",), ONE, note=NO_LINE_BELOW_4),
-    Scenario("KILL CONNECTION, in a query", killed_in_query, ("killed",), ONE, note=NO_LINE_BELOW_4),
+    Scenario("KILL CONNECTION, idle", killed, ("killed",), ONE, only="MySQL", note=NO_LINE_BELOW_4),
+    Scenario("KILL CONNECTION, in a query", killed_in_query, ("killed",), ONE, only="MySQL", note=NO_LINE_BELOW_4),
+    Scenario("KILL CONNECTION, idle and in a query", two_killed, ("killed",), {CLIENTS: 2}, late=("MariaDB",), only="MariaDB",
+             note=NO_LINE_BELOW_4),
     Scenario("KILL QUERY", kill_query, (), {}),
     Scenario("packet above max_allowed_packet", too_large, ("packet_too_large",), ONE, settings={"max_allowed_packet": 1048576}),
     Scenario("half a packet, then silence", half_packet, ("read_timeout", "idle_timeout"), ONE,
              note={"MariaDB": "the server applies wait_timeout, and says so"}),
     Scenario("LOAD DATA LOCAL, then silence", silent_upload, ("read_timeout",), ONE),
-    Scenario("result not read", result_not_read, ("write_timeout",), ONE),
+    Scenario("result not read", result_not_read, ("write_timeout",), ONE, settings={"net_write_timeout": 1}),
     Scenario("packets out of order", out_of_order, ("protocol_error",), {}, note=dict.fromkeys(BOTH, "not counted, no line")),
     Scenario("broken compression", broken_compression, ("protocol_error",), ONE, only="MariaDB", who={"driver": None}),
     Scenario("COMMIT RELEASE", release, ("released",), ONE, note=NO_LINE_BELOW_4),
@@ -698,7 +701,7 @@ SCENARIOS = (
 
 FAR = (
     Scenario("silent vanish, idle", vanish, ("idle_timeout",), ONE, note=CANNOT_TELL),
-    Scenario("silent vanish mid-result", vanish_mid_result, ("write_timeout",), ONE),
+    Scenario("silent vanish mid-result", vanish_mid_result, ("write_timeout",), ONE, settings={"net_write_timeout": 1}),
     Scenario("reverse DNS fails", no_name, ("dns",), {}, {**NOBODY, "host": NEAR_TOO}, note=dict.fromkeys(BOTH, "a line, nothing counted")),
     Scenario("health check from afar", look, ("health_check",), BEFORE, NOBODY, note=SAME_LINE),
     Scenario("host blocked by max_connect_errors", host_blocked, ("host_blocked",), BEFORE, {**NOBODY, "host": NEAR}),

@@ -15,7 +15,8 @@ from lib.server import close
 
 from .matrix import EXPECTED, UPDATE, make_row
 
-FAST = {"poll": {"interval": "100ms", "timeout": "100ms"}, "probe": {"interval": "1h"}}
+FAST = {"poll": {"interval": "100ms", "timeout": "100ms"}, "sessions": {"interval": "10ms"},
+        "probe": {"interval": "1h"}}
 # Dynamic settings that scenarios change, and what the servers begin with, so that each can be put back.
 OPTIONS = ("--performance-schema=ON", "--log-bin=binlog", "--server-id=1", "--max-user-connections=100", "--local-infile=ON",
            "--require-secure-transport=OFF")
