@@ -142,9 +142,13 @@ static bool is_shutting_down(struct target *target, enum log_event_kind kind) {
     return j && j->closing.ns != 0 && mono_between(j->closing, mono_now()) < SHUTDOWN_WITHIN_NS;
 }
 
-static bool log_tells(const struct target *target) {
+static bool log_is_readable(const struct target *target) {
     const struct log_source_state *log = target->error_log ? log_source_state(target->error_log) : NULL;
-    return log && log->readable && target_log_level_suffices(target) == 1;
+    return log && log->readable;
+}
+
+static bool log_tells(const struct target *target) {
+    return log_is_readable(target) && target_log_level_suffices(target) == 1;
 }
 
 static enum untold_log log_of(const struct target *target) {

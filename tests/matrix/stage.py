@@ -196,7 +196,8 @@ class Stage:
 
     def _who(self, scenario, identity):
         """{field of an event: what it ought to say}; None where nobody can know."""
-        who = {"user": APP[0], "host": self.name, "db": DATABASE, "driver": self.driver, **scenario.who}
+        logs_in = "Aborted_connects" not in scenario.counts_of(self.flavour)
+        who = {"user": APP[0], "host": self.name, "db": DATABASE, "driver": self.driver if logs_in else None, **scenario.who}
         return {"connection_id": identity, **who}
 
 

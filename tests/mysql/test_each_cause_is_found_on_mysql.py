@@ -9,7 +9,7 @@ from lib.netns import why_not
 from matrix.run import run_far, run_here
 from matrix.stage import options
 
-LEVELS = [pytest.param(3, "MySQL", id="level 3")]
+LEVELS = [pytest.param(3, "MySQL", id="level 3"), pytest.param(2, "MySQL, level 2", id="level 2")]
 
 
 def of_level(level, *more):

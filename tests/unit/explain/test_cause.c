@@ -91,6 +91,9 @@ static struct abort_facts facts_of(const struct row *row) {
                                 .version = row->flavour == SERVER_MYSQL ? 90704 : 101119,
                                 .user_known = row->who == USER,
                                 .host_known = true,
+                                .writing_ns = -1,
+                                .write_limit_s = 60,
+                                .kills = -1,
                                 .idle_ns = -1,
                                 .idle_limit_s = 28800};
 }
@@ -154,6 +157,67 @@ static void a_session_narrows_a_timeout(void **state) {
     assert_int_equal(cause_of(&facts).confidence, LIKELY);
 }
 
+static void assert_is(const struct abort_facts *facts, enum cause cause, enum confidence confidence) {
+    struct abort_cause c = cause_of(facts);
+    if (c.cause != cause || c.confidence != confidence)
+        fail_msg("%s, %s, not %s", cause_name(c.cause), confidence_name(c.confidence), cause_name(cause));
+}
+
+static void who_did_not_read_is_told_from_who_left(void **state) {
+    struct abort_facts facts;
+    (void)state;
+    struct abort_cause c = cause_of_row(&facts, MA, WRITING, USER);
+    assert_true(possible(&c, CAUSE_WRITE_TIMEOUT));
+    facts.writing_ns = 59 * NS_PER_S;
+    c = cause_of(&facts);
+    assert_false(possible(&c, CAUSE_WRITE_TIMEOUT));
+    assert_is(&facts, CAUSE_LEFT_MID_RESULT, LIKELY);
+    facts.writing_ns = 60 * NS_PER_S; /* it may have been, but was not seen so */
+    assert_is(&facts, CAUSE_UNKNOWN, OPEN);
+    facts.seen_writing = true;
+    assert_is(&facts, CAUSE_WRITE_TIMEOUT, LIKELY);
+    facts.write_limit_s = (double)NAN;
+    assert_is(&facts, CAUSE_LEFT_MID_RESULT, LIKELY);
+}
+
+static struct abort_facts facts_of_sum(unsigned number, unsigned with_number) {
+    struct abort_facts facts = facts_of(&(struct row){.flavour = MY, .kind = LOG_EVENT_NONE, .who = USER});
+    facts.error_number = number;
+    facts.with_number = with_number;
+    return facts;
+}
+
+static void a_kill_is_told_from_a_client_that_is_gone(void **state) {
+    static const struct {
+        unsigned number, with_number;
+        enum cause cause;
+        enum confidence without_kills;
+    } sums[] = {{1158, 1160, CAUSE_CLIENT_VANISHED, SURE}, {1160, 0, CAUSE_LEFT_MID_RESULT, LIKELY}};
+    (void)state;
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        struct abort_facts facts = facts_of_sum(sums[i].number, sums[i].with_number);
+        assert_is(&facts, sums[i].cause, LIKELY);
+        facts.kills = 0;
+        assert_is(&facts, sums[i].cause, sums[i].without_kills);
+        facts.kills = 1;
+        assert_is(&facts, CAUSE_KILLED, LIKELY);
+        facts.untold = true;
+        assert_is(&facts, CAUSE_KILLED, SURE);
+    }
+    struct abort_facts line;
+    cause_of_row(&line, MY, READING, USER);
+    line.kills = 1;
+    assert_is(&line, CAUSE_CLIENT_VANISHED, SURE);
+}
+
+static void a_second_timeout_of_one_abort_is_none(void **state) {
+    struct abort_facts facts = facts_of_sum(1159, 0);
+    (void)state;
+    assert_is(&facts, CAUSE_READ_TIMEOUT, SURE);
+    facts.untold = true;
+    assert_is(&facts, CAUSE_NO_ABORT, SURE);
+}
+
 static void what_else_is_known_counts(void **state) {
     struct abort_facts facts;
     (void)state;
@@ -195,6 +259,7 @@ static void error_numbers_stand_for_lines(void **state) {
         enum cause cause;
     } known[] = {{1158, CAUSE_CLIENT_VANISHED},
                  {1160, CAUSE_LEFT_MID_RESULT},
+                 {1040, CAUSE_TOO_MANY_CONNECTIONS},
                  {1161, CAUSE_WRITE_TIMEOUT},
                  {1153, CAUSE_PACKET_TOO_LARGE},
                  {4031, CAUSE_IDLE_TIMEOUT},
@@ -214,6 +279,8 @@ static void error_numbers_stand_for_lines(void **state) {
                                     .version = 90704,
                                     .user_known = true,
                                     .host_known = true,
+                                    .writing_ns = -1,
+                                    .kills = -1,
                                     .idle_ns = -1,
                                     .idle_limit_s = 28800};
         if (cause_of(&facts).cause != known[i].cause)
@@ -241,6 +308,9 @@ int main(void) {
         cmocka_unit_test(each_line_has_its_cause),
         cmocka_unit_test(mariadbs_one_line_is_not_guessed),
         cmocka_unit_test(a_session_narrows_a_timeout),
+        cmocka_unit_test(who_did_not_read_is_told_from_who_left),
+        cmocka_unit_test(a_kill_is_told_from_a_client_that_is_gone),
+        cmocka_unit_test(a_second_timeout_of_one_abort_is_none),
         cmocka_unit_test(what_else_is_known_counts),
         cmocka_unit_test(our_own_are_ours_unless_another_ended_them),
         cmocka_unit_test(mysqls_unknown_database_is_known_by_its_name),

@@ -167,6 +167,31 @@ static void what_may_have_been_is_asked_last(void **state) {
     assert_int_equal(account(fx, COUNTER_CLIENTS).unexplained, 0);
 }
 
+static void a_kill_is_believed_where_nothing_else_tells(void **state) {
+    struct fixture *fx = *state;
+    set(fx, "Com_kill", 7);
+    poll_server(fx);
+    set(fx, "Com_kill", 8); /* in the poll before its victim is counted */
+    poll_server(fx);
+    fx->clients = 3;
+    poll_server(fx);
+    tell_vanished(fx, 1);
+    poll_server(fx);
+    restart(fx);
+    assert_int_equal(explained(fx, COUNTER_CLIENTS, CAUSE_CLIENT_VANISHED), 1);
+    assert_int_equal(explained(fx, COUNTER_CLIENTS, CAUSE_KILLED), 1);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).unexplained, 1);
+
+    set(fx, "Com_kill", 9); /* too long ago */
+    poll_server(fx);
+    poll_server(fx);
+    poll_server(fx);
+    fx->clients = 1;
+    poll_server(fx);
+    restart(fx);
+    assert_int_equal(explained(fx, COUNTER_CLIENTS, CAUSE_KILLED), 1);
+}
+
 static void flush_status_is_a_step(void **state) {
     struct fixture *fx = *state;
     fx->clients = fx->connects = 100;
@@ -300,6 +325,7 @@ int main(void) {
         TEST(lines_come_before_or_after_their_counter),
         TEST(evidence_without_a_rise_is_let_go),
         TEST(what_may_have_been_is_asked_last),
+        TEST(a_kill_is_believed_where_nothing_else_tells),
         TEST(flush_status_is_a_step),
         TEST(mysql_keeps_aborted_connects_over_a_flush),
         TEST(a_gap_loses_nothing),

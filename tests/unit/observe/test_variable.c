@@ -25,7 +25,7 @@ static void rows_are_sorted_and_unique(void **state) {
     }
 }
 
-/* mysqld_exporter: lower case under a prefix; Connection_errors_* one counter with a label. */
+/* mysqld_exporter: lower case under a prefix; Connection_errors_* and Com_* one counter with a label. */
 static void names_and_types_are_mysqld_exporters(void **state) {
     (void)state;
     for (size_t i = 0; i < variable_count; i++) {
@@ -42,12 +42,20 @@ static void names_and_types_are_mysqld_exporters(void **state) {
             assert_string_equal(row->label_name, "error");
             assert_string_equal(row->label_value, lower + 18);
             assert_int_equal(row->type, VARIABLE_COUNTER);
+        } else if (strncmp(lower, "com_", 4) == 0) {
+            assert_string_equal(row->metric, "mysql_global_status_commands_total");
+            assert_string_equal(row->label_name, "command");
+            assert_string_equal(row->label_value, lower + 4);
+            assert_int_equal(row->type, VARIABLE_COUNTER);
         } else {
             assert_string_equal(row->metric, expected);
             assert_null(row->label_name);
             assert_int_equal(row->type, row->source == VARIABLE_STATUS ? VARIABLE_UNTYPED : VARIABLE_GAUGE);
         }
-        assert_non_null(strcasestr(row->help, row->label_name ? "Connection_errors_*" : row->name));
+        const char *named = !row->label_name                          ? row->name
+                            : strcmp(row->label_name, "command") == 0 ? "Com_*"
+                                                                      : "Connection_errors_*";
+        assert_non_null(strcasestr(row->help, named));
     }
 }
 
