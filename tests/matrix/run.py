@@ -15,7 +15,7 @@ from .stage import FAST, PROXIED, Stage, configuration, furnish
 
 def play_all(column, stage, table, figure):
     table = [s for s in table if s.only in ("", stage.flavour)]
-    stage.hopeless = hopeless(column)
+    stage.column, stage.hopeless = column, hopeless(column)
     rows = [stage.play(scenario) for scenario in table]
     stage.settle_all()
     assert stage.books() == stage.books(), "nothing happens any more"

@@ -612,7 +612,7 @@ class Scenario:
     counts: dict               # what the server's counters rise by: {counter: n}, or that for each server
     who: dict = field(default_factory=dict)  # other than APP of this host in DATABASE; None what nobody can know
     settings: dict = field(default_factory=dict)
-    late: tuple = ()           # the servers whose evidence comes, or is believed, after a second or more
+    late: tuple = ()           # the servers, or columns, whose evidence comes, or is believed, after a second or more
     step: str = ""             # the step of the ledger that this is; the server's counters begin anew with it
     only: str = ""             # the one server that can do it
     note: dict = field(default_factory=dict)  # for each server that gives nothing to tell by: why
@@ -631,6 +631,7 @@ BEFORE = {"MariaDB": {CONNECTS: 1, PREAUTH: 1}, "MySQL": {CONNECTS: 1}}
 BOTH = ("MariaDB", "MySQL")
 SAME_LINE = {"MariaDB": "one line for all that ends before login"}
 NO_LINE = {"MariaDB": "no line, no counter of its own"}
+LEVEL_2 = "MySQL, level 2"  # the column
 NO_LINE_BELOW_4 = {"MariaDB": "no line below log_warnings=4", "MySQL": "no line at any level"}
 
 CANNOT_TELL = dict.fromkeys(BOTH, "to the server it is an idle client")
@@ -680,9 +681,10 @@ SCENARIOS = (
              REFUSED, who={"user": "tls"}),
     Scenario("wrong password", wrong_password, ("access_denied",), REFUSED),
     Scenario("unknown user", unknown_user, ("access_denied",), REFUSED, who={"user": "nobody", "db": None}),
-    Scenario("database not allowed", database_not_allowed, ("access_denied",), REFUSED, who={"db": "mysql"}, late=("MariaDB",)),
+    Scenario("database not allowed", database_not_allowed, ("access_denied",), REFUSED, who={"db": "mysql"}, late=("MariaDB", LEVEL_2)),
     Scenario("locked account", locked, ("account_locked", "access_denied"), REFUSED, {"user": "locked", "db": None}, note=NO_LINE),
-    Scenario("unknown database", unknown_database, ("unknown_database",), REFUSED, {"user": "reader", "db": "nonesuch"}, note=NO_LINE),
+    Scenario("unknown database", unknown_database, ("unknown_database",), REFUSED, {"user": "reader", "db": "nonesuch"}, late=(LEVEL_2,),
+             note=NO_LINE),
     Scenario("host not allowed", host_not_allowed, ("host_not_allowed",), BEFORE, {**NOBODY, "host": "127.0.0.2"}),
     Scenario("MAX_USER_CONNECTIONS of the account", account_limit, ("user_limit",), REFUSED, who={"user": "limited"}, note=NO_LINE),
     Scenario("max_user_connections", user_limit, ("user_limit",), REFUSED, note=NO_LINE),

@@ -59,6 +59,7 @@ class Stage:
         self.server, self.watching, self.host = server, watching, host
         self.flavour = server.name
         self.name = host  # of our clients, as the server has it
+        self.column = ""       # of the matrix
         self.hopeless = set()  # scenarios of which nothing will tell: none is waited for
         self.driver = ("pymysql", pymysql.__version__)  # what they announce
         self._known = set()
@@ -168,7 +169,7 @@ class Stage:
             identity = scenario.act(self)
         hopeless = scenario.name in self.hopeless
         self.settle(lambda: not hopeless and (self._open() > open_before or scenario.truth and not self._events(mark)))
-        if self.flavour in scenario.late:
+        if {self.flavour, self.column} & set(scenario.late):
             self.settle_all()
         found = difference(self.books(), books)
         assert difference(self.increase(), increase) == counts, (
