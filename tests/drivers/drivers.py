@@ -39,6 +39,7 @@ class Driver:
     argv: list
     acts: tuple = BASIC
     env: dict = None
+    announces: tuple = None  # (driver, version), "" where it does not tell the version; None: it tells nothing
 
 
 def node(version):
@@ -53,7 +54,8 @@ def node(version):
             os.mkdir(new)  # for its end
     return Driver(f"mysql2 {version}", ["node", client("client.js")],
                   ("end", "close", "destroy", "close_queued", "forget", "killed", "idle"),
-                  {"MYSQL2": os.path.join(folder, "node_modules", "mysql2")})
+                  {"MYSQL2": os.path.join(folder, "node_modules", "mysql2")},
+                  None if version.startswith("2.") else ("Node-MySQL-2", version))
 
 
 def go(folder):
@@ -63,30 +65,40 @@ def go(folder):
     return Driver("go-sql-driver", [program], (*BASIC, "rows_open"))
 
 
+def libmariadb_version():
+    return "libmariadb", _run("pkg-config", "--modversion", "libmariadb").strip()
+
+
+def package_version(name):
+    """The upstream part of a Debian package's."""
+    return _run("dpkg-query", "-W", "-f", "${Version}", name).split("-")[0]
+
+
 def libmariadb(folder):
     program = os.path.join(folder, "client-c")
     flags = _run("pkg-config", "--cflags", "--libs", "libmariadb").split()
     _run("gcc", "-o", program, client("client.c"), *flags)
-    return Driver("libmariadb", [program])
+    return Driver("libmariadb", [program], announces=libmariadb_version())
 
 
 def java(folder):
     _run("javac", "-d", folder, client("Client.java"))
     jar, = glob.glob("/usr/share/java/mariadb-java-client.jar")
     return Driver("MariaDB Connector/J", ["java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", f"{folder}:{jar}", "Client"],
-                  (*BASIC, "abort"))
+                  (*BASIC, "abort"), announces=("MariaDB Connector/J", package_version("libmariadb-java")))
 
 
 def php(_folder):
-    return Driver("PHP mysqlnd", ["php", client("client.php")], (*BASIC, "persistent"))
+    return Driver("PHP mysqlnd", ["php", client("client.php")], (*BASIC, "persistent"), announces=("mysqlnd", ""))
 
 
 def perl(name):
-    return Driver(f"Perl DBD::{name}", ["perl", client("client.pl")], env={"DRIVER": name})
+    return Driver(f"Perl DBD::{name}", ["perl", client("client.pl")], env={"DRIVER": name}, announces=libmariadb_version())
 
 
 def python(name):
-    return Driver(name, ["/usr/bin/python3", client("client.py")], env={"DRIVER": name})
+    announces = ("pymysql", package_version("python3-pymysql")) if name == "pymysql" else libmariadb_version()
+    return Driver(name, ["/usr/bin/python3", client("client.py")], env={"DRIVER": name}, announces=announces)
 
 
 def every_driver(folder):

@@ -11,7 +11,7 @@ import pytest
 from lib.certificates import Authority
 from lib.mariadb import MariaDB
 from lib.mysql import MySQL
-from matrix.matrix import judge
+from matrix.run import play_all
 from matrix.scenarios import CLIENTS, Scenario
 from matrix.stage import APP, DATABASE, Stage, configuration, furnish, options
 
@@ -64,7 +64,7 @@ def scenarios_of(driver):
         is_aborted = aborted(driver, act)
         cause = {"idle": "idle_timeout", "rows_open": "left_mid_result"}.get(act, "client_vanished")
         yield Scenario(f"{driver.name}: {act}", act_of(driver, act), (cause,) if is_aborted else (),
-                       {CLIENTS: 1} if is_aborted else {})
+                       {CLIENTS: 1} if is_aborted else {}, who={"driver": driver.announces})
 
 
 SERVERS = [pytest.param("MariaDB", id="MariaDB"), pytest.param("MySQL", id="MySQL")]
@@ -90,5 +90,4 @@ def test_what_becomes_of_their_connections(exporter, drivers, tmp_path, figure, 
         stage = Stage(server, watching)
         stage.settle_all()
         table = [scenario for driver in drivers for scenario in scenarios_of(driver)]
-        rows = [stage.play(scenario) for scenario in table]
-        judge(f"drivers on {flavour}", rows, {s.name: s.truth for s in table}, {}, figure)
+        play_all(f"drivers on {flavour}", stage, table, figure)

@@ -61,7 +61,7 @@ FIELD_NAMES = {"connection_id": "id", "user": "user", "host": "host", "db": "db"
 def what_is_known(who, event):
     """The names of the fields that the event has right, "not" before those that it has wrong."""
     known = []
-    told = {**event, "driver": (event["driver"], event["driver_version"]) if event["driver"] else None}
+    told = {**event, "driver": (event["driver"], event["driver_version"] or "") if event["driver"] else None}
     for field, right in who.items():
         if right is not None and told[field]:
             known.append(FIELD_NAMES[field] if told[field] == right else f"not-{FIELD_NAMES[field]}({told[field]})")

@@ -3,14 +3,13 @@
 import contextlib
 
 from lib.certificates import Authority
-from lib.exporter import target
 from lib.netns import FAR as THERE
 from lib.netns import NEAR as HERE
 from lib.netns import NEAR_TOO, Cable, names
 
 from . import scenarios
 from .matrix import hopeless, judge
-from .stage import FAST, PROXIED, Stage, configuration, furnish
+from .stage import PROXIED, Stage, configuration, furnish
 
 
 def play_all(column, stage, table, figure):
@@ -69,7 +68,7 @@ def run_far(column, make, exporter, tmp_path, figure):
             server = stack.enter_context(make(["--bind-address=0.0.0.0", "--max-connect-errors=1"]))
         furnish(server, NAME, NEAR_TOO, "localhost")
         with cable.near.inside():
-            watching = exporter({**FAST, "targets": [target("unix:" + server.socket, error_log={"file": server.error_log})]})
+            watching = exporter(configuration(server, "unix:" + server.socket))
             watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 15)
             stage = FarStage(server, watching, cable)
             stage.name, stage.nameless = NAME, NEAR_TOO

@@ -15,8 +15,8 @@ from lib.server import close
 
 from .matrix import EXPECTED, UPDATE, make_row
 
-FAST = {"poll": {"interval": "100ms", "timeout": "100ms"}, "sessions": {"interval": "10ms"},
-        "probe": {"interval": "1h"}}
+
+
 # Dynamic settings that scenarios change, and what the servers begin with, so that each can be put back.
 OPTIONS = ("--performance-schema=ON", "--log-bin=binlog", "--server-id=1", "--max-user-connections=100", "--local-infile=ON",
            "--require-secure-transport=OFF")
@@ -174,14 +174,12 @@ class Stage:
         found = difference(self.books(), books)
         assert difference(self.increase(), increase) == counts, (
             f"{scenario.name}: the ledger rose by {difference(self.increase(), increase)}, not {counts}")
-        if scenario.step:
-            taken = difference(self.steps(), steps)
-            taken.pop("gap", None)  # polls may fail while there is no server
-            assert taken == {scenario.step: 1}, f"{scenario.name}: {self.steps()} after {steps}"
-        else:
+        if not scenario.step:
             rise = difference(self.counters(), counters)
             assert rise == counts, f"{scenario.name}: the server counts {rise}, not {counts}"
-            assert self.steps() == steps, f"{scenario.name}: {self.steps()} after {steps}"
+        taken = difference(self.steps(), steps)
+        taken.pop("gap", None)  # a poll may fail on a busy machine, or when there is no server
+        assert taken == ({scenario.step: 1} if scenario.step else {}), f"{scenario.name}: {self.steps()} after {steps}"
         assert all(n > 0 for n in found.values()), (
             f"{scenario.name}: something was explained that came before: {found}; or is a row of {EXPECTED} "
             f"no longer without hope? ({UPDATE}=1)\n{self.server.error_text()[-3000:]}")
@@ -206,5 +204,8 @@ def difference(after, before):
     return {key: n - before.get(key, 0) for key, n in after.items() if n != before.get(key, 0)}
 
 
-def configuration(server, **settings):
-    return {**FAST, "targets": [target(server, get_server_public_key=True, error_log={"file": server.error_log}, **settings)]}
+def configuration(server, address=None):
+    """Polls as fast as the server takes them in, so that scenarios follow each other quickly."""
+    every = {"MariaDB": "100ms", "MySQL": "200ms"}[server.name]
+    return {"poll": {"interval": every, "timeout": every}, "sessions": {"interval": "10ms"}, "probe": {"interval": "1h"},
+            "targets": [target(address or server, get_server_public_key=not address, error_log={"file": server.error_log})]}
