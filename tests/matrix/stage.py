@@ -16,7 +16,6 @@ from lib.server import close
 from .matrix import EXPECTED, UPDATE, make_row
 
 
-
 # Dynamic settings that scenarios change, and what the servers begin with, so that each can be put back.
 OPTIONS = ("--performance-schema=ON", "--log-bin=binlog", "--server-id=1", "--max-user-connections=100", "--local-infile=ON",
            "--require-secure-transport=OFF")
