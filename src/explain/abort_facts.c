@@ -66,3 +66,12 @@ void abort_facts_of_event(struct abort_facts *facts, const struct target *target
     facts->db_named = event->db.ptr != NULL;
     facts->own = own_connections_have(&target->own, abort_facts_connection(target, event));
 }
+
+bool abort_facts_log_is_readable(const struct target *target) {
+    const struct log_source_state *log = target->error_log ? log_source_state(target->error_log) : NULL;
+    return log && log->readable;
+}
+
+bool abort_facts_log_tells(const struct target *target) {
+    return abort_facts_log_is_readable(target) && target_log_level_suffices(target) == 1;
+}

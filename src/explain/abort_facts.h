@@ -44,6 +44,10 @@ void abort_facts_of_target(struct abort_facts *facts, const struct target *targe
  * of it is that; 0 none. */
 uint64_t abort_facts_connection(const struct target *target, const struct log_event *event);
 
+bool abort_facts_log_is_readable(const struct target *target);
+/* Whether there is a line of each abort, but for those of KILL. */
+bool abort_facts_log_tells(const struct target *target);
+
 enum server_flavour server_flavour_of(const struct target *target);
 
 #endif

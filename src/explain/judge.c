@@ -142,17 +142,8 @@ static bool is_shutting_down(struct target *target, enum log_event_kind kind) {
     return j && j->closing.ns != 0 && mono_between(j->closing, mono_now()) < SHUTDOWN_WITHIN_NS;
 }
 
-static bool log_is_readable(const struct target *target) {
-    const struct log_source_state *log = target->error_log ? log_source_state(target->error_log) : NULL;
-    return log && log->readable;
-}
-
-static bool log_tells(const struct target *target) {
-    return log_is_readable(target) && target_log_level_suffices(target) == 1;
-}
-
 static enum untold_log log_of(const struct target *target) {
-    if (!log_tells(target))
+    if (!abort_facts_log_tells(target))
         return UNTOLD_SILENT;
     return server_flavour_of(target) == SERVER_MARIADB ? UNTOLD_MARIADB : UNTOLD_MYSQL;
 }
@@ -160,7 +151,7 @@ static enum untold_log log_of(const struct target *target) {
 /* 1040 is its counter's; the others are seen where the server has sums and shows them. */
 static bool has_sum(const struct target *target, const struct abort_event *e) {
     bool counted = e->cause.number == 1040 || target->evidence[EVIDENCE_ERRORS] == EVIDENCE_SEEN;
-    return e->cause.number != 0 && counted && log_tells(target);
+    return e->cause.number != 0 && counted && abort_facts_log_tells(target);
 }
 
 static void expect_sum(struct target *target, const struct abort_event *e) {
@@ -446,7 +437,7 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
         return;
     kills_polled(&j->kills, target);
     release_held(arg, target, j);
-    if (j->untold && !(log_tells(target) && log_is_behind(target)))
+    if (j->untold && !(abort_facts_log_tells(target) && log_is_behind(target)))
         untold_settle(j->untold, mono_now(), log_of(target), on_untold, &(struct hearing){arg, target});
     balance_settle(&j->balances[0], target_status(target, "Aborted_connects"));
     balance_settle(&j->balances[1], target_status(target, "Aborted_clients"));

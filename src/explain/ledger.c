@@ -26,8 +26,10 @@ enum {
 struct wait {
     struct mono since;
     uint64_t open[COUNTER_LINED];
-    /* What came with the same poll, or somewhat before it, and may be the reason where nothing else is. */
+    /* What came with the same poll, or somewhat before it, from `hinted` on, and may be the reason where nothing else
+     * is. */
     uint64_t kills, no_place;
+    struct mono hinted;
 };
 
 /* Evidence that waits for its counter. What came before the end of the last poll is old. */
@@ -150,7 +152,18 @@ static uint64_t give_to(struct ledger *ledger, unsigned counter, enum cause caus
     return part;
 }
 
-static void close_wait(struct ledger *ledger, struct target *target, const struct wait *w) {
+/* Evidence is matched with the oldest rise, not always its own: so what may be the reason goes on to the rises that
+ * came soon after. */
+static void pass_on(const struct wait *w, struct wait *next) {
+    if (mono_between(w->hinted, next->since) >= LOG_WITHIN_NS)
+        return;
+    next->kills += w->kills;
+    next->no_place += w->no_place;
+    if (w->kills + w->no_place > 0)
+        next->hinted = w->hinted;
+}
+
+static void close_wait(struct ledger *ledger, struct target *target, struct wait *w) {
     uint64_t own[COUNTER_LINED] = {0}, left[COUNTER_LINED], killed = 0;
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
         left[counter] = w->open[counter];
@@ -160,9 +173,9 @@ static void close_wait(struct ledger *ledger, struct target *target, const struc
         if (left[counter] > 0)
             left[counter] = give_to_maybes(ledger, counter, left[counter]);
         if (counter == COUNTER_CLIENTS)
-            killed = give_to(ledger, counter, CAUSE_KILLED, w->kills, &left[counter]);
+            w->kills -= killed = give_to(ledger, counter, CAUSE_KILLED, w->kills, &left[counter]);
         if (counter == COUNTER_CONNECTS) /* told of with the counter of its own */
-            give_to(ledger, counter, CAUSE_TOO_MANY_CONNECTIONS, w->no_place, &left[counter]);
+            w->no_place -= give_to(ledger, counter, CAUSE_TOO_MANY_CONNECTIONS, w->no_place, &left[counter]);
         ledger->unexplained[counter] += left[counter];
     }
     tell_of_each_once(ledger, target, CAUSE_SELF, own);
@@ -173,8 +186,11 @@ static void close_wait(struct ledger *ledger, struct target *target, const struc
 static void close_waits(struct ledger *ledger, struct target *target, bool all) {
     struct mono now = mono_now();
     unsigned done = 0;
-    while (done < ledger->wait_count && (all || mono_between(ledger->waits[done].since, now) >= LOG_WITHIN_NS))
+    while (done < ledger->wait_count && (all || mono_between(ledger->waits[done].since, now) >= LOG_WITHIN_NS)) {
         close_wait(ledger, target, &ledger->waits[done++]);
+        if (done < ledger->wait_count)
+            pass_on(&ledger->waits[done - 1], &ledger->waits[done]);
+    }
     ledger->wait_count -= done;
     memmove(ledger->waits, ledger->waits + done, ledger->wait_count * sizeof *ledger->waits);
 }
@@ -313,6 +329,7 @@ static struct wait *new_wait(struct ledger *ledger) {
         return &ledger->waits[WAITS_MAX - 1];
     struct wait *w = &ledger->waits[ledger->wait_count++];
     *w = (struct wait){.since = mono_now()};
+    w->hinted = w->since;
     return w;
 }
 
@@ -343,7 +360,8 @@ static void read_counters(struct ledger *ledger, struct target *target, enum led
     struct wait *w = new_wait(ledger);
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
         w->open[counter] += delta[counter];
-    w->kills += kills_take(&ledger->kills, delta[COUNTER_CLIENTS]);
+    if (abort_facts_log_tells(target)) /* else it might have been anything */
+        w->kills += kills_take(&ledger->kills, delta[COUNTER_CLIENTS]);
     if (server_flavour_of(target) != SERVER_MARIADB)
         w->no_place += delta[COUNTER_MAX_CONNECTIONS];
 }

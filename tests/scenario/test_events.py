@@ -94,16 +94,17 @@ def test_each_cause_is_told_once(exporter, watched):
     clients.connect_and_leave(watched)
     killed = clients.killed(watched)
     found = {e["cause"]: e for e in others(watching.wait_for_events(lambda events: len(events) >= 6))}
-    assert set(found) == {"idle_timeout", "packet_too_large", "access_denied", "before_login", "unknown"}
+    assert set(found) == {"idle_timeout", "packet_too_large", "access_denied", "before_login", "killed"}
     assert found["idle_timeout"]["connection_id"] == idle and found["packet_too_large"]["connection_id"] == large
-    assert {e["user"] for cause, e in found.items() if cause not in ("before_login", "unknown")} == {APP[0]}
-    assert {e["host"] for cause, e in found.items() if cause != "unknown"} == {"127.0.0.1"}
+    assert {e["user"] for cause, e in found.items() if cause not in ("before_login", "killed")} == {APP[0]}
+    assert {e["host"] for cause, e in found.items() if cause != "killed"} == {"127.0.0.1"}
     assert found["idle_timeout"]["confidence"] == "likely" 
     assert any(e["source"] == "settings" and "wait_timeout" in e["text"] for e in found["idle_timeout"]["evidence"])
     before = found["before_login"]
     assert before["confidence"] == "unknown" and {"health_check", "tls_failure", "handshake_timeout"} < set(before["possible"])
     assert before["user"] is None and before["counters"] == ["Aborted_connects", "Aborted_connects_preauth"]
-    counter = found["unknown"]  # KILL leaves no line, only the counter's rise
+    counter = found["killed"]  # which leaves no line, only the counters' rise: of the aborts, and of the KILLs
+    assert counter["confidence"] == "likely"
     assert (counter["source"], counter["n"], counter["counters"], counter["connection_id"]) == ("counter", 1, ["Aborted_clients"], 0)
     assert killed not in [e["connection_id"] for e in watching.events()]
     assert len(watching.events()) == 6
