@@ -25,7 +25,7 @@ def misbehave(server):
     clients.garbage(server)
     clients.half_handshake(server)
     clients.oversized_packet(server, **PLAIN)
-    return {(CLIENTS, "client_vanished"): 3, (CLIENTS, "idle_timeout"): 1, (CLIENTS, None): 1,  # KILL: no line at any level
+    return {(CLIENTS, "client_vanished"): 3, (CLIENTS, "idle_timeout"): 1, (CLIENTS, "killed"): 1,  # no line at any level
             (CLIENTS, "packet_too_large"): 1, (CONNECTS, "access_denied"): 4, (CONNECTS, "unknown_database"): 1,
             (CONNECTS, "health_check"): 2, (CONNECTS, "protocol_error"): 1, (CONNECTS, "handshake_timeout"): 1}
 
