@@ -285,10 +285,17 @@ static void add_who_went(struct abort_case *c, const struct target *target, cons
     }
 }
 
+/* As many KILLs as aborts, or none; fewer tell nothing. */
+static int64_t kills_for(const struct judgement *j, uint64_t n) {
+    int64_t kills = j ? kills_lately(&j->kills) : -1;
+    return kills > 0 && (uint64_t)kills < n ? -1 : kills;
+}
+
 static void judge_sum(struct judge *judge, struct target *target, const struct untold_aborts *aborts, bool own) {
     struct abort_case c;
     abort_case_init(&c, FACT_ERRORS);
     facts_of_sum(&c.facts, target, aborts);
+    c.facts.kills = kills_for(target->judgement, aborts->n);
     c.facts.own = own;
     c.event.n = aborts->n;
     c.event.error_number = aborts->number;
@@ -296,6 +303,8 @@ static void judge_sum(struct judge *judge, struct target *target, const struct u
     c.event.host = abort_text(aborts->host);
     c.event.since_wall_ns = aborts->from_wall_ns;
     c.event.cause = cause_of(&c.facts);
+    if (c.event.cause.cause == CAUSE_KILLED && c.facts.kills > 0)
+        kills_take(&((struct judgement *)target->judgement)->kills, aborts->n);
     if (c.event.cause.raises == 0) /* that the counter rose has been seen */
         c.event.cause.raises = c.event.cause.may_raise;
     c.event.cause.may_raise = 0;

@@ -132,6 +132,7 @@ def killed(stage, query=None):
         connection._execute_command(COMMAND.COM_QUERY, query)
         wait_until(lambda: stage.server.execute("SELECT 1 FROM information_schema.processlist WHERE id=%s AND command='Query'",
                                                 (number,)), 10, "the query runs")
+    stage.settle()  # at the begin of the time between two polls, so that both counts of it are of one
     stage.server.execute(f"KILL CONNECTION {number}")
     wait_for_eof(connection._sock)
     return stage.gone(number)
