@@ -279,7 +279,7 @@ static void no_piece_is_long(void **state) {
         longest = piece.len > longest ? piece.len : longest;
         strbuf_reset(&piece);
     }
-    assert_true(longest < 8192 + 20000); /* one histogram family of one target */
+    assert_true(longest < 8192 + 24000); /* one histogram family of one target */
     render_end(render);
     strbuf_release(&piece);
     for (int i = 0; i < 200; i++)
