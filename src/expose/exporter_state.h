@@ -47,7 +47,7 @@ struct exporter_state {
     int64_t reload_success_wall_ns;
     const struct state_store_facts *store;    /* NULL: there is none */
     const struct host_network_facts *network; /* NULL: there is none */
-    const struct http_facts *http;         /* NULL: there is none */
+    const struct http_facts *http;            /* NULL: there is none */
     struct discovery_facts discovery;
     int64_t look_offset_ns;                            /* what an answer to /probe comes before Prometheus' deadline */
     uint64_t looks, looks_refused[LOOK_REFUSAL_COUNT]; /* requests for /probe */

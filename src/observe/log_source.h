@@ -25,13 +25,13 @@ struct log_source_state {
     int error;          /* why not, a negative errno; 0 before the first try. log_source_reason() has the words */
     /* Over all runs that kept their state: */
     int64_t since_wall_ns; /* when the first of them began */
-    uint64_t lines;       /* handed over; of the journal and the table: entries */
-    uint64_t bytes;       /* of them, with their ends, and of what was skipped */
-    uint64_t cut_lines;   /* longer than the limit: handed over cut */
-    uint64_t rotations;   /* another file came under the name */
-    uint64_t truncations; /* the file became shorter, or was written anew */
-    uint64_t gaps;        /* times that lines may have been lost: how many is not known */
-    uint64_t missed;      /* lines that are known to have been dropped before they were read */
+    uint64_t lines;        /* handed over; of the journal and the table: entries */
+    uint64_t bytes;        /* of them, with their ends, and of what was skipped */
+    uint64_t cut_lines;    /* longer than the limit: handed over cut */
+    uint64_t rotations;    /* another file came under the name */
+    uint64_t truncations;  /* the file became shorter, or was written anew */
+    uint64_t gaps;         /* times that lines may have been lost: how many is not known */
+    uint64_t missed;       /* lines that are known to have been dropped before they were read */
     /* Of now: */
     bool watched;              /* inotify tells what happens to the file; else it is looked at from time to time */
     uint64_t behind_bytes;     /* there and not read yet, when last looked; of a file only */

@@ -52,7 +52,7 @@ def set_session(connection, **variables):
 
 
 def until_ended(connection):
-    clients._wait_for_eof(socket.socket(fileno=os.dup(connection._sock.fileno())))
+    clients.wait_for_eof(socket.socket(fileno=os.dup(connection._sock.fileno())))
     connection._force_close()
 
 
@@ -189,7 +189,7 @@ def before_login(server, host, say=b"", how=socket.SHUT_RDWR, wait=False):
     sock.recv(4096)
     sock.sendall(say)
     if wait:
-        clients._wait_for_eof(sock)
+        clients.wait_for_eof(sock)
         return
     if how is None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
