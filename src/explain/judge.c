@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum { SINKS_MAX = 8, HELD_MAX = 64, HELD_LOOKS = 2, WENT_MAX = 32, WENT_NAMED = 8 };
-enum { TOO_MANY = 1040, INIT_CONNECT_FAILED = 1184 };
+enum { TOO_MANY = 1040, WRITE_ERROR = 1160, INIT_CONNECT_FAILED = 1184 };
 
 /* From the first line that tells of a shutdown until its other lines are written. */
 #define SHUTDOWN_WITHIN_NS (15 * NS_PER_S)
@@ -31,6 +31,7 @@ struct judge {
 struct judgement {
     struct untold *untold;
     struct kills kills;
+    bool kills_doubtful; /* there were fewer KILLs than aborts that one might have been */
     struct balance balances[2]; /* of Aborted_connects and Aborted_clients */
     struct mono closing;        /* when a line last told of a shutdown; 0 never */
     struct {
@@ -285,10 +286,10 @@ static void add_who_went(struct abort_case *c, const struct target *target, cons
     }
 }
 
-/* As many KILLs as aborts, or none; fewer tell nothing. */
+/* As many KILLs as aborts that might be one, whoever's, or none; fewer tell nothing. */
 static int64_t kills_for(const struct judgement *j, uint64_t n) {
     int64_t kills = j ? kills_lately(&j->kills) : -1;
-    return kills > 0 && (uint64_t)kills < n ? -1 : kills;
+    return kills > 0 && (j->kills_doubtful || (uint64_t)kills < n) ? -1 : kills;
 }
 
 static void judge_sum(struct judge *judge, struct target *target, const struct untold_aborts *aborts, bool own) {
@@ -446,6 +447,9 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
         return;
     kills_polled(&j->kills, target);
     release_held(arg, target, j);
+    /* Each KILL raises a write error, and so does much else. */
+    int64_t kills = kills_lately(&j->kills);
+    j->kills_doubtful = j->untold && kills >= 0 && untold_waiting(j->untold, WRITE_ERROR) > (uint64_t)kills;
     if (j->untold && !(abort_facts_log_tells(target) && log_is_behind(target)))
         untold_settle(j->untold, mono_now(), log_of(target), on_untold, &(struct hearing){arg, target});
     balance_settle(&j->balances[0], target_status(target, "Aborted_connects"));

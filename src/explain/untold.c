@@ -262,6 +262,15 @@ static bool has_sum(const struct account *a, int row) {
     return false;
 }
 
+uint64_t untold_waiting(const struct untold *u, unsigned number) {
+    int row = row_of(number);
+    uint64_t sum = 0;
+    for (size_t i = 0; row >= 0 && i < u->count; i++)
+        for (unsigned k = 0; k < u->accounts[i].batch_count; k++)
+            sum += u->accounts[i].batches[k].sums[row];
+    return sum;
+}
+
 bool untold_who(const struct untold *u, unsigned number, const char **user, const char **host) {
     const struct account *who = NULL;
     int row = row_of(number);

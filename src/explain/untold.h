@@ -49,6 +49,9 @@ bool untold_who(const struct untold *untold, unsigned number, const char **user,
 enum untold_log { UNTOLD_SILENT, UNTOLD_MYSQL, UNTOLD_MARIADB };
 
 /* Returns how many of those that are doubtful it takes. */
+/* How often this number was raised of what waits, whoever raised it. */
+uint64_t untold_waiting(const struct untold *untold, unsigned number);
+
 typedef uint64_t untold_fn(void *arg, const struct untold_aborts *aborts);
 /* At the end of each poll, which is `now`: what has waited long enough. Where the log is silent nothing waits. */
 void untold_settle(struct untold *untold, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg);
