@@ -31,7 +31,7 @@ struct judge {
 struct judgement {
     struct untold *untold;
     struct kills kills;
-    bool kills_doubtful; /* there were fewer KILLs than aborts that one might have been */
+    bool kills_doubtful;        /* there were fewer KILLs than aborts that one might have been */
     struct balance balances[2]; /* of Aborted_connects and Aborted_clients */
     struct mono closing;        /* when a line last told of a shutdown; 0 never */
     struct {
