@@ -195,7 +195,7 @@ static bool copy_labels(struct target_config *target, const struct label *labels
 }
 
 static bool append(struct target_list *list, struct target_config *target) {
-    struct target_config **targets = reallocarray(list->targets, list->count + 1, sizeof *targets);
+    struct target_config **targets = reallocarray(list->targets, list->count + 1, sizeof(struct target_config *));
     if (!targets)
         return false;
     list->targets = targets;
