@@ -96,8 +96,8 @@ def check_misbehaviour(findings):
 
 def test_what_clients_do_is_found(doctor, seen):
     beginning = Beginning(seen)
-    end = doctor(seen.address, "--for=7", "--json", f"--error-log.file={seen.error_log}")
-    beginning.wait()
+    end = doctor(seen.address, "--for=10", "--json", f"--error-log.file={seen.error_log}")
+    beginning.wait(probes=3)
     misbehave(seen)
     status, out, err = end()
     report = json.loads(out)
