@@ -64,14 +64,20 @@ void config_free(struct config *config) {
     free(config);
 }
 
-static bool labels_copy(struct target_config *to, const struct target_config *from) {
-    to->labels = calloc(from->label_count + 1, sizeof *to->labels);
-    for (size_t i = 0; to->labels && i < from->label_count; i++) {
-        to->labels[i] = (struct label){strdup(from->labels[i].name), strdup(from->labels[i].value)};
+static int compare_labels(const void *a, const void *b) {
+    return strcmp(((const struct label *)a)->name, ((const struct label *)b)->name);
+}
+
+bool target_labels_copy(struct target_config *to, const struct label *labels, size_t count) {
+    to->labels = calloc(count + 1, sizeof *to->labels);
+    for (size_t i = 0; to->labels && i < count; i++) {
+        to->labels[i] = (struct label){strdup(labels[i].name), strdup(labels[i].value)};
         to->label_count++;
         if (!to->labels[i].name || !to->labels[i].value)
             return false;
     }
+    if (to->labels)
+        qsort(to->labels, count, sizeof *to->labels, compare_labels);
     return to->labels != NULL;
 }
 
@@ -83,7 +89,7 @@ struct target_config *target_config_copy(const struct target_config *target) {
         if (is_of_target(&schema[i]))
             ok = value_copy(&schema[i], copy, target);
     strbuf_init(&why, 256);
-    ok = ok && labels_copy(copy, target) && target_modules_copy(copy, target) &&
+    ok = ok && target_labels_copy(copy, target->labels, target->label_count) && target_modules_copy(copy, target) &&
          address_parse(target->address_text, &copy->address, &why) && (copy->user = strdup(target->user)) &&
          (copy->password = strdup(target->password));
     strbuf_release(&why);

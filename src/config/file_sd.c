@@ -177,23 +177,6 @@ static bool read_group(struct reading *r, struct group *g) {
 
 /* --- its targets --- */
 
-static int compare_labels(const void *a, const void *b) {
-    return strcmp(((const struct label *)a)->name, ((const struct label *)b)->name);
-}
-
-static bool copy_labels(struct target_config *target, const struct label *labels, size_t count) {
-    target->labels = calloc(count + 1, sizeof *target->labels);
-    for (size_t i = 0; target->labels && i < count; i++) {
-        target->labels[i] = (struct label){strdup(labels[i].name), strdup(labels[i].value)};
-        target->label_count++;
-        if (!target->labels[i].name || !target->labels[i].value)
-            return false;
-    }
-    if (target->labels)
-        qsort(target->labels, count, sizeof *target->labels, compare_labels);
-    return target->labels != NULL;
-}
-
 static bool append(struct target_list *list, struct target_config *target) {
     struct target_config **targets = reallocarray(list->targets, list->count + 1, sizeof(struct target_config *));
     if (!targets)
@@ -214,7 +197,7 @@ static bool add_target(struct reading *r, const struct group *g, const struct pl
     strbuf_release(&why);
     if (!ok)
         return false;
-    if (copy_labels(target, g->labels, g->label_count) && append(&r->list, target))
+    if (target_labels_copy(target, g->labels, g->label_count) && append(&r->list, target))
         return true;
     target_config_free(target);
     return fail(r, address->mark, "out of memory");

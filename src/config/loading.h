@@ -48,6 +48,8 @@ struct target_config *target_config_new(void);
 struct module_config *module_new(struct span name);
 /* NULL is allowed. */
 void module_free(struct module_config *module);
+/* Give the target copies of these labels, sorted; false when memory is short. */
+bool target_labels_copy(struct target_config *to, const struct label *labels, size_t count);
 /* Those of another; false when memory is short. */
 bool target_modules_copy(struct target_config *to, const struct target_config *from);
 /* All of target->modules. */

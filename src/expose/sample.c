@@ -32,6 +32,7 @@ void sample_begin_page(struct sample_writer *w, enum metric_format format, struc
     *w = (struct sample_writer){.out = out, .format = format};
     strbuf_init(&w->waiting, WAITING_MAX);
     strbuf_init(&w->encoded, LABELS_MAX);
+    strbuf_init(&w->value, LABELS_MAX);
 }
 
 static void end_family(struct sample_writer *w) {
@@ -56,6 +57,7 @@ void sample_end_page(struct sample_writer *w) {
 void sample_release(struct sample_writer *w) {
     strbuf_release(&w->waiting);
     strbuf_release(&w->encoded);
+    strbuf_release(&w->value);
 }
 
 void sample_count_with(struct sample_writer *w, sample_labels labels, uint64_t value,

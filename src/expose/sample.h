@@ -51,8 +51,8 @@ struct sample_writer {
     bool announced;                     /* what the family says of itself is written */
 
     /* Protocol Buffers only: samples of the family that wait for their length, and the target's labels as they are
-     * written there. */
-    struct strbuf waiting, encoded;
+     * written there; room for a label's value. */
+    struct strbuf waiting, encoded, value;
     const struct strbuf *encoded_of;
 };
 

@@ -116,7 +116,7 @@ static void add_labels_of_text(struct strbuf *out, struct span text) {
 }
 
 static void add_labels(struct sample_writer *w, sample_labels labels) {
-    struct strbuf *out = &w->waiting, value;
+    struct strbuf *out = &w->waiting;
     if (w->target_labels && w->encoded_of != w->target_labels) {
         strbuf_reset(&w->encoded);
         add_labels_of_text(&w->encoded, (struct span){w->target_labels->data, w->target_labels->len});
@@ -124,13 +124,11 @@ static void add_labels(struct sample_writer *w, sample_labels labels) {
     }
     if (w->target_labels)
         strbuf_add(out, w->encoded.data, w->encoded.len);
-    strbuf_init(&value, 1 << 20);
     for (; labels && labels[0]; labels += 2) {
-        strbuf_reset(&value);
-        text_add_label_value(&value, span_of(labels[1])); /* for its safe UTF-8 */
-        add_label(out, METRIC_LABEL, span_of(labels[0]), (struct span){value.data, value.len});
+        strbuf_reset(&w->value);
+        text_add_label_value(&w->value, span_of(labels[1])); /* for its safe UTF-8 */
+        add_label(out, METRIC_LABEL, span_of(labels[0]), (struct span){w->value.data, w->value.len});
     }
-    strbuf_release(&value);
 }
 
 /* --- metrics --- */
