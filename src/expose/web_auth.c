@@ -85,32 +85,35 @@ static void forget(gnutls_datum_t *text) {
     gnutls_free(text->data);
 }
 
-/* Each part with its length, so that no other parts give the same. The secret makes comparing digests tell nothing. */
-static void digest(const struct web_auth *auth, const struct span *parts, size_t count, unsigned char *out) {
+/* Each part with its length, so that no other parts give the same. The secret makes comparing digests tell nothing.
+ * False when memory is short: then nothing may be compared, as all would be alike. */
+static bool digest(const struct web_auth *auth, const struct span *parts, size_t count, unsigned char *out) {
     gnutls_hmac_hd_t hmac;
-    memset(out, 0, DIGEST);
+    bool ok = true;
     if (gnutls_hmac_init(&hmac, GNUTLS_MAC_SHA256, auth->secret, sizeof auth->secret) < 0)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        gnutls_hmac(hmac, &parts[i].len, sizeof parts[i].len);
-        gnutls_hmac(hmac, parts[i].ptr, parts[i].len);
-    }
+        return false;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = gnutls_hmac(hmac, &parts[i].len, sizeof parts[i].len) == 0 &&
+             gnutls_hmac(hmac, parts[i].ptr, parts[i].len) == 0;
     gnutls_hmac_deinit(hmac, out);
+    return ok;
 }
 
 /* The user of that name; where there is none one of the others, always the same for the same name, so that a name that
- * is asked for costs what a user's costs. All are looked at. */
+ * is asked for costs what a user's costs. All are looked at. NULL when memory is short. */
 static const struct web_user *find_user(const struct web_auth *auth, const struct web_user *users, size_t count,
                                         struct span name, bool *known) {
     unsigned char wanted[DIGEST], one[DIGEST];
     size_t found;
     *known = false;
-    digest(auth, &name, 1, wanted);
+    if (!digest(auth, &name, 1, wanted))
+        return NULL;
     memcpy(&found, wanted, sizeof found);
     found %= count;
     for (size_t i = 0; i < count; i++) {
         struct span user = span_of(users[i].name);
-        digest(auth, &user, 1, one);
+        if (!digest(auth, &user, 1, one))
+            return NULL;
         bool equal = gnutls_memcmp(one, wanted, DIGEST) == 0;
         found = equal ? i : found;
         *known |= equal;
@@ -237,12 +240,16 @@ enum web_auth_verdict web_auth_check(struct web_auth *auth, const struct web_use
     if (decode(authorization, &text, &given)) {
         struct check like = {.peer = *peer};
         const struct web_user *user = find_user(auth, users, count, given.user, &like.known);
-        struct span parts[] = {given.user, span_of(user->hash), given.password};
-        digest(auth, parts, sizeof parts / sizeof parts[0], like.digest);
+        struct span parts[] = {given.user, span_of(user ? user->hash : ""), given.password};
         /* crypt() would end at a NUL, and take what is before it for the password. */
         if (memchr(given.password.ptr, '\0', given.password.len))
             like.known = false;
-        verdict = is_remembered(auth, like.digest) ? WEB_AUTH_OK : enqueue(auth, &like, given.password, user, waiter);
+        if (!user || !digest(auth, parts, sizeof parts / sizeof parts[0], like.digest))
+            verdict = WEB_AUTH_BUSY;
+        else if (is_remembered(auth, like.digest))
+            verdict = WEB_AUTH_OK;
+        else
+            verdict = enqueue(auth, &like, given.password, user, waiter);
     }
     forget(&text);
     return verdict;
