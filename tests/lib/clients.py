@@ -86,6 +86,11 @@ class Crowd:
         self.connections = []
 
     def __enter__(self):
+        self.fill()
+        return self
+
+    def fill(self):
+        """Takes what has become free since: a probe that held a place for its moment left it behind."""
         server, user, password = self._who
         while True:
             try:
@@ -93,7 +98,18 @@ class Crowd:
             except pymysql.err.OperationalError as e:
                 if e.args[0] != 1040:
                     raise
-                return self
+                return
+
+    def fill_last(self):
+        """Takes the place that the server keeps for an administrator; whether it was free: one who is just being refused has it
+        until then."""
+        try:
+            self.connections.append(self._who[0].connect())
+        except pymysql.err.OperationalError as e:
+            if e.args[0] != 1040:
+                raise
+            return False
+        return True
 
     def __exit__(self, *_):
         for connection in self.connections:

@@ -93,8 +93,8 @@ def test_restart_and_a_full_server(exporter):
 
         with clients.Crowd(server) as crowd:
             # The server keeps one place for an administrator, whom it knows by the login: then by 1040 in the greeting's place.
-            watching.wait_for(lambda m: (m.down("db1", "probe") or ("", ""))[1] == "too_many_connections", 10)
-            crowd.connections.append(server.connect())
+            watching.wait_for(lambda m: crowd.fill() or (m.down("db1", "probe") or ("", ""))[1] == "too_many_connections", 10)
+            wait_until(crowd.fill_last, 10, "the last place")
             full = watching.wait_for(lambda m: m.down("db1", "probe") == ("greeting", "too_many_connections"), 10)
             polls = full.value("mysqlconn_polls_total")
             later = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 5, 10, "polling goes on")

@@ -3,6 +3,7 @@
 from lib import clients
 from lib.exporter import target
 from lib.mariadb import MariaDB
+from lib.process import wait_until
 
 
 def test_polling_goes_on_over_the_kept_connection(exporter):
@@ -13,9 +14,9 @@ def test_polling_goes_on_over_the_kept_connection(exporter):
         with clients.Crowd(server) as crowd:
             assert len(crowd.connections) >= 5
             # The server keeps one place for an administrator: it hears our login before it refuses us.
-            watching.wait_for(lambda m: m.down("db1", "probe") == ("auth", "too_many_connections"), 10,
+            watching.wait_for(lambda m: crowd.fill() or m.down("db1", "probe") == ("auth", "too_many_connections"), 10,
                               "the probe meets error 1040 at its login")
-            crowd.connections.append(server.connect())
+            wait_until(crowd.fill_last, 10, "the last place")
             full = watching.wait_for(lambda m: m.down("db1", "probe") == ("greeting", "too_many_connections"), 10,
                                      "the probe meets error 1040 in place of a greeting")
             polls = full.value("mysqlconn_polls_total")
