@@ -118,6 +118,7 @@ static bool look_at_pattern(struct discovery *d, const char *pattern) {
 }
 
 static bool look(struct discovery *d) {
+    uint64_t failures = d->facts->failures;
     bool other = false;
     for (size_t i = 0; i < d->file_count; i++)
         d->files[i].there = false;
@@ -128,6 +129,8 @@ static bool look(struct discovery *d) {
     d->facts->targets = 0;
     for (size_t i = 0; i < d->file_count; i++)
         d->facts->targets += d->files[i].targets.count;
+    if (d->facts->failures == failures)
+        d->facts->last_success_wall_ns = wall_now_ns();
     return other;
 }
 

@@ -94,6 +94,8 @@ int main(int argc, char **argv) {
         return print(advice_reference);
     if (options.command == COMMAND_PRINT_METRICS)
         return print(catalogue_reference);
+    if (options.command == COMMAND_PRINT_AGES)
+        return print(knowledge_reference);
     if (options.command == COMMAND_PRINT_API)
         return print(api_reference);
     if (options.command == COMMAND_PRINT_CONFIG_REFERENCE)

@@ -68,6 +68,7 @@ static const struct flag daemon_flags[] = {
     COMMAND("print-drivers", COMMAND_PRINT_DRIVERS, NULL),
     COMMAND("print-advice", COMMAND_PRINT_ADVICE, NULL),
     COMMAND("print-metrics", COMMAND_PRINT_METRICS, NULL),
+    COMMAND("print-ages", COMMAND_PRINT_AGES, NULL),
     COMMAND("print-api", COMMAND_PRINT_API, NULL),
     COMMAND("print-config-reference", COMMAND_PRINT_CONFIG_REFERENCE, NULL),
     COMMAND("version", COMMAND_VERSION, "print the version"),

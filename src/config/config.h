@@ -107,6 +107,7 @@ struct target_config {
     struct label *labels; /* sorted by name */
     size_t label_count;
     enum host_network_use host_network;
+    int64_t max_age_ns; /* what is older is no longer told */
     struct schedule_config poll;
     struct schedule_config probe; /* with the grace: what its modules have where they say nothing themselves */
     int64_t probe_grace_ns;

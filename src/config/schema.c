@@ -587,6 +587,15 @@ const struct schema_row schema[] = {
      .choices = network_uses,
      .meaning = "Whether the counters of this machine's network, and the sockets on the server's port here, tell of "
                 "this server: `auto` where the connection to it shows that it is here."},
+    {.path = "max_age",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_BOTH,
+     TARGET(max_age_ns),
+     .initial = "5m",
+     .min = NS_PER_S,
+     .max = 2 * DAY_NS,
+     .meaning = "Values that say how something is now are left out when the look that they are from is longer ago, and "
+                "three of its intervals."},
 
     {.path = "error_log",
      .type = VALUE_MAP,

@@ -10,6 +10,7 @@ struct target_advice {
     struct advice_history *history;
     struct advice *raised; /* the most severe first */
     size_t count;
+    int64_t checked_wall_ns;
 };
 
 static struct target_advice *state_of(struct target *target) {
@@ -70,6 +71,7 @@ static void check_rules(struct target_advice *ta, const struct advice_facts *fac
         free(raised);
     ta->raised = count == 0 || fitting ? fitting : raised;
     ta->count = count;
+    ta->checked_wall_ns = now;
 }
 
 static void on_polled(void *arg, struct target *target, struct mono began) {
@@ -111,6 +113,11 @@ struct observer advice_observer(void) {
 
 struct abort_sink advice_sink(void) {
     return (struct abort_sink){.abort = on_abort};
+}
+
+int64_t advice_checked_wall_ns(const struct target *target) {
+    const struct target_advice *ta = target->advice;
+    return ta ? ta->checked_wall_ns : 0;
 }
 
 const struct advice *advice_of(const struct target *target, size_t *count) {

@@ -24,6 +24,8 @@ struct observer advice_observer(void);
 /* Takes the aborts, for whose they were. */
 struct abort_sink advice_sink(void);
 
+/* When the rules were last checked; 0 never. */
+int64_t advice_checked_wall_ns(const struct target *target);
 /* Of the last poll, the most severe first; *count may be 0. Valid until the next poll of that target. */
 const struct advice *advice_of(const struct target *target, size_t *count);
 

@@ -13,6 +13,11 @@ static void emit_advice(struct sample_writer *w, const struct target *target) {
                      1);
 }
 
+static void emit_checked(struct sample_writer *w, const struct target *target) {
+    if (knowledge_wall_ns(target, KNOWN_ADVICE) != 0)
+        sample_seconds(w, SAMPLE_NO_LABELS, knowledge_wall_ns(target, KNOWN_ADVICE));
+}
+
 static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_advice",
@@ -23,6 +28,15 @@ static const struct metric_family rows[] = {
         .condition = "it is raised",
         .of_target = emit_advice,
     },
+    {
+        .name = "mysqlconn_advice_last_check_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when the rules were last checked: after each poll, well or not.",
+        .condition = "after the first poll",
+        .known = KNOWN_OWN,
+        .of_target = emit_checked,
+    },
 };
 
-const struct metric_table advice_families = {rows, sizeof rows / sizeof rows[0]};
+const struct metric_table advice_families = {rows, sizeof rows / sizeof rows[0], KNOWN_ADVICE};

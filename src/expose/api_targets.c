@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "explain/abort_facts.h"
 #include "expose/api_internal.h"
+#include "expose/knowledge.h"
 
 #include <math.h>
 #include <string.h>
@@ -26,18 +27,22 @@ static void add_health(struct strbuf *out, enum target_health health, const stru
     json_close(out, '}');
 }
 
-static void add_age(struct strbuf *out, int64_t last_success_wall_ns) {
-    json_time(out, "last_success", last_success_wall_ns);
-    if (last_success_wall_ns == 0)
+/* When it was last learnt, how long ago that is, and whether that is so long ago that it is no longer told as metrics.
+ */
+static void add_age(struct strbuf *out, const char *key, int64_t wall_ns, bool old) {
+    json_time(out, key, wall_ns);
+    if (wall_ns == 0)
         json_null(out, "age_seconds");
     else
-        json_seconds(out, "age_seconds", wall_now_ns() - last_success_wall_ns);
+        json_seconds(out, "age_seconds", wall_now_ns() - wall_ns);
+    json_bool(out, "old", old);
 }
 
-static void add_poll(struct strbuf *out, const struct poll_facts *poll) {
+static void add_poll(struct strbuf *out, const struct target *target) {
+    const struct poll_facts *poll = &target->poll;
     json_open(out, "poll", '{');
     add_health(out, poll->health, &poll->down);
-    add_age(out, poll->last_success_wall_ns);
+    add_age(out, "last_success", poll->last_success_wall_ns, knowledge_is_old(target, KNOWN_POLL));
     json_seconds(out, "duration_seconds", poll->last_duration_ns);
     json_u64(out, "polls", poll->polls);
     json_u64(out, "failures", poll->failures);
@@ -50,7 +55,7 @@ static void add_probe(struct strbuf *out, const struct probe *probe) {
     json_open(out, NULL, '{');
     json_text(out, "module", probe->module->name);
     add_health(out, facts->health, &facts->down);
-    add_age(out, facts->last_success_wall_ns);
+    add_age(out, "last_success", facts->last_success_wall_ns, knowledge_of_probe_is_old(probe, KNOWN_LOGIN));
     json_u64(out, "probes", facts->probes);
     json_u64(out, "failures", facts->failures);
     json_text(out, "address", facts->address[0] ? facts->address : NULL);
@@ -103,6 +108,7 @@ static void add_error_log(struct strbuf *out, const struct target *target) {
     json_u64(out, "gaps", log->gaps);
     json_u64(out, "missed_lines", log->missed);
     json_time(out, "last_read", log->last_read_wall_ns);
+    json_time(out, "last_success", knowledge_wall_ns(target, KNOWN_ERROR_LOG));
     json_close(out, '}');
 }
 
@@ -119,6 +125,7 @@ static void add_sessions(struct strbuf *out, const struct target *target) {
     json_u64(out, "near_timeout", sums->near_timeout);
     json_u64(out, "past_timeout", sums->past_timeout);
     json_u64(out, "remembered", sessions_remembered(target->sessions));
+    add_age(out, "read", knowledge_wall_ns(target, KNOWN_SESSIONS), knowledge_is_old(target, KNOWN_SESSIONS));
     json_close(out, '}');
 }
 
@@ -146,7 +153,7 @@ static bool item(const struct api_page *page, struct strbuf *out) {
     for (size_t i = 0; i < target->config->label_count; i++)
         json_text(out, target->config->labels[i].name, target->config->labels[i].value);
     json_close(out, '}');
-    add_poll(out, &target->poll);
+    add_poll(out, target);
     json_open(out, "probes", '[');
     for (size_t i = 0; i < target->probe_count; i++)
         add_probe(out, &target->probes[i]);

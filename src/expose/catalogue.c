@@ -29,8 +29,11 @@ static void append(const struct metric_family *family) {
 }
 
 static void append_table(const struct metric_table *table) {
-    for (size_t i = 0; i < table->count; i++)
+    for (size_t i = 0; i < table->count; i++) {
         append(&table->rows[i]);
+        if (all[all_count - 1].known == KNOWN_UNDECLARED)
+            all[all_count - 1].known = table->known;
+    }
 }
 
 /* MariaDB's FLUSH STATUS sets the counters of failed connections back, MySQL's does not. (Measured.) */
@@ -60,6 +63,7 @@ static void append_variables(void) {
             .help = row->help,
             .labels = row->label_name,
             .condition = "the server is up and has it",
+            .known = KNOWN_POLL,
             .variable_first = first,
             .variable_rows = next - first,
             .since = server_counts_since,
@@ -114,8 +118,16 @@ static bool is_of_probe(const struct metric_family *family) {
     return family->of_probe || family->probe_field.kind != FIELD_NONE;
 }
 
+/* What counts up is as true when it is old; how something is now is not. */
+static bool goes_stale(const struct metric_family *family) {
+    bool counts = family->type == METRIC_COUNTER || (family->type == METRIC_HISTOGRAM && !family->of_present);
+    return !counts && family->known != KNOWN_OWN;
+}
+
 static void emit_probes(struct sample_writer *w, const struct target *target) {
     for (size_t i = 0; i < target->probe_count; i++) {
+        if (goes_stale(w->family) && knowledge_of_probe_is_old(&target->probes[i], w->family->known))
+            continue;
         w->target_labels = &target->probes[i].labels;
         if (w->family->of_probe)
             w->family->of_probe(w, &target->probes[i]);
@@ -127,10 +139,12 @@ static void emit_probes(struct sample_writer *w, const struct target *target) {
 void catalogue_of_target(struct sample_writer *w, const struct target *target) {
     w->target_labels = &target->labels;
     w->since_wall_ns = w->family->since ? w->family->since(target) : target->since_wall_ns;
-    if (w->family->of_target)
-        w->family->of_target(w, target);
-    else if (is_of_probe(w->family))
+    if (is_of_probe(w->family))
         emit_probes(w, target);
+    else if (goes_stale(w->family) && knowledge_is_old(target, w->family->known))
+        return;
+    else if (w->family->of_target)
+        w->family->of_target(w, target);
     else if (w->family->variable_rows > 0)
         emit_variables(w, target);
     else if (w->family->field.kind != FIELD_NONE)

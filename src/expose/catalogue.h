@@ -7,6 +7,7 @@
 
 #include "base/strbuf.h"
 #include "expose/exporter_state.h"
+#include "expose/knowledge.h"
 #include "observe/target.h"
 
 #include <stddef.h>
@@ -36,6 +37,8 @@ struct metric_family {
     const char *labels;    /* its own labels besides target and the target's, "a, b"; "" none */
     const char *condition; /* when there are samples; NULL: always, for every target, from the first scrape on */
     enum metric_stability stability;
+    enum knowledge known; /* what it is made from; in the tables: KNOWN_UNDECLARED is the table's */
+    bool of_present;      /* a histogram of what is now, not one that counts up */
     /* Since when its counters count, on the wall clock; NULL: since we have watched the target. */
     int64_t (*since)(const struct target *target);
     /* Where the samples come from; exactly one is set: */

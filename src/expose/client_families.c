@@ -61,6 +61,7 @@ static const struct metric_family rows[] = {
         .name = "mysqlconn_client_aborts_clients",
         .type = METRIC_GAUGE,
         .help = "Clients that have series of their own in mysqlconn_client_aborts_total.",
+        .known = KNOWN_OWN,
         .of_target = emit_clients,
     },
     {
@@ -82,8 +83,9 @@ static const struct metric_family rows[] = {
         .name = "mysqlconn_abort_events_dropped_total",
         .type = METRIC_COUNTER,
         .help = "Events that are no longer at /api/v1/events because newer ones took their place.",
+        .known = KNOWN_OWN,
         .of_target = emit_dropped,
     },
 };
 
-const struct metric_table client_families = {rows, sizeof rows / sizeof rows[0]};
+const struct metric_table client_families = {rows, sizeof rows / sizeof rows[0], KNOWN_POLL};

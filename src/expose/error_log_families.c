@@ -106,11 +106,17 @@ static int64_t counts_since(const struct target *target) {
     return target->error_log ? log_source_state(target->error_log)->since_wall_ns : target->since_wall_ns;
 }
 
+static void emit_seen(struct sample_writer *w, const struct target *target) {
+    if (knowledge_wall_ns(target, KNOWN_ERROR_LOG) != 0)
+        sample_seconds(w, SAMPLE_NO_LABELS, knowledge_wall_ns(target, KNOWN_ERROR_LOG));
+}
+
 static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_error_log_configured",
         .type = METRIC_GAUGE,
         .help = "1 when an error log is configured for the target; without one no abort has a reason or a user.",
+        .known = KNOWN_OWN,
         .since = counts_since,
         .of_target = emit_configured,
     },
@@ -120,6 +126,7 @@ static const struct metric_family rows[] = {
         .help = "Where the error log is read, as labels of a constant 1; source 'auto' while that is not known yet.",
         .labels = "source, path",
         .condition = CONFIGURED,
+        .known = KNOWN_OWN,
         .since = counts_since,
         .of_target = emit_source,
     },
@@ -129,6 +136,7 @@ static const struct metric_family rows[] = {
         .help = "1 when the server's settings let it write aborted connections to its log: log_error_verbosity 3, or "
                 "log_warnings 2 and more, and no filter that hides them.",
         .condition = "the last poll succeeded",
+        .known = KNOWN_POLL,
         .since = counts_since,
         .of_target = emit_level,
     },
@@ -139,6 +147,7 @@ static const struct metric_family rows[] = {
                 "suppressed (by log_error_suppression_list) or filtered (by a component of log_error_services).",
         .labels = "reason",
         .condition = "it may not",
+        .known = KNOWN_POLL,
         .since = counts_since,
         .of_target = emit_level_reason,
     },
@@ -193,6 +202,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "1 when the error log is open and could be read the last time, else 0.",
         .condition = CONFIGURED,
+        .known = KNOWN_OWN,
         .since = counts_since,
         .of_target = emit_readable,
     },
@@ -203,6 +213,7 @@ static const struct metric_family rows[] = {
                 "not_here, no_log, no_table, not_asked (the server was not reached yet) or io.",
         .labels = "reason",
         .condition = "it cannot",
+        .known = KNOWN_OWN,
         .since = counts_since,
         .of_target = emit_blind,
     },
@@ -211,6 +222,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "1 when inotify tells of all that happens to the file, 0 when we have to look at it from time to time.",
         .condition = "the error log is a file",
+        .known = KNOWN_OWN,
         .since = counts_since,
         .of_target = emit_watched,
     },
@@ -287,9 +299,20 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "Unix time when bytes last came from the error log, 0 before the first.",
         .condition = CONFIGURED,
+        .known = KNOWN_OWN,
         .since = counts_since,
         .of_target = emit_last_read,
     },
+    {
+        .name = "mysqlconn_error_log_last_success_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time of the last look at the error log that could read it, lines or none; now, while we are told "
+                "of each change.",
+        .condition = "it could be read",
+        .known = KNOWN_OWN,
+        .of_target = emit_seen,
+    },
 };
 
-const struct metric_table error_log_families = {rows, sizeof rows / sizeof rows[0]};
+const struct metric_table error_log_families = {rows, sizeof rows / sizeof rows[0], KNOWN_ERROR_LOG};

@@ -99,6 +99,11 @@ static void emit_sd_failures(struct sample_writer *w, const struct exporter_fact
         sample_count(w, SAMPLE_NO_LABELS, facts->state->discovery.failures);
 }
 
+static void emit_sd_time(struct sample_writer *w, const struct exporter_facts *facts) {
+    if (facts->state->discovery.used)
+        sample_seconds(w, SAMPLE_NO_LABELS, facts->state->discovery.last_success_wall_ns);
+}
+
 static void emit_shard(struct sample_writer *w, const struct exporter_facts *facts) {
     if (facts->state->shard)
         sample_count(w, SAMPLE_LABELS("shard", facts->state->shard), 1);
@@ -259,6 +264,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "Files that name targets (file_sd).",
         .condition = "file_sd is configured",
+        .known = KNOWN_FILE_SD,
         .of_exporter = emit_sd_files,
     },
     {
@@ -266,6 +272,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "Targets in these files, those that others name, too, included.",
         .condition = "file_sd is configured",
+        .known = KNOWN_FILE_SD,
         .of_exporter = emit_sd_targets,
     },
     {
@@ -274,6 +281,14 @@ static const struct metric_family rows[] = {
         .help = "Times that one of these files could not be read or was wrong: the targets it gave before stay.",
         .condition = "file_sd is configured",
         .of_exporter = emit_sd_failures,
+    },
+    {
+        .name = "mysqlconn_exporter_file_sd_last_success_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time of the last look at these files at which all could be read, 0 before the first.",
+        .condition = "file_sd is configured",
+        .of_exporter = emit_sd_time,
     },
     {
         .name = "mysqlconn_exporter_shard_info",
@@ -361,4 +376,4 @@ static const struct metric_family rows[] = {
     },
 };
 
-const struct metric_table exporter_families = {rows, sizeof rows / sizeof rows[0]};
+const struct metric_table exporter_families = {rows, sizeof rows / sizeof rows[0], KNOWN_OWN};

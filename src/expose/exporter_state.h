@@ -32,7 +32,8 @@ enum look_refusal {
 struct discovery_facts {
     bool used;
     size_t files, targets;
-    uint64_t failures; /* readings that failed */
+    uint64_t failures;            /* readings that failed */
+    int64_t last_success_wall_ns; /* the last look at which none failed; 0 never */
 };
 
 struct exporter_state {

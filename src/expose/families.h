@@ -9,6 +9,7 @@
 struct metric_table {
     const struct metric_family *rows;
     size_t count;
+    enum knowledge known; /* of the rows that say nothing else */
 };
 
 extern const struct metric_table server_families;    /* under mysqld_exporter's names, besides the variables */

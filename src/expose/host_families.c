@@ -143,6 +143,11 @@ static void emit_queue_limit(struct sample_writer *w, const struct target *targe
         sample_count(w, SAMPLE_NO_LABELS, sockets->queue_limit);
 }
 
+static void emit_sockets_time(struct sample_writer *w, const struct target *target) {
+    if (knowledge_wall_ns(target, KNOWN_SOCKETS) != 0)
+        sample_seconds(w, SAMPLE_NO_LABELS, knowledge_wall_ns(target, KNOWN_SOCKETS));
+}
+
 static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_host_cache_errors_total",
@@ -215,6 +220,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "Unix time of the last look at the host cache, which has an interval of its own.",
         .condition = SEEN ", or could be",
+        .known = KNOWN_OWN,
         .of_target = emit_look,
     },
     {
@@ -223,6 +229,7 @@ static const struct metric_family rows[] = {
         .help = "TCP sockets on the server's port of this machine, the server's side of its connections, by state.",
         .labels = "state",
         .condition = "the server is on this machine (host_network)",
+        .known = KNOWN_SOCKETS,
         .of_target = emit_sockets,
     },
     {
@@ -230,6 +237,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "Connections that wait for the server to accept them, in its listening socket's queue.",
         .condition = "the server listens on this machine (host_network)",
+        .known = KNOWN_SOCKETS,
         .of_target = emit_queue,
     },
     {
@@ -237,7 +245,17 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "How many may wait there: the server's back_log or the kernel's net.core.somaxconn, whichever is less.",
         .condition = "the same, and the kernel's sock_diag tells",
+        .known = KNOWN_SOCKETS,
         .of_target = emit_queue_limit,
+    },
+    {
+        .name = "mysqlconn_server_sockets_last_success_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when the sockets on the port were last counted.",
+        .condition = "the server is on this machine (host_network)",
+        .known = KNOWN_OWN,
+        .of_target = emit_sockets_time,
     },
     {
         .name = "mysqlconn_host_network_events_total",
@@ -246,6 +264,7 @@ static const struct metric_family rows[] = {
                 "that nstat gives them.",
         .labels = "counter",
         .condition = HERE,
+        .known = KNOWN_NETWORK,
         .of_exporter = emit_counters,
     },
     {
@@ -254,6 +273,7 @@ static const struct metric_family rows[] = {
         .help = "Errors of the network interfaces of this machine.",
         .labels = "device, direction",
         .condition = HERE,
+        .known = KNOWN_NETWORK,
         .of_exporter = emit_interface_errors,
     },
     {
@@ -262,6 +282,7 @@ static const struct metric_family rows[] = {
         .help = "Packets that the network interfaces of this machine dropped.",
         .labels = "device, direction",
         .condition = HERE,
+        .known = KNOWN_NETWORK,
         .of_exporter = emit_interface_drops,
     },
     {
@@ -269,6 +290,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "Network interfaces that are not listed because there are too many.",
         .condition = HERE,
+        .known = KNOWN_NETWORK,
         .of_exporter = emit_interfaces_folded,
     },
     {
@@ -277,6 +299,7 @@ static const struct metric_family rows[] = {
         .help = "Times that the counters or sockets of this machine could not be read, by where they come from.",
         .labels = "source",
         .condition = HERE,
+        .known = KNOWN_OWN,
         .of_exporter = emit_network_failures,
     },
     {
@@ -285,8 +308,9 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "Unix time when these counters were last read.",
         .condition = HERE,
+        .known = KNOWN_OWN,
         .of_exporter = emit_network_time,
     },
 };
 
-const struct metric_table host_families = {rows, sizeof rows / sizeof rows[0]};
+const struct metric_table host_families = {rows, sizeof rows / sizeof rows[0], KNOWN_HOST_CACHE};

@@ -110,6 +110,7 @@ static const struct metric_family rows[] = {
         .help = "What the server's counters rose by and may still be explained: lines have 5 seconds to come.",
         .labels = "counter",
         .condition = BEGUN,
+        .known = KNOWN_OWN,
         .since = ledger_began_wall_ns,
         .of_target = emit_pending,
     },
@@ -129,6 +130,7 @@ static const struct metric_family rows[] = {
                 "before_login.",
         .labels = "counter",
         .condition = "the counter rose",
+        .known = KNOWN_OWN,
         .since = ledger_began_wall_ns,
         .of_target = emit_ratio,
     },
@@ -157,9 +159,10 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "Unix time when the ledger began, from the counters as they were: at each start of ours.",
         .condition = BEGUN,
+        .known = KNOWN_OWN,
         .since = ledger_began_wall_ns,
         .of_target = emit_began,
     },
 };
 
-const struct metric_table ledger_families = {rows, sizeof rows / sizeof rows[0]};
+const struct metric_table ledger_families = {rows, sizeof rows / sizeof rows[0], KNOWN_POLL};

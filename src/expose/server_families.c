@@ -24,6 +24,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .help = "1 when the last poll of the server succeeded, else 0; mysqlconn_target_down_info says why.",
         .condition = "from the end of the first poll on",
+        .known = KNOWN_OWN,
         .of_target = emit_up,
     },
     {
@@ -36,4 +37,4 @@ static const struct metric_family rows[] = {
     },
 };
 
-const struct metric_table server_families = {rows, sizeof rows / sizeof rows[0]};
+const struct metric_table server_families = {rows, sizeof rows / sizeof rows[0], KNOWN_POLL};

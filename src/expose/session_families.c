@@ -115,8 +115,8 @@ static void emit_folded(struct sample_writer *w, const struct target *target) {
 }
 
 static void emit_read(struct sample_writer *w, const struct target *target) {
-    if (seen_sessions(target))
-        sample_seconds(w, SAMPLE_NO_LABELS, sessions_read_wall_ns(target->sessions));
+    if (knowledge_wall_ns(target, KNOWN_SESSIONS) != 0)
+        sample_seconds(w, SAMPLE_NO_LABELS, knowledge_wall_ns(target, KNOWN_SESSIONS));
 }
 
 /* --- the same under mysqld_exporter's names, which leaves out the connection that asks --- */
@@ -203,6 +203,11 @@ static void emit_error_steps(struct sample_writer *w, const struct target *targe
         sample_count(w, SAMPLE_NO_LABELS, server_errors_steps(target->server_errors));
 }
 
+static void emit_errors_time(struct sample_writer *w, const struct target *target) {
+    if (knowledge_wall_ns(target, KNOWN_SERVER_ERRORS) != 0)
+        sample_seconds(w, SAMPLE_NO_LABELS, knowledge_wall_ns(target, KNOWN_SERVER_ERRORS));
+}
+
 static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_evidence_available",
@@ -211,6 +216,7 @@ static const struct metric_family rows[] = {
                 "the reason.",
         .labels = "kind",
         .condition = "the server is up",
+        .known = KNOWN_POLL,
         .of_target = emit_available,
     },
     {
@@ -220,6 +226,7 @@ static const struct metric_family rows[] = {
                 "disabled, failed.",
         .labels = "kind, reason",
         .condition = "the server is up, and something is missing",
+        .known = KNOWN_POLL,
         .of_target = emit_missing,
     },
     {
@@ -228,6 +235,7 @@ static const struct metric_family rows[] = {
         .help = "1 for each privilege that our account lacks and evidence needs; looked at anew on each connection.",
         .labels = "privilege",
         .condition = "the server is up, and one is missing",
+        .known = KNOWN_POLL,
         .of_target = emit_privilege,
     },
     {
@@ -266,6 +274,7 @@ static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_sleeping_sessions_seconds",
         .type = METRIC_HISTOGRAM,
+        .of_present = true,
         .unit = "seconds",
         .help = "How long the sessions that sleep now have slept: a picture of the present state, not counted up; use "
                 "it without rate().",
@@ -321,6 +330,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "Unix time of the look at the process list that all these are from.",
         .condition = SEEN,
+        .known = KNOWN_OWN,
         .of_target = emit_read,
     },
     {
@@ -373,6 +383,7 @@ static const struct metric_family rows[] = {
         .labels = "code, error, user, client_host",
         .condition = "errors that came; MySQL 8 and later",
         .stability = METRIC_EXPERIMENTAL,
+        .known = KNOWN_SERVER_ERRORS,
         .of_target = emit_errors,
     },
     {
@@ -380,8 +391,18 @@ static const struct metric_family rows[] = {
         .type = METRIC_COUNTER,
         .help = "Times that a sum of MySQL's summary of errors was found smaller than before, as after TRUNCATE.",
         .condition = "MySQL 8 and later, and it can be read",
+        .known = KNOWN_SERVER_ERRORS,
         .of_target = emit_error_steps,
+    },
+    {
+        .name = "mysqlconn_server_errors_last_success_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time of the last look at that summary.",
+        .condition = "MySQL 8 and later, and it could be read",
+        .known = KNOWN_OWN,
+        .of_target = emit_errors_time,
     },
 };
 
-const struct metric_table session_families = {rows, sizeof rows / sizeof rows[0]};
+const struct metric_table session_families = {rows, sizeof rows / sizeof rows[0], KNOWN_SESSIONS};

@@ -150,6 +150,11 @@ static void emit_cert_expiry(struct sample_writer *w, const struct probe *probe)
         sample_seconds(w, SAMPLE_NO_LABELS, probe->facts.cert_expiry_s * NS_PER_S);
 }
 
+static void emit_cert_seen(struct sample_writer *w, const struct probe *probe) {
+    if (probe->facts.tls_verdict != TLS_VERDICT_NONE)
+        sample_seconds(w, SAMPLE_NO_LABELS, probe->facts.cert_wall_ns);
+}
+
 static void emit_tcp(struct sample_writer *w, const struct probe *probe, int64_t ns) {
     if (probe->facts.tcp.known)
         sample_seconds(w, SAMPLE_NO_LABELS, ns);
@@ -247,6 +252,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "How long the last poll that succeeded took.",
         .condition = "from the first success on",
+        .known = KNOWN_POLL,
         .of_target = emit_poll_duration,
     },
     {
@@ -262,6 +268,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "Unix time when the server started: the time of the poll less SHOW GLOBAL STATUS Uptime.",
         .condition = "the server is up",
+        .known = KNOWN_POLL,
         .of_target = emit_server_start,
     },
     {
@@ -310,6 +317,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "How long each phase of the probes took: phases that came to their end only.",
         .labels = "phase",
+        .known = KNOWN_PROBE,
         .of_probe = emit_phases,
     },
     {
@@ -319,6 +327,7 @@ static const struct metric_family rows[] = {
         .help = "How long each phase of the last probe took.",
         .labels = "phase",
         .condition = "phases that the last probe had and ended",
+        .known = KNOWN_PROBE,
         .of_probe = emit_last_phases,
     },
     {
@@ -374,6 +383,7 @@ static const struct metric_family rows[] = {
         .help = "1, with the authentication plugin by which the last probe that succeeded logged in.",
         .labels = "plugin",
         .condition = "from the first success on",
+        .known = KNOWN_LOGIN,
         .of_probe = emit_auth_plugin,
     },
     {
@@ -382,6 +392,7 @@ static const struct metric_family rows[] = {
         .help = "Addresses that the target's name had at the last probe.",
         .labels = "family",
         .condition = "the name resolves; not for sockets",
+        .known = KNOWN_PROBE,
         .of_probe = emit_addresses,
     },
     {
@@ -390,6 +401,7 @@ static const struct metric_family rows[] = {
         .help = "1, with the address that the last probe used: the first that took the connection, or the last tried.",
         .labels = "address",
         .condition = "the name resolves; not for sockets",
+        .known = KNOWN_PROBE,
         .of_probe = emit_address,
     },
     {
@@ -404,6 +416,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "The kernel's smoothed round-trip time of the last probe's connection, to the next TCP hop.",
         .condition = "TCP, and the last probe connected",
+        .known = KNOWN_PROBE,
         .of_probe = emit_tcp_rtt,
     },
     {
@@ -412,6 +425,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "The least round-trip time that the kernel saw on the last probe's connection: the steady one.",
         .condition = "TCP, and the last probe connected",
+        .known = KNOWN_PROBE,
         .of_probe = emit_tcp_min_rtt,
     },
     {
@@ -420,6 +434,7 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "The kernel's mean deviation of the round-trip times of the last probe's connection.",
         .condition = "TCP, and the last probe connected",
+        .known = KNOWN_PROBE,
         .of_probe = emit_tcp_rttvar,
     },
     {
@@ -448,6 +463,7 @@ static const struct metric_family rows[] = {
         .help = "1, with the TLS version of the last probe that succeeded.",
         .labels = "version",
         .condition = "TLS was used",
+        .known = KNOWN_LOGIN,
         .of_probe = emit_tls_version,
     },
     {
@@ -456,6 +472,7 @@ static const struct metric_family rows[] = {
         .help = "1, with the TLS cipher suite of the last probe that succeeded.",
         .labels = "cipher",
         .condition = "TLS was used",
+        .known = KNOWN_LOGIN,
         .of_probe = emit_tls_cipher,
     },
     {
@@ -465,6 +482,7 @@ static const struct metric_family rows[] = {
             "1, with what came of checking the server's certificate: ok, not_checked, or the reason it was refused.",
         .labels = "result",
         .condition = "a certificate was shown",
+        .known = KNOWN_CERTIFICATE,
         .of_probe = emit_tls_verify,
     },
     {
@@ -473,7 +491,16 @@ static const struct metric_family rows[] = {
         .unit = "seconds",
         .help = "Unix time when the first certificate of the server's chain expires, also of a chain that was refused.",
         .condition = "a certificate was shown",
+        .known = KNOWN_CERTIFICATE,
         .of_probe = emit_cert_expiry,
+    },
+    {
+        .name = "mysqlconn_probe_tls_certificate_seen_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when a probe was last shown the server's certificate.",
+        .condition = "a certificate was shown",
+        .of_probe = emit_cert_seen,
     },
     {
         .name = "mysqlconn_probe_schedule_lateness_seconds",
@@ -490,6 +517,13 @@ static const struct metric_family rows[] = {
         .probe_field = SECONDS_OF_PROBE(last_success_wall_ns),
     },
     {
+        .name = "mysqlconn_probe_last_timestamp_seconds",
+        .type = METRIC_GAUGE,
+        .unit = "seconds",
+        .help = "Unix time when the last probe was done, failed ones included, 0 before the first.",
+        .probe_field = SECONDS_OF_PROBE(last_wall_ns),
+    },
+    {
         .name = "mysqlconn_self_aborts_total",
         .type = METRIC_COUNTER,
         .help = "Connections of ours that the server may count as aborted: given up, refused at the login (poll, "
@@ -500,4 +534,4 @@ static const struct metric_family rows[] = {
     },
 };
 
-const struct metric_table target_families = {rows, sizeof rows / sizeof rows[0]};
+const struct metric_table target_families = {rows, sizeof rows / sizeof rows[0], KNOWN_OWN};

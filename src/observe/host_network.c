@@ -40,6 +40,7 @@ struct port_watch {
     struct port_watch *next;
     int64_t interval_ns;
     bool counted;
+    int64_t wall_ns; /* the last time that they were */
     struct port_sockets sockets;
 };
 
@@ -218,8 +219,10 @@ static void job_done(uv_work_t *work, int status) {
         const struct port_sockets *found =
             good ? bsearch(&w->sockets, job->ports, job->count, sizeof *job->ports, by_port) : NULL;
         w->counted = found != NULL;
-        if (found)
-            w->sockets = *found;
+        if (!found)
+            continue;
+        w->sockets = *found;
+        w->wall_ns = wall_now_ns();
     }
     free_job(job);
 }
@@ -289,6 +292,10 @@ uint16_t port_watch_port(const struct port_watch *watch) {
 
 const struct port_sockets *port_watch_sockets(const struct port_watch *watch) {
     return watch->counted ? &watch->sockets : NULL;
+}
+
+int64_t port_watch_wall_ns(const struct port_watch *watch) {
+    return watch->wall_ns;
 }
 
 /* --- life --- */

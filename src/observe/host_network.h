@@ -53,6 +53,8 @@ void port_watch_end(struct port_watch *watch); /* NULL is allowed */
 uint16_t port_watch_port(const struct port_watch *watch);
 /* What was counted last; NULL: nothing yet, or it could not be. */
 const struct port_sockets *port_watch_sockets(const struct port_watch *watch);
+/* When that was; 0 never. */
+int64_t port_watch_wall_ns(const struct port_watch *watch);
 
 const struct host_network_facts *host_network_facts(const struct host_network *network);
 

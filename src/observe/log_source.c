@@ -186,6 +186,8 @@ static void on_step(void *arg, bool moved) {
     bool changed = state_differs(&source->state, &source->told);
     if (source->closing)
         return;
+    if (source->state.readable)
+        source->state.last_look_wall_ns = wall_now_ns();
     source->told = source->state;
     if (log_decoder_held(source->decoder) > 0)
         uv_timer_start(&source->held_timer, on_silence, HELD_MS, 0);
@@ -406,6 +408,12 @@ bool log_source_caught_up(const struct log_source *source) {
 
 const struct log_source_state *log_source_state(const struct log_source *source) {
     return &source->state;
+}
+
+int64_t log_source_seen_wall_ns(const struct log_source *source) {
+    const struct log_source_state *state = &source->state;
+    bool told = state->readable && (state->kind == LOG_FILE ? state->watched : state->kind == LOG_JOURNALD);
+    return told ? wall_now_ns() : state->last_look_wall_ns;
 }
 
 const char *log_source_name(const struct log_source *source) {

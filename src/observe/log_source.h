@@ -37,6 +37,7 @@ struct log_source_state {
     uint64_t behind_bytes;     /* there and not read yet, when last looked; of a file only */
     bool behind;               /* the same of the journal and the table, where nobody knows how many */
     int64_t last_read_wall_ns; /* when bytes or entries last came; 0 never */
+    int64_t last_look_wall_ns; /* when it was last looked at and could be read; 0 never */
 };
 
 /* A short word for why it cannot be read, for a label: "" where error is 0. */
@@ -88,6 +89,9 @@ struct log_source_listener {
 struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_config *config,
                                     const struct log_source_listener *listener, const struct log_saved *saved);
 const struct log_source_state *log_source_state(const struct log_source *source);
+/* Until when it is known what was in it: the last look that could read it; now, where we are told of all that comes.
+ * 0 never. */
+int64_t log_source_seen_wall_ns(const struct log_source *source);
 /* Whether all that was there when it was started has been read, as far as it can be. */
 bool log_source_caught_up(const struct log_source *source);
 /* What is read: a path, or the like; "" while it is not known. */

@@ -61,6 +61,7 @@ static void note_certificate(struct probe_facts *facts, const struct target_conf
                    failure == FAILURE_CERTIFICATE_UNTRUSTED;
     if (failure != FAILURE_NONE && learnt->cert_expiry_s == 0 && !refused)
         return; /* no handshake: what is known stays */
+    facts->cert_wall_ns = wall_now_ns();
     facts->cert_expiry_s = learnt->cert_expiry_s;
     facts->tls_refusal = failure;
     if (refused)

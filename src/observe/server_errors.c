@@ -217,6 +217,10 @@ void server_errors_end(struct server_errors *e, bool accounts_told, bool wait, i
     e->last_wall_ns = wall_ns;
 }
 
+int64_t server_errors_wall_ns(const struct server_errors *e) {
+    return e->last_wall_ns;
+}
+
 void server_errors_restarted(struct server_errors *e) {
     for (int i = 0; i < SERVER_ERROR_CODE_COUNT; i++) {
         e->codes[i].sum = 0;

@@ -107,6 +107,7 @@ struct probe_facts {
     uint64_t tcp_retransmissions, tcp_sent_bytes, tcp_received_bytes; /* of all probes */
     const char *auth_plugin, *tls_version, *tls_cipher;               /* of the last probe that succeeded; NULL none */
     int64_t cert_expiry_s; /* earliest in the last chain that a probe was shown, also one that was refused; 0 none */
+    int64_t cert_wall_ns;  /* when that was known last */
     enum tls_verdict tls_verdict;
     enum failure_class tls_refusal; /* why, when TLS_REFUSED */
 

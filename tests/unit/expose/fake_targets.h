@@ -19,6 +19,7 @@ static inline struct target *fake_target(const char *name) {
     target->config = calloc(1, sizeof *target->config);
     target->config->name = strdup(name);
     target->config->address_text = strdup("db.example:3306");
+    target->config->max_age_ns = INT64_MAX;
     target->refs = 1;
     strbuf_init(&target->labels, 4096);
     strbuf_addstr(&target->labels, "target=\"");

@@ -1,6 +1,7 @@
 /*
  * What must hold for every family of the catalogue, whoever adds the next one.
  */
+#include "base/clock.h"
 #include "config/schema.h"
 #include "expose/catalogue.h"
 #include "expose/sample.h"
@@ -79,6 +80,100 @@ static void samples_come_from_one_place(void **state) {
         if (f->variable_rows > 0)
             CHECK(f->variable_first + f->variable_rows <= variable_count);
     }
+}
+
+static const struct metric_family *find(const char *name) {
+    FOR_EACH_FAMILY {
+        if (strcmp(f->name, name) == 0)
+            return f;
+    }
+    return NULL;
+}
+
+/* Whoever adds a family says what it is made from, and whatever is kept from one look to the next has its time there,
+ * which itself is never left out. */
+static void what_families_are_made_from_has_its_time(void **state) {
+    bool used[KNOWN_COUNT] = {false};
+    (void)state;
+    FOR_EACH_FAMILY {
+        CHECK(f->known != KNOWN_UNDECLARED);
+        CHECK(f->variable_rows == 0 || f->known == KNOWN_POLL);
+        CHECK((f->known == KNOWN_PROBE || f->known == KNOWN_LOGIN || f->known == KNOWN_CERTIFICATE)
+                  ? f->of_probe != NULL
+                  : f->known == KNOWN_OWN || !f->of_probe);
+        used[f->known] = true;
+    }
+    for (int i = KNOWN_UNDECLARED + 1; i < KNOWN_COUNT; i++) {
+        const char *name = knowledge_time_family((enum knowledge)i);
+        if (!used[i])
+            fail_msg("nothing is made from %s", knowledge_meaning((enum knowledge)i));
+        if (i == KNOWN_OWN)
+            continue;
+        const struct metric_family *f = find(name);
+        if (!f)
+            fail_msg("there is no family %s", name);
+        CHECK(ends_with(name, "_timestamp_seconds") && f->type == METRIC_GAUGE && f->known == KNOWN_OWN);
+    }
+}
+
+static bool has_samples(const struct metric_family *f, const struct target *target) {
+    struct strbuf out;
+    struct sample_writer writer = {.out = &out};
+    strbuf_init(&out, 1 << 20);
+    sample_begin_family(&writer, f);
+    catalogue_of_target(&writer, target);
+    bool any = out.len > 0;
+    strbuf_release(&out);
+    return any;
+}
+
+/* When all that is known of a target is older than it may be, what counts up stays, and so does what tells why. */
+static void what_is_too_old_is_left_out(void **state) {
+    static const char *const stay[] = {"mysql_up", "mysqlconn_probe_success", "mysqlconn_target_down_info"};
+    struct target *target = fake_target("silent");
+    size_t gone = 0;
+    (void)state;
+    fake_up(target);
+    target->probes->facts.last_wall_ns = target->probes->facts.cert_wall_ns =
+        target->probes->facts.last_success_wall_ns;
+    target->probes->facts.auth_plugin = "mysql_native_password";
+    target->probes->facts.tls_verdict = TLS_VERIFIED;
+    target->probes->facts.cert_expiry_s = 1;
+    target->probes->facts.health = TARGET_DOWN; /* the last two say so */
+    FOR_EACH_FAMILY {
+        target->config->max_age_ns = INT64_MAX;
+        bool before = has_samples(f, target);
+        target->config->max_age_ns = NS_PER_S;
+        bool after = has_samples(f, target), stays = f->known == KNOWN_OWN || f->type == METRIC_COUNTER;
+        for (size_t i = 0; i < sizeof stay / sizeof stay[0]; i++)
+            CHECK(strcmp(f->name, stay[i]) != 0 || (before && after));
+        CHECK(after == (before && (stays || (f->type == METRIC_HISTOGRAM && !f->of_present))));
+        gone += before && !after;
+    }
+    assert_true(gone > 30);
+    fake_target_free(target);
+}
+
+/* However short max_age is: a look may fail without the values coming and going. */
+static void three_intervals_are_waited_for(void **state) {
+    struct target *target = fake_target("slow");
+    struct target_config *config = target->config;
+    (void)state;
+    config->max_age_ns = NS_PER_S;
+    config->poll.interval_ns = 3600 * NS_PER_S;
+    config->modules->schedule.interval_ns = 60 * NS_PER_S;
+    config->modules->hold_ns = 3540 * NS_PER_S;
+    int64_t now = wall_now_ns(), recent = now - 3 * 3590 * NS_PER_S, old = now - 3 * 3610 * NS_PER_S;
+    target->poll.last_success_wall_ns = target->probes->facts.last_wall_ns = recent;
+    assert_false(knowledge_is_old(target, KNOWN_POLL));
+    assert_false(knowledge_of_probe_is_old(target->probes, KNOWN_PROBE));
+    target->poll.last_success_wall_ns = target->probes->facts.last_wall_ns = old;
+    assert_true(knowledge_is_old(target, KNOWN_POLL));
+    assert_true(knowledge_of_probe_is_old(target->probes, KNOWN_PROBE));
+    config->max_age_ns = 4 * 3600 * NS_PER_S;
+    assert_false(knowledge_is_old(target, KNOWN_POLL));
+    assert_false(knowledge_of_probe_is_old(target->probes, KNOWN_PROBE));
+    fake_target_free(target);
 }
 
 /* A target's own label of the same name would make Prometheus refuse the page: the configuration must refuse it first.
@@ -175,6 +270,9 @@ int main(void) {
         cmocka_unit_test(suffixes_tell_type_and_unit),
         cmocka_unit_test(help_is_one_sentence),
         cmocka_unit_test(samples_come_from_one_place),
+        cmocka_unit_test(what_families_are_made_from_has_its_time),
+        cmocka_unit_test(what_is_too_old_is_left_out),
+        cmocka_unit_test(three_intervals_are_waited_for),
         cmocka_unit_test(labels_of_targets_are_reserved_in_the_configuration),
         cmocka_unit_test(samples_are_as_declared),
         cmocka_unit_test(the_reference_has_a_row_a_family),
