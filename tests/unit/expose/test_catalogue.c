@@ -130,6 +130,7 @@ static bool has_samples(const struct metric_family *f, const struct target *targ
 /* When all that is known of a target is older than it may be, what counts up stays, and so does what tells why. */
 static void what_is_too_old_is_left_out(void **state) {
     static const char *const stay[] = {"mysql_up", "mysqlconn_probe_success", "mysqlconn_target_down_info"};
+    static const struct session_limits limits = {1, 1, 1, 1};
     struct target *target = fake_target("silent");
     size_t gone = 0;
     (void)state;
@@ -140,6 +141,10 @@ static void what_is_too_old_is_left_out(void **state) {
     target->probes->facts.tls_verdict = TLS_VERIFIED;
     target->probes->facts.cert_expiry_s = 1;
     target->probes->facts.health = TARGET_DOWN; /* the last two say so */
+    target->evidence[EVIDENCE_SESSIONS] = EVIDENCE_SEEN;
+    target->sessions = sessions_new();
+    sessions_begin(target->sessions, &limits, 0, target->poll.last_success_wall_ns);
+    sessions_end(target->sessions);
     FOR_EACH_FAMILY {
         target->config->max_age_ns = INT64_MAX;
         bool before = has_samples(f, target);
@@ -151,6 +156,7 @@ static void what_is_too_old_is_left_out(void **state) {
         gone += before && !after;
     }
     assert_true(gone > 30);
+    sessions_free(target->sessions);
     fake_target_free(target);
 }
 
