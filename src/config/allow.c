@@ -7,7 +7,7 @@
 #include "config/address.h"
 
 #include <arpa/inet.h>
-#include <fnmatch.h>
+#include <ctype.h>
 #include <string.h>
 
 enum { ENTRY_MAX = 300, V6_BITS = 128, V4_BITS = 32, V4_OFFSET = 96 };
@@ -139,6 +139,39 @@ static bool in_network(const struct entry *entry, const struct in6_addr *address
     return rest == 0 || (entry->address.s6_addr[whole] ^ address->s6_addr[whole]) >> (8 - rest) == 0;
 }
 
+/* A pattern whose * and ? stay within a label. */
+static bool fits_labels(const char *pattern, const char *name) {
+    const char *star = NULL, *from = NULL; /* behind the last *, and what it stands for ends there */
+    while (*name) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            from = name;
+        } else if (tolower((unsigned char)*pattern) == tolower((unsigned char)*name) ||
+                   (*pattern == '?' && *name != '.')) {
+            pattern++, name++;
+        } else if (star && *from != '.') {
+            pattern = star;
+            name = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+/* At the beginning * may stand for labels, too: how the name ends says whose it is, and that is in the pattern. */
+static bool fits(const char *pattern, const char *name) {
+    if (*pattern != '*')
+        return fits_labels(pattern, name);
+    while (*pattern == '*')
+        pattern++;
+    while (*name && !fits_labels(pattern, name))
+        name++;
+    return fits_labels(pattern, name);
+}
+
 /* What the entries of one kind say. */
 struct verdict {
     bool any;  /* there is one of this kind */
@@ -160,8 +193,7 @@ static void ask(const struct text_list *allowed, const char *host, uint16_t port
         answer->any = true;
         if (port < entry.from || port > entry.to)
             continue;
-        if (entry.network ? numeric && in_network(&entry, &address)
-                          : !numeric && fnmatch(entry.host, host, FNM_CASEFOLD) == 0)
+        if (entry.network ? numeric && in_network(&entry, &address) : !numeric && fits(entry.host, host))
             answer->fits = true;
     }
     strbuf_release(&why);

@@ -1,8 +1,8 @@
 /*
  * Which servers strangers may have probed with our account: host name patterns and networks, each with its ports.
  *
- *   db-*.example          a pattern of names (* and ?), port 3306
- *   *.db.example:3306-3310
+ *   db-*.example          a pattern of names, port 3306: * and ? stand for what is within a label,
+ *   *.db.example:3306-3310  but at the beginning * for whole labels, too
  *   10.1.0.0/16:*         a network, every port
  *   192.0.2.7             one address
  *   [2001:db8::]/32:3306

@@ -63,15 +63,28 @@ static void group_release(struct group *g) {
     free(g->auth_module);
 }
 
+/* A copy of a text; NULL after a report. */
+static char *copy_text(struct reading *r, const struct yaml_item *item) {
+    if (memchr(item->text.ptr, '\0', item->text.len)) {
+        fail(r, item->mark, "must not contain NUL");
+        return NULL;
+    }
+    char *text = strndup(item->text.ptr, item->text.len);
+    if (!text)
+        fail(r, item->mark, "out of memory");
+    return text;
+}
+
 /* --- a group --- */
 
 static bool add_address(struct reading *r, struct group *g, const struct yaml_item *item) {
     struct place_of_text *addresses = reallocarray(g->addresses, g->address_count + 1, sizeof *addresses);
-    if (addresses)
-        g->addresses = addresses;
-    char *text = addresses ? strndup(item->text.ptr, item->text.len) : NULL;
-    if (!text)
+    if (!addresses)
         return fail(r, item->mark, "out of memory");
+    g->addresses = addresses;
+    char *text = copy_text(r, item);
+    if (!text)
+        return false;
     addresses[g->address_count++] = (struct place_of_text){text, item->mark};
     return true;
 }
@@ -99,6 +112,13 @@ static char **choice_of(struct group *g, const char *name) {
                                                       : NULL;
 }
 
+static bool has_label(const struct group *g, const char *name) {
+    for (size_t i = 0; i < g->label_count; i++)
+        if (strcmp(g->labels[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static bool is_prometheus_own(const char *name) {
     return strncmp(name, "__", 2) == 0 || strcmp(name, "job") == 0 || strcmp(name, "instance") == 0;
 }
@@ -107,10 +127,16 @@ static bool is_prometheus_own(const char *name) {
 static bool add_label(struct reading *r, struct group *g, char *name, struct mark mark, char *value) {
     struct strbuf why;
     char **choice = choice_of(g, name);
+    if (choice ? *choice != NULL : has_label(g, name)) {
+        free(name);
+        free(value);
+        return fail(r, mark, "this label is already there");
+    }
     if (choice || is_prometheus_own(name)) {
-        free(choice ? *choice : value);
         if (choice)
             *choice = value;
+        else
+            free(value);
         free(name);
         return true;
     }
@@ -142,17 +168,19 @@ static bool read_labels(struct reading *r, struct group *g) {
         if (item.kind != YAML_SCALAR)
             return fail(r, item.mark, "a label's name must be a text");
         struct mark mark = item.mark;
-        char *name = strndup(item.text.ptr, item.text.len);
+        char *name = copy_text(r, &item);
         if (!name)
-            return fail(r, mark, "out of memory");
+            return false;
         if (!next(r, &item) || (item.kind != YAML_SCALAR && !fail(r, item.mark, "a label's value must be a text"))) {
             free(name);
             return false;
         }
-        char *value = item.text.len <= LABEL_VALUE_MAX ? strndup(item.text.ptr, item.text.len) : NULL;
+        bool fits =
+            item.text.len <= LABEL_VALUE_MAX || fail(r, item.mark, "a label's value may have 1024 bytes at most");
+        char *value = fits ? copy_text(r, &item) : NULL;
         if (!value) {
             free(name);
-            return fail(r, item.mark, "a label's value may have 1024 bytes at most");
+            return false;
         }
         if (!add_label(r, g, name, mark, value))
             return false;
@@ -160,17 +188,27 @@ static bool read_labels(struct reading *r, struct group *g) {
 }
 
 static bool read_group(struct reading *r, struct group *g) {
+    static const struct {
+        const char *name;
+        bool (*read)(struct reading *r, struct group *g);
+    } keys[] = {{"targets", read_addresses}, {"labels", read_labels}};
+    enum { KEYS = sizeof keys / sizeof keys[0] };
+    bool seen[KEYS] = {false};
     struct yaml_item item;
     for (;;) {
+        size_t i = 0;
         if (!next(r, &item))
             return false;
         if (item.kind == YAML_MAP_END)
             return true;
-        bool is_key = item.kind == YAML_SCALAR;
-        bool ok = is_key && span_is(item.text, "targets")  ? read_addresses(r, g)
-                  : is_key && span_is(item.text, "labels") ? read_labels(r, g)
-                                                           : fail(r, item.mark, "a group has targets and labels only");
-        if (!ok)
+        while (i < KEYS && !(item.kind == YAML_SCALAR && span_is(item.text, keys[i].name)))
+            i++;
+        if (i == KEYS)
+            return fail(r, item.mark, "a group has targets and labels only");
+        if (seen[i])
+            return fail(r, item.mark, "is given twice");
+        seen[i] = true;
+        if (!keys[i].read(r, g))
             return false;
     }
 }

@@ -159,14 +159,17 @@ enum metric_format negotiate_format(const char *accept) {
 
 bool negotiate_gzip(const char *accept_encoding) {
     struct span list = span_of(accept_encoding), coding, parameters;
-    double any = 0, gzip = -1;
+    double any = 0, gzip = -1, identity = 0;
     while (next_part(&list, ',', &parameters)) {
         if (!next_part(&parameters, ';', &coding))
             continue;
         if (same(coding, "gzip") || same(coding, "x-gzip"))
             gzip = quality(parameters);
+        else if (same(coding, "identity"))
+            identity = quality(parameters);
         else if (same(coding, "*"))
             any = quality(parameters);
     }
-    return (gzip < 0 ? any : gzip) > 0;
+    gzip = gzip < 0 ? any : gzip;
+    return gzip > 0 && gzip >= identity;
 }

@@ -67,13 +67,23 @@ static const struct {
     const char *accept_encoding;
     bool gzip;
 } encodings[] = {
-    {NULL, false},       {"", false},
-    {"gzip", true},      {"GZIP", true},
-    {"x-gzip", true},    {"deflate, gzip;q=0.5", true},
-    {"gzip;q=0", false}, {"gzip;q=0.0, *", false},
-    {"*", true},         {"*;q=0", false},
-    {"identity", false}, {"br", false},
+    {NULL, false},
+    {"", false},
+    {"gzip", true},
+    {"GZIP", true},
+    {"x-gzip", true},
+    {"deflate, gzip;q=0.5", true},
+    {"gzip;q=0", false},
+    {"gzip;q=0.0, *", false},
+    {"*", true},
+    {"*;q=0", false},
+    {"identity", false},
+    {"br", false},
     {"gzipped", false},
+    {"gzip;q=0.5, identity", false}, /* rather as it is */
+    {"gzip, identity", true},
+    {"identity;q=0.5, gzip;q=0.8", true},
+    {"*;q=0.3, identity;q=0.4", false},
 };
 
 static void accept_encoding_chooses_gzip(void **state) {

@@ -1,0 +1,156 @@
+/*
+ * file_sd files: what is read out of one, and what is refused with its place.
+ */
+#include "config/file_sd.h"
+
+#include "config_fixture.h"
+
+#define TOP                                                                                                            \
+    "credentials: {user: top}\nauth_modules: {other: {credentials: {user: them}}}\nmodules: {quick: {query: SELECT "   \
+    "2}}\n"
+#define HAS "file_sd: {files: [/nowhere/*.yml]}\n"
+
+static struct config *config;
+
+static int begin(void **state) {
+    make_folder(state);
+    config = load_good(TOP HAS);
+    return 0;
+}
+
+static int end(void **state) {
+    config_free(config);
+    return remove_folder(state);
+}
+
+static bool read_file_named(const char *name, const void *text, size_t len, struct target_list *out) {
+    const char *path = write_file(name, text, len, 0600);
+    strbuf_reset(&error);
+    *out = (struct target_list){NULL, 0};
+    bool ok = file_sd_read(config, path, out, &error);
+    assert_int_equal(ok, error.len == 0);
+    return ok;
+}
+
+static const char *label_of(const struct target_config *target, const char *name) {
+    for (size_t i = 0; i < target->label_count; i++)
+        if (strcmp(target->labels[i].name, name) == 0)
+            return target->labels[i].value;
+    return NULL;
+}
+
+static void groups_give_their_targets(void **state) {
+    static const char yaml[] = "- targets: ['a:1', '[::1]:2']\n"
+                               "  labels: {env: \"p\\nq\", __meta_x: y, job: j, instance: i}\n"
+                               "- labels: {__param_module: quick, __param_auth_module: other}\n"
+                               "  targets: [/run/s]\n"
+                               "- {}\n";
+    static const char json[] = "[{\n\t\"targets\": [\"c\"],\n\t\"labels\": {\"env\": \"a\\u00e4\\t\"}\n}]\n";
+    struct target_list list;
+    (void)state;
+    if (!read_file_named("a.yml", yaml, sizeof yaml - 1, &list))
+        fail_msg("%s", strbuf_text(&error));
+    assert_int_equal(list.count, 3);
+    assert_string_equal(list.targets[0]->name, "a:1");
+    assert_int_equal(list.targets[0]->label_count, 1);
+    assert_string_equal(label_of(list.targets[0], "env"), "p\nq");
+    assert_string_equal(list.targets[0]->user, "top");
+    assert_string_equal(list.targets[0]->modules[0].name, "default");
+    assert_string_equal(list.targets[1]->address.host, "::1");
+    assert_string_equal(list.targets[2]->address.socket, "/run/s");
+    assert_string_equal(list.targets[2]->user, "them");
+    assert_string_equal(list.targets[2]->modules[0].query, "SELECT 2");
+    assert_int_equal(list.targets[2]->label_count, 0);
+    target_list_release(&list);
+    if (!read_file_named("b.json", json, sizeof json - 1, &list))
+        fail_msg("%s", strbuf_text(&error));
+    assert_string_equal(label_of(list.targets[0], "env"), "a\xc3\xa4\t");
+    target_list_release(&list);
+}
+
+static void what_is_wrong_is_said_with_its_place(void **state) {
+    static const struct {
+        const char *text, *error;
+        size_t len; /* 0: to the NUL */
+    } cases[] = {
+        {"a", ":1:1: the file must be a list of groups, each with targets", 0},
+        {"[a]", ":1:2: a group must be a map", 0},
+        {"[{targets: a}]", ":1:12: targets must be a list", 0},
+        {"[{targets: [[]]}]", ":1:13: a target must be a text, HOST:PORT", 0},
+        {"[{targets: ['a:0']}]", ":1:13: the port must be a number from 1 to 65535", 0},
+        {"[{labels: a}]", ":1:11: labels must be a map", 0},
+        {"[{labels: {a: []}}]", ":1:15: a label's value must be a text", 0},
+        {"[{labels: {le: a}}]", ":1:12: this label's name is reserved: Prometheus or our own metrics use it", 0},
+        {"[{labels: {a-b: a}}]", ":1:12: a label's name is made of letters, digits and _, at most 128 of them", 0},
+        {"[{targets: [a], labels: {__param_module: x}}]", ":1:13: there is no such module", 0},
+        {"[{targets: [a], labels: {__param_auth_module: x}}]", ":1:13: there is no such auth_module", 0},
+        /* two labels of one name would make Prometheus refuse the whole page */
+        {"[{labels: {a: b, c: d, a: e}}]", ":1:24: this label is already there", 0},
+        {"[{labels: {__param_module: quick, __param_module: x}}]", ":1:35: this label is already there", 0},
+        {"[{targets: [a], targets: [b]}]", ":1:17: is given twice", 0},
+        {"[{labels: {a: b}, labels: {c: d}}]", ":1:19: is given twice", 0},
+        /* a text that ends early is another */
+        {"[{targets: [\"a\\0b\"]}]", ":1:13: must not contain NUL", 0},
+        {"[{labels: {a: \"b\\0c\"}}]", ":1:15: must not contain NUL", 0},
+        {"[{labels: {\"a\\0b\": c}}]", ":1:12: must not contain NUL", 0},
+    };
+    struct target_list list;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (read_file_named("x.yml", cases[i].text, cases[i].len ? cases[i].len : strlen(cases[i].text), &list)) {
+            target_list_release(&list);
+            fail_msg("taken: %s", cases[i].text);
+        }
+        expect_error(path_of("x.yml"), cases[i].error);
+        assert_null(list.targets);
+    }
+}
+
+static void bounds(void **state) {
+    struct target_list list;
+    struct strbuf text;
+    (void)state;
+    strbuf_init(&text, 1 << 20);
+    strbuf_addstr(&text, "[{targets: [");
+    for (int i = 0; i <= FILE_SD_TARGETS_MAX; i++)
+        strbuf_addf(&text, "a:%d,", i + 1);
+    strbuf_addstr(&text, "]}]");
+    assert_false(read_file_named("x.yml", text.data, text.len, &list));
+    assert_non_null(strstr(strbuf_text(&error), "there are more than 10000 targets"));
+    strbuf_reset(&text);
+    strbuf_addstr(&text, "[{labels: {");
+    for (int i = 0; i < 33; i++)
+        strbuf_addf(&text, "l%d: v,", i);
+    strbuf_addstr(&text, "}}]");
+    assert_false(read_file_named("x.yml", text.data, text.len, &list));
+    assert_non_null(strstr(strbuf_text(&error), "more than 32 labels"));
+    strbuf_release(&text);
+}
+
+static void the_first_of_one_name_stays(void **state) {
+    static const char yaml[] = "[{targets: [b, a], labels: {n: '1'}}, {targets: [a, c, b], labels: {n: '2'}}]";
+    struct target_list list, both = {NULL, 0};
+    (void)state;
+    assert_true(read_file_named("a.yml", yaml, sizeof yaml - 1, &list));
+    assert_int_equal(list.count, 5);
+    for (size_t i = 0; i < list.count; i++)
+        assert_true(target_list_add_copy(&both, list.targets[i]));
+    target_list_release(&list);
+    assert_true(target_list_make_unique(&both));
+    assert_int_equal(both.count, 3);
+    assert_string_equal(both.targets[0]->name, "b");
+    assert_string_equal(both.targets[1]->name, "a");
+    assert_string_equal(both.targets[2]->name, "c");
+    assert_string_equal(label_of(both.targets[1], "n"), "1");
+    target_list_release(&both);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(groups_give_their_targets),
+        cmocka_unit_test(what_is_wrong_is_said_with_its_place),
+        cmocka_unit_test(bounds),
+        cmocka_unit_test(the_first_of_one_name_stays),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
