@@ -364,19 +364,6 @@ static enum MHD_Result answer_config(const struct request *request) {
                          page_response(request, page, config_next, config_end));
 }
 
-static enum MHD_Result answer_reload(const struct request *request) {
-    const struct http_settings *settings = &request->http->settings;
-    struct strbuf error;
-
-    strbuf_init(&error, ERROR_BYTES);
-    bool ok = settings->reload(settings->arg, &error);
-    strbuf_addstr(&error, "\n");
-    enum MHD_Result result = ok ? http_send_text(request->connection, MHD_HTTP_OK, "The configuration was reloaded.\n")
-                                : http_send_copy(request->connection, MHD_HTTP_INTERNAL_SERVER_ERROR, &error);
-    strbuf_release(&error);
-    return result;
-}
-
 /* What may be done to a path. */
 enum methods { READ, ACT, METHODS };
 static const char *const method_names[METHODS][2] = {[READ] = {"GET", "HEAD"}, [ACT] = {"POST", "PUT"}};
@@ -398,7 +385,7 @@ static const struct route routes[] = {
     {"/config", answer_config, READ},     //
     {"/-/healthy", answer_healthy, READ}, //
     {"/-/ready", answer_ready, READ},     //
-    {"/-/reload", answer_reload, ACT},
+    {"/-/reload", http_answer_reload, ACT},
 };
 
 static const struct route *find_route(const struct http *http, const char *path) {
@@ -483,9 +470,10 @@ enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, co
         return MHD_YES;
     if (admitted != ADMITTED)
         return turn_away(connection, admitted);
-    void **kept = exchange_kept(*mark);
-    struct request request = {http, connection, without_prefix(http, path), kept, strcmp(method, "HEAD") == 0};
-    return *kept ? http_look_answer(&request, *kept) : answer_path(&request, path, method);
+    void **place = exchange_kept(*mark);
+    struct kept *kept = *place;
+    struct request request = {http, connection, without_prefix(http, path), place, strcmp(method, "HEAD") == 0};
+    return kept ? kept->answer(&request, kept) : answer_path(&request, path, method);
 }
 
 void http_on_completed(void *arg, struct MHD_Connection *connection, void **mark, enum MHD_RequestTerminationCode how) {
@@ -494,8 +482,9 @@ void http_on_completed(void *arg, struct MHD_Connection *connection, void **mark
 
     (void)how;
     http->progress++;
-    if (*mark && *exchange_kept(*mark))
-        http_look_free(*exchange_kept(*mark));
+    struct kept *kept = *mark ? *exchange_kept(*mark) : NULL;
+    if (kept)
+        kept->free(kept);
     exchange_end(*mark);
     *mark = NULL;
     if (guest)

@@ -4,6 +4,7 @@
 #ifndef EXPOSE_HTTP_INTERNAL_H
 #define EXPOSE_HTTP_INTERNAL_H
 
+#include "base/clock.h"
 #include "expose/http.h"
 #include "expose/http_admission.h"
 #include "expose/sample.h"
@@ -11,6 +12,13 @@
 #include <microhttpd.h>
 
 enum { HTTP_CONNECTION_MEMORY = 32 * 1024 }; /* of each connection, for its request and a block of the answer */
+
+/* Reloads that requests ask for; see http_reloads.c. */
+struct reloads {
+    uv_timer_t timer; /* to the next one, while somebody waits for it */
+    struct mono not_before;
+    struct reload_wait *waiting;
+};
 
 struct http {
     uv_poll_t poll;
@@ -24,8 +32,17 @@ struct http {
     struct looker *looker; /* NULL none */
     struct guests *guests;
     struct admission admission;
+    struct reloads reloads;
     struct http_facts facts;
     uint64_t progress; /* grows with each of libmicrohttpd's call-backs */
+};
+
+struct request;
+
+/* What is kept with a request whose connection was suspended, until it is answered. */
+struct kept {
+    enum MHD_Result (*answer)(const struct request *request, struct kept *kept);
+    void (*free)(struct kept *kept);
 };
 
 /* A request that is complete. */
@@ -33,7 +50,7 @@ struct request {
     struct http *http;
     struct MHD_Connection *connection;
     const char *path; /* after the prefix; NULL: outside of it */
-    void **mark;      /* what is kept with the request between the calls for it */
+    void **mark;      /* where its struct kept goes */
     bool head;        /* HEAD, else another method */
 };
 
@@ -54,12 +71,12 @@ enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, co
                                 const char *version, const char *upload, size_t *upload_size, void **mark);
 void http_on_completed(void *arg, struct MHD_Connection *connection, void **mark, enum MHD_RequestTerminationCode how);
 
-struct look_wait;
-
 /* /probe: answer at once, or suspend the connection until the look is over. */
 enum MHD_Result http_look_begin(const struct request *request, struct looker *looker);
-/* The second call for such a request. */
-enum MHD_Result http_look_answer(const struct request *request, struct look_wait *wait);
-void http_look_free(struct look_wait *wait);
+/* /-/reload: the same, until the reload is over. */
+enum MHD_Result http_answer_reload(const struct request *request);
+void http_reloads_init(struct http *http, uv_loop_t *loop);
+/* Who waits is told so. */
+void http_reloads_stop(struct http *http);
 
 #endif

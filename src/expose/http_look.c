@@ -17,6 +17,7 @@
 #define SCRAPE_TIMEOUT_MAX_S 86400.0
 
 struct look_wait {
+    struct kept kept;
     struct http *http;
     struct MHD_Connection *connection;
     struct looker *looker;
@@ -97,18 +98,21 @@ static void told(void *arg, struct target *target) {
     http_wake(wait->http);
 }
 
+static enum MHD_Result answer_kept(const struct request *request, struct kept *kept);
+static void free_kept(struct kept *kept);
+
 static enum MHD_Result begin(const struct request *request, struct looker *looker, const struct look_request *wish,
                              bool debug, struct strbuf *why) {
     enum look_refusal refusal;
     struct look_wait *wait = calloc(1, sizeof *wait);
     if (!wait)
         return refuse(request, looker, LOOK_OUT_OF_MEMORY, "out of memory");
-    *wait = (struct look_wait){request->http, request->connection, looker, NULL, debug};
+    *wait = (struct look_wait){{answer_kept, free_kept}, request->http, request->connection, looker, NULL, debug};
     if (!looker->look(looker->arg, wish, told, wait, &refusal, why)) {
         free(wait);
         return refuse(request, looker, refusal, strbuf_text(why));
     }
-    *request->mark = wait;
+    *request->mark = &wait->kept;
     MHD_suspend_connection(request->connection);
     return MHD_YES;
 }
@@ -155,7 +159,8 @@ static enum MHD_Result answer_debug(const struct request *request, struct target
     return result;
 }
 
-enum MHD_Result http_look_answer(const struct request *request, struct look_wait *wait) {
+static enum MHD_Result answer_kept(const struct request *request, struct kept *kept) {
+    struct look_wait *wait = (struct look_wait *)kept;
     const struct failure *refused = not_allowed(wait->target);
     if (refused)
         return refuse(request, wait->looker, LOOK_NOT_ALLOWED, refused->text);
@@ -165,7 +170,8 @@ enum MHD_Result http_look_answer(const struct request *request, struct look_wait
     return http_send_metrics(request, render_begin_look(wait->target, format), format);
 }
 
-void http_look_free(struct look_wait *wait) {
+static void free_kept(struct kept *kept) {
+    struct look_wait *wait = (struct look_wait *)kept;
     target_unref(wait->target);
     free(wait);
 }

@@ -143,8 +143,9 @@ static bool set_up(struct http *http, uv_loop_t *loop) {
         return false;
     uv_timer_init(loop, &http->timer);
     uv_idle_init(loop, &http->again);
+    http_reloads_init(http, loop);
     http->poll.data = http->timer.data = http->again.data = http;
-    http->open_handles = 3;
+    http->open_handles = 4;
     uv_poll_start(&http->poll, UV_READABLE, on_ready);
     return true;
 }
@@ -190,6 +191,8 @@ void http_stop(struct http *http) {
         guests_stop_listening(http->guests);
     web_auth_free(http->admission.auth);
     if (http->open_handles > 0) {
+        http_reloads_stop(http);
+        uv_close((uv_handle_t *)&http->reloads.timer, on_closed);
         uv_close((uv_handle_t *)&http->poll, on_closed);
         uv_close((uv_handle_t *)&http->timer, on_closed);
         uv_close((uv_handle_t *)&http->again, on_closed);

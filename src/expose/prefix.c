@@ -8,6 +8,17 @@
 
 enum { PREFIX_MAX = 1024 };
 
+/* A part that is empty (not the last, which is cut off), or one that browsers take out. */
+static bool has_odd_part(const char *path) {
+    for (size_t len; *path == '/'; path += len) {
+        path++;
+        len = strcspn(path, "/");
+        if ((len == 0 && *path) || (len == 1 && path[0] == '.') || (len == 2 && path[0] == '.' && path[1] == '.'))
+            return true;
+    }
+    return false;
+}
+
 const char *prefix_of_path(const char *path, struct strbuf *out) {
     size_t len = strlen(path);
     if (path[0] != '/')
@@ -17,7 +28,7 @@ const char *prefix_of_path(const char *path, struct strbuf *out) {
     for (size_t i = 0; i < len; i++)
         if (!isascii(path[i]) || !(isalnum((unsigned char)path[i]) || strchr("/-._~", path[i])))
             return "its path may have letters, digits and / - . _ ~ only";
-    if (strstr(path, "//") || strstr(path, "/../") || strstr(path, "/./"))
+    if (has_odd_part(path))
         return "its path has an empty part, or one of dots";
     while (len > 0 && path[len - 1] == '/')
         len--;

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -167,3 +168,37 @@ def test_reload(exporter):
     running.write_config(TARGETS)
     assert ask(running.port, "/-/reload", method="POST").status == 200
     assert running.scrape().value("mysqlconn_exporter_config_last_reload_successful") == 1
+
+
+MANY = {**QUIET, "targets": [target("127.0.0.1:1", f"db{i}") for i in range(300)]}
+
+
+def post_reload(running):
+    return ask(running.port, "/-/reload", method="POST")
+
+
+def test_reloads_in_a_loop_get_a_tenth_of_the_time_and_are_shared(exporter, figure):
+    posts = 20
+    running = exporter(MANY, env={"NOTIFY_SOCKET": ""})
+    assert post_reload(running).status == 200
+    running.write_config({**MANY, "targets": [*MANY["targets"], target("127.0.0.1:1", "one-more")]})
+    with ThreadPoolExecutor(posts) as pool:
+        answers = list(pool.map(lambda _: post_reload(running).status, range(posts)))
+    assert answers == posts * [200]
+    assert running.scrape().value("mysqlconn_exporter_targets") == 301  # whoever was answered got what was there when he asked
+    reloads = len(running.log(msg="configuration reloaded"))
+    figure(f"{posts} requests at once: {reloads - 1} reloads")
+    assert reloads < posts
+
+
+def test_it_ends_while_a_reload_is_waited_for(exporter):
+    running = exporter(MANY, env={"NOTIFY_SOCKET": ""})
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(post_reload, running) for _ in range(4)]
+        assert waiting[0].result().status in (200, 500)
+        running.stop()
+        for answer in waiting[1:]:
+            try:
+                assert answer.result().status in (200, 500)
+            except OSError:
+                pass  # it came when nobody listened any more
