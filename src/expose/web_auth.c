@@ -246,7 +246,7 @@ enum web_auth_verdict web_auth_check(struct web_auth *auth, const struct web_use
             like.known = false;
         if (!user || !digest(auth, parts, sizeof parts / sizeof parts[0], like.digest))
             verdict = WEB_AUTH_BUSY;
-        else if (is_remembered(auth, like.digest))
+        else if (is_remembered(auth, like.digest) && like.known) /* a name may go, and its hash become another's */
             verdict = WEB_AUTH_OK;
         else
             verdict = enqueue(auth, &like, given.password, user, waiter);
