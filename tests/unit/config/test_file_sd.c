@@ -8,7 +8,7 @@
 #define TOP                                                                                                            \
     "credentials: {user: top}\nauth_modules: {other: {credentials: {user: them}}}\nmodules: {quick: {query: SELECT "   \
     "2}}\n"
-#define HAS "file_sd: {files: [/nowhere/*.yml]}\n"
+#define HAS "file_sd: {files: [/nowhere/*.yml]}\nallow_targets: [10.0.0.0/8]\ntls: {mode: required}\n"
 
 static struct config *config;
 
@@ -45,7 +45,7 @@ static void groups_give_their_targets(void **state) {
                                "- labels: {__param_module: quick, __param_auth_module: other}\n"
                                "  targets: [/run/s]\n"
                                "- {}\n";
-    static const char json[] = "[{\n\t\"targets\": [\"c\"],\n\t\"labels\": {\"env\": \"a\\u00e4\\t\"}\n}]\n";
+    static const char json[] = "\t[{\n\t\"targets\": [\"c\"],\n\t\"labels\": {\"env\": \"a\\u00e4\\t\"}\n}]\n";
     struct target_list list;
     (void)state;
     if (!read_file_named("a.yml", yaml, sizeof yaml - 1, &list))
@@ -59,6 +59,9 @@ static void groups_give_their_targets(void **state) {
     assert_string_equal(list.targets[1]->address.host, "::1");
     assert_string_equal(list.targets[2]->address.socket, "/run/s");
     assert_string_equal(list.targets[2]->user, "them");
+    assert_int_equal(list.targets[0]->allow_targets.count, 0); /* that is for what strangers name */
+    assert_int_equal(list.targets[0]->tls.mode, TLS_REQUIRED);
+    assert_int_equal(list.targets[2]->tls.mode, TLS_DISABLED); /* a socket */
     assert_string_equal(list.targets[2]->modules[0].query, "SELECT 2");
     assert_int_equal(list.targets[2]->label_count, 0);
     target_list_release(&list);
@@ -124,6 +127,13 @@ static void bounds(void **state) {
     strbuf_addstr(&text, "}}]");
     assert_false(read_file_named("x.yml", text.data, text.len, &list));
     assert_non_null(strstr(strbuf_text(&error), "more than 32 labels"));
+    for (int len = 1024; len <= 1025; len++) {
+        strbuf_reset(&text);
+        strbuf_addf(&text, "[{labels: {a: '%0*d'}}]", len, 0);
+        assert_int_equal(read_file_named("x.yml", text.data, text.len, &list), len == 1024);
+        target_list_release(&list);
+    }
+    assert_non_null(strstr(strbuf_text(&error), ":1:15: a label's value may have 1024 bytes at most"));
     strbuf_release(&text);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "expose/gzip.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +55,23 @@ static void pieces_come_out_as_they_went_in(void **state) {
     strbuf_release(&out);
 }
 
+static size_t memory_used(void) {
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+/* (Under a sanitizer it is not known.) */
+static void a_page_on_its_way_takes_little_memory(void **state) {
+    size_t before = memory_used();
+    struct gzip *gzip = gzip_new();
+    (void)state;
+    assert_non_null(gzip);
+    assert_true(memory_used() - before < 80000);
+    gzip_free(gzip);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_come_out_as_they_went_in)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_come_out_as_they_went_in),
+                                       cmocka_unit_test(a_page_on_its_way_takes_little_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,6 +49,11 @@ static const struct {
     {"text/*;q=1, text/plain;q=0.1, " OM ";q=0.5", FORMAT_OPENMETRICS}, /* the most exact range counts */
     {OM ";q=1.5, text/plain;q=0.1", FORMAT_TEXT},
     {OM ";q=x, text/plain;q=0.1", FORMAT_TEXT},
+    {OM ";q=0.1, " OM ";version=1.0.0, text/plain;q=0.5", FORMAT_OPENMETRICS}, /* a weight makes nothing more exact */
+    {OM ";q=0", FORMAT_TEXT},
+    /* quotes hide commas, and other quotes */
+    {"x/y;a=\"b," OM ",c\", text/plain;q=0.1", FORMAT_TEXT},
+    {"x/y;a=\"\\\"," OM ",\", text/plain;q=0.1", FORMAT_TEXT},
     /* nonsense */
     {",,;;,=,/,;q=1", FORMAT_TEXT},
     {"application/openmetrics-text;version=\"1.0.0", FORMAT_TEXT},
