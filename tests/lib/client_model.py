@@ -27,6 +27,7 @@ def families(page):
         assert family.ParseFromString(page[at:at + length]) == length
         at += length
         if found and found[-1].name == family.name:
+            assert (found[-1].type, found[-1].help, found[-1].unit) == (family.type, family.help, family.unit)
             found[-1].metric.extend(family.metric)
         else:
             found.append(family)
