@@ -185,17 +185,26 @@ bench:
 .PHONY: install uninstall clean help readme
 UNIT_DIR ?= $(PREFIX)/lib/systemd/system
 DOC_DIR := $(PREFIX)/share/doc/mysqlconn_exporter
+SHARE_DIR := $(PREFIX)/share/mysqlconn_exporter
+# Where the links of alerts lead: your Grafana, and where this repository can be read.
+GRAFANA_URL ?= https://grafana.example
+RUNBOOK_URL ?= https://runbooks.example
+LINKS := -e 's|https://grafana\.example|$(GRAFANA_URL)|' -e 's|https://runbooks\.example|$(RUNBOOK_URL)|'
 DOCS := README.md config/mysqlconn_exporter.example.yml $(wildcard config/*.sql)
 install: build
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/mysqlconn_exporter
 	install -d $(DESTDIR)$(DOC_DIR) $(DESTDIR)$(UNIT_DIR)
 	install -m 644 $(DOCS) $(DESTDIR)$(DOC_DIR)
+	install -d $(DESTDIR)$(DOC_DIR)/alerts $(DESTDIR)$(SHARE_DIR)/alerts
+	install -m 644 alerts/*.md $(DESTDIR)$(DOC_DIR)/alerts
+	install -m 644 alerts/*.yml $(DESTDIR)$(SHARE_DIR)/alerts
+	sed -i $(LINKS) $(DESTDIR)$(SHARE_DIR)/alerts/alerts.yml
 	sed 's|@PREFIX@|$(PREFIX)|g' config/mysqlconn_exporter.service > $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
 	chmod 644 $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/mysqlconn_exporter $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
-	rm -rf $(DESTDIR)$(DOC_DIR)
+	rm -rf $(DESTDIR)$(DOC_DIR) $(DESTDIR)$(SHARE_DIR)
 
 # Write the generated tables into README.md; a test fails when they are stale.
 readme: build
@@ -215,7 +224,7 @@ help:
 	@echo 'make fuzz        libFuzzer on what reads hostile bytes, FUZZ_SECONDS=60 for each target'
 	@echo 'make lint        both compilers with -Werror, clang-format, clang-tidy, cppcheck, shellcheck, include directions'
 	@echo 'make bench       cost against peers and floors, as ratios (BENCH=--quick: one short round)'
-	@echo 'make install     into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall takes it away'
+	@echo 'make install     into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX), alerts for GRAFANA_URL=… RUNBOOK_URL=…; make uninstall takes it away'
 	@echo 'make readme      refresh the generated tables of README.md'
 	@echo 'make localized-frames  make the tables of messages in other languages anew'
 	@echo 'make format      clang-format the tree;  make clean  remove build/'

@@ -269,6 +269,6 @@ void cause_reference(struct strbuf *out) {
     strbuf_addstr(out, "| Cause | What it means | Evidence | The client … | The server … | What to do |\n"
                        "|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < CAUSE_COUNT; i++)
-        strbuf_addf(out, "| `%s` | %s | %s | %s | %s | %s |\n", causes[i].name, causes[i].meaning, causes[i].evidence,
-                    causes[i].client, causes[i].server, causes[i].advice);
+        strbuf_addf(out, "| <a id=\"cause-%s\"></a>`%s` | %s | %s | %s | %s | %s |\n", causes[i].name, causes[i].name,
+                    causes[i].meaning, causes[i].evidence, causes[i].client, causes[i].server, causes[i].advice);
 }

@@ -11,9 +11,18 @@ from . import sid
 from .process import Process, free_port, unprivileged_user, wait_until
 
 
+def _of_prometheus_3(program):
+    return sid.command(sid.fetch("prometheus", "prometheus", "prometheus-alertmanager", "libc6"), f"usr/bin/{program}")
+
+
 def prometheus_3():
     """The command that runs Prometheus 3."""
-    return sid.command(sid.fetch("prometheus", "prometheus", "prometheus-alertmanager", "libc6"), "usr/bin/prometheus")
+    return _of_prometheus_3("prometheus")
+
+
+def promtool_3():
+    """… and its promtool."""
+    return _of_prometheus_3("promtool")
 
 
 class Prometheus:

@@ -1,0 +1,248 @@
+"""The rules: Prometheus 2 and 3 take them, each alert fires when it should and not when it should not (tests/rules, `promtool test
+rules`), and they ask for nothing that we do not have."""
+
+import functools
+import glob
+import json
+import os
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from lib.prometheus import promtool_3
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RULES = [f"{TOP}/alerts/recording.yml", f"{TOP}/alerts/alerts.yml"]
+CASES = sorted(f"{TOP}/tests/rules/{name}" for name in os.listdir(f"{TOP}/tests/rules") if name.endswith(".yml"))
+DASHBOARDS = {"mysqlconn-fleet", "mysqlconn-target", "mysqlconn-clients", "mysqlconn-exporter"}
+PROMETHEUS_OWN = {"up": {"job", "instance"}}
+SCRAPED = {"job", "instance", "target"}
+KEYWORDS = {"and", "or", "unless", "on", "ignoring", "group_left", "group_right", "by", "without", "offset", "bool"}
+
+# What PromQL names: text, a metric with its matchers or a list of labels, or something else.
+TOKEN = re.compile(r"""(?P<text>"(?:\\.|[^"\\])*")|(?P<name>[a-zA-Z_:][\w:]*)\s*(?P<matchers>\{[^}]*\})?(?P<call>\s*\()?"""
+                   r"|(?P<duration>\[[^]]*\]|\boffset\s+\w+|\d[\w.]*)|.", re.S)
+LABEL_LIST = re.compile(r"\b(?:on|by|ignoring|without|group_left|group_right)\s*\(([^)]*)\)")
+MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*(?:"((?:\\.|[^"\\])*)"|%q)')
+QUERY = re.compile(r"printf `([^`]*)`")
+
+
+@functools.cache
+def load(path):
+    with open(path, encoding="utf-8") as f:
+        return yaml.load(f, yaml.CSafeLoader)
+
+
+def all_rules():
+    return [rule for path in RULES for group in load(path)["groups"] for rule in group["rules"]]
+
+
+ALERTS = {rule["alert"]: rule for rule in all_rules() if "alert" in rule}
+RECORDED = {rule["record"]: rule for rule in all_rules() if "record" in rule}
+
+
+@pytest.fixture(scope="module")
+def promtools():
+    return {"2": ["promtool"], "3": promtool_3()}
+
+
+def table(program, option):
+    """The rows of one of the program's own tables."""
+    text = subprocess.run([program, option], capture_output=True, text=True, check=True, timeout=30).stdout
+    return [[cell.strip() for cell in line.strip("|\n ").split(" | ")] for line in text.splitlines()[2:]]
+
+
+def families(program):
+    """{series: its labels} of the catalogue."""
+    found = {}
+    for name, kind, labels, *_ in table(program, "--print-metrics"):
+        labels = SCRAPED & set(labels.split(", ")) | {"job", "instance"} | set(labels.split(", "))
+        for end in ("_bucket", "_sum", "_count") if kind == "histogram" else ("",):
+            found[name.strip("`") + end] = labels | ({"le"} if end == "_bucket" else set())
+    return found
+
+
+def selectors(expression):
+    """(metric, {label: (operator, value)}) of each that a query names."""
+    for token in TOKEN.finditer(LABEL_LIST.sub(" ", expression)):
+        if token["name"] and not token["call"] and token["name"] not in KEYWORDS:
+            yield token["name"], {label: (how, value) for label, how, value in MATCHER.findall(token["matchers"] or "")}
+
+
+def queries(rules):
+    """(rule, expression) of rules and of what their texts look up."""
+    for rule in rules:
+        name = rule.get("alert") or rule["record"]
+        yield name, rule["expr"]
+        for text in rule.get("annotations", {}).values():
+            yield from ((name, query) for query in QUERY.findall(text))
+
+
+def labels_of(metric, known):
+    """The labels of a metric; of a recorded one all that those have which it is made from."""
+    if metric in known or metric in PROMETHEUS_OWN:
+        return known.get(metric) or PROMETHEUS_OWN[metric]
+    assert metric in RECORDED, f"{metric} is neither in the catalogue nor recorded"
+    return SCRAPED.union(*(labels_of(m, known) for m, _ in selectors(RECORDED[metric]["expr"])))
+
+
+def test_both_take_the_rules(promtools):
+    for command in promtools.values():
+        checked = subprocess.run([*command, "check", "rules", "--lint=all", "--lint-fatal", *RULES], capture_output=True, text=True,
+                                 check=False, timeout=60)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def cases():
+    """(file, test) of all there are."""
+    for path in CASES:
+        for case in load(path)["tests"]:
+            yield path, case
+
+
+def needed(case, rules):
+    """Of the rules those that the case is about, and what they are made from."""
+    by_name = {rule.get("alert") or rule["record"]: rule for group in rules for rule in group["rules"]}
+    wanted, found = [check["alertname"] for check in case["alert_rule_test"]], set()
+    while wanted:
+        name = wanted.pop()
+        if name in by_name and name not in found:
+            found.add(name)
+            wanted += [metric for _, query in queries([by_name[name]]) for metric, _ in selectors(query)]
+    return [{**group, "rules": [r for r in group["rules"] if (r.get("alert") or r["record"]) in found]} for group in rules]
+
+
+def run_cases(command, folder, change=lambda rule: rule):
+    """promtool's output, and whether all is as expected. Each case is run with the rules that it needs only: all of them at each
+    minute would take ten times as long."""
+    files = []
+    for path, case in cases():
+        file = load(path)
+        rules = [group for name in file["rule_files"] for group in load(f"{TOP}/alerts/{os.path.basename(name)}")["groups"]]
+        rules = [{**group, "rules": [change(dict(rule)) for rule in group["rules"]]} for group in needed(case, rules)]
+        name = f"{len(files)}.yml"
+        (folder / f"rules-{name}").write_text(json.dumps({"groups": rules}))
+        (folder / f"case-{name}").write_text(json.dumps({**file, "rule_files": [f"rules-{name}"], "tests": [case]}))
+        files.append(str(folder / f"case-{name}"))
+    ran = subprocess.run([*command, "test", "rules", *files], capture_output=True, text=True, check=False, timeout=300)
+    return ran.stdout + ran.stderr, ran.returncode == 0
+
+
+@pytest.mark.parametrize("version", ["2", "3"])
+def test_each_alert_fires_when_it_should_and_only_then(promtools, version, tmp_path):
+    output, good = run_cases(promtools[version], tmp_path)
+    assert good, output
+
+
+def checks():
+    return [check for _, case in cases() for check in case["alert_rule_test"]]
+
+
+def test_each_alert_has_cases_of_both_kinds():
+    fired = {check["alertname"] for check in checks() if check["exp_alerts"]}
+    silent = {check["alertname"] for check in checks() if not check["exp_alerts"]}
+    assert fired == set(ALERTS) and silent == set(ALERTS)
+    for check in checks():
+        for alert in check["exp_alerts"]:
+            assert alert.get("exp_annotations", {}).keys() == ALERTS[check["alertname"]]["annotations"].keys(), check
+
+
+def test_each_alert_would_fire_without_what_holds_it_back(promtools, tmp_path):
+    """Without patience and with thresholds that nothing falls short of, each alert fires in one of the cases in which it must not."""
+    def unleash(rule):
+        rule.pop("for", None)
+        if rule.get("record", "").endswith(":threshold"):
+            below = "expires" in rule["record"] or "lifetime" in rule["record"]
+            rule["expr"] = "vector(1e12)" if below else "vector(0)"
+        rule["expr"] = re.sub(r" > 0$", " >= 0", rule["expr"], flags=re.M)
+        return rule
+
+    output, _ = run_cases(promtools["2"], tmp_path, unleash)
+    fired = set(re.findall(r"alertname: (\w+), time: \S+,\s+exp:\[\],?\s+got:\[\s+0:", output))
+    assert fired == set(ALERTS), set(ALERTS) - fired
+
+
+def test_the_form_of_alerts():
+    for name, rule in ALERTS.items():
+        assert re.fullmatch(r"MysqlConn([A-Z][a-z]+)+", name)
+        assert rule["labels"].keys() == {"severity"} and rule["labels"]["severity"] in ("critical", "warning", "info"), name
+        texts = rule["annotations"]
+        assert list(texts) == ["summary", "description", "runbook_url", "dashboard_url"], name
+        assert "{{" not in texts["summary"] and texts["summary"].endswith("."), name
+        assert texts["runbook_url"] == f"https://runbooks.example/alerts/runbooks.md#{name.lower()}"
+        uid = re.match(r"https://grafana\.example/d/([\w-]+)(?:\?var-(target|instance)={{ \$labels\.\2 \| urlquery }})?$", texts["dashboard_url"])
+        assert uid and uid[1] in DASHBOARDS, name
+        if rule["labels"]["severity"] == "critical":
+            assert "for" in rule or "[1h]" in rule["expr"], f"{name} wakes somebody at once"
+
+
+def test_one_burst_does_not_outlast_the_patience():
+    """What counts over a window holds for as long as the window, so that it takes more than one burst."""
+    spans = {"5m": 5, "15m": 15, "1h": 60}
+    recorded = dict(RECORDED)
+    for name, rule in ALERTS.items():
+        if name in ("MysqlConnServerRestarted", "MysqlConnServerRestartLoop", "MysqlConnProbeFailing", "MysqlConnLogLosesLines"):
+            continue  # information; several of what is none at once; a share of the window; a day, and several
+        expressions = [rule["expr"]] + [recorded[m]["expr"] for m, _ in selectors(rule["expr"]) if m in recorded]
+        windows = [spans[w] for e in expressions if "_threshold" not in e for w in re.findall(r"increase\([^[]*\[(\w+)\]", e)]
+        held = re.fullmatch(r"(\d+)(m|h)", rule.get("for", "0m"))
+        assert int(held[1]) * (60 if held[2] == "h" else 1) >= max(windows, default=0), name
+
+
+def test_thresholds_are_in_one_place_and_used():
+    group, = (g for g in load(RULES[0])["groups"] if g["name"] == "mysqlconn-thresholds")
+    assert all(re.fullmatch(r"mysqlconn:\w+:threshold", r["record"]) and r["expr"].startswith("vector(") for r in group["rules"])
+    listed = {rule["record"] for rule in group["rules"]}
+    used = {m for _, e in queries(all_rules()) for m, _ in selectors(e) if m.endswith(":threshold")}
+    assert used == listed
+    with open(RULES[0], encoding="utf-8") as f:
+        text = f.read()
+    for name in ALERTS:
+        compares = [m for m, _ in selectors(ALERTS[name]["expr"]) if m.endswith(":threshold")]
+        if compares and not name.endswith(("Missing", "Absent")):
+            assert name in text, f"the comments of the thresholds do not name {name}"
+    for name, expression in queries(all_rules()):  # no number is compared with but nothing, all and no
+        assert not re.search(r"[<>=]=?\s*(?!0\b|1\b)[\d.]+", re.sub(r'"[^"]*"', "", expression)) or name in listed, name
+
+
+def in_runbooks():
+    """(section, query) of the runbooks."""
+    with open(f"{TOP}/alerts/runbooks.md", encoding="utf-8") as f:
+        for section in f.read().split("\n## ")[1:]:
+            for block in re.findall(r"```promql\n(.*?)```", section, re.S):
+                yield from ((section.split("\n")[0], line) for line in block.splitlines())
+
+
+def test_queries_of_runbooks_are_some(promtools, tmp_path):
+    rules = [{"record": f"runbook:query{i}:x", "expr": query} for i, (_, query) in enumerate(in_runbooks())]
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "runbooks", "rules": rules}]}))
+    checked = subprocess.run([*promtools["2"], "check", "rules", str(tmp_path / "rules.yml")], capture_output=True, text=True, check=False,
+                             timeout=60)
+    assert checked.returncode == 0 and len(rules) > 60, checked.stdout + checked.stderr
+
+
+def test_rules_name_only_what_there_is(program):
+    known = families(program)
+    values = {"cause": {row[0] for row in table(program, "--print-causes")},
+              "rule": set(re.findall(r'advice-(\w+)"', str(table(program, "--print-advice"))))}
+    values["cause"] = {re.search(r"`(\w+)`", cause)[1] for cause in values["cause"]}
+    said = set()  # what the program can say in other labels
+    for path in glob.glob(f"{TOP}/src/*/*.[ch]"):
+        with open(path, encoding="utf-8") as f:
+            said.update(re.findall(r'"(\w+)"', f.read()))
+    for name, expression in [*queries(all_rules()), *in_runbooks()]:
+        labels = set()
+        for metric, matchers in selectors(expression):
+            if metric.endswith(":threshold"):
+                assert metric in RECORDED, f"{name}: {metric}"
+                continue
+            has = labels_of(metric, known)
+            labels |= has
+            assert set(matchers) <= has, f"{name}: {metric} has no label {set(matchers) - has}"
+            for label, (_, value) in matchers.items():
+                if value and label not in ("target", "instance"):
+                    assert set(value.split("|")) <= values.get(label, said), f"{name}: {label} {value}"
+        for listed in LABEL_LIST.findall(expression):
+            assert set(re.findall(r"\w+", listed)) <= labels, f"{name}: ({listed})"
