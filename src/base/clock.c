@@ -34,10 +34,6 @@ struct mono mono_earlier(struct mono a, struct mono b) {
     return a.ns < b.ns ? a : b;
 }
 
-double ns_to_seconds(int64_t ns) {
-    return (double)ns / 1e9;
-}
-
 int64_t wall_now_ns(void) {
     return clock_read_ns(CLOCK_REALTIME);
 }

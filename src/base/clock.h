@@ -32,7 +32,9 @@ bool mono_before(struct mono a, struct mono b);
 struct mono mono_earlier(struct mono a, struct mono b);
 
 /* Nanoseconds as seconds, for output. */
-double ns_to_seconds(int64_t ns);
+static inline double ns_to_seconds(int64_t ns) {
+    return (double)ns / 1e9;
+}
 
 /* The wall clock (CLOCK_REALTIME) in nanoseconds since 1970 UTC. For output only, never for deadlines. */
 int64_t wall_now_ns(void);

@@ -71,11 +71,15 @@ bool log_enabled(enum log_level level) {
 
 static void add_key_value(struct strbuf *line, const char *key, struct span value) {
     if (logger.format == LOG_FORMAT_JSON) {
-        strbuf_addf(line, "%s\"%s\":\"", line->len ? "," : "{", key);
+        strbuf_addstr(line, line->len ? ",\"" : "{\"");
+        strbuf_addstr(line, key);
+        strbuf_addstr(line, "\":\"");
         text_add_json(line, value);
         strbuf_addch(line, '"');
     } else {
-        strbuf_addf(line, "%s%s=", line->len ? " " : "", key);
+        strbuf_addstr(line, line->len ? " " : "");
+        strbuf_addstr(line, key);
+        strbuf_addch(line, '=');
         text_add_logfmt(line, value);
     }
 }

@@ -3,12 +3,13 @@
  */
 #include "base/protobuf.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum wire_type { WIRE_VARINT = 0, WIRE_64_BITS = 1, WIRE_LENGTH = 2 };
 enum { VARINT_MAX = 10 };
 
-static size_t put_varint(char out[VARINT_MAX], uint64_t value) {
+static size_t put_varint(char *out /* VARINT_MAX */, uint64_t value) {
     size_t len = 0;
     for (; value >= 0x80; value >>= 7)
         out[len++] = (char)(value | 0x80);
@@ -16,13 +17,21 @@ static size_t put_varint(char out[VARINT_MAX], uint64_t value) {
     return len;
 }
 
-void protobuf_add_varint(struct strbuf *out, uint64_t value) {
-    char bytes[VARINT_MAX];
-    strbuf_add(out, bytes, put_varint(bytes, value));
+static size_t varint_len(uint64_t value) {
+    size_t len = 1;
+    for (; value >= 0x80; value >>= 7)
+        len++;
+    return len;
 }
 
-static void add_tag(struct strbuf *out, unsigned number, enum wire_type type) {
-    protobuf_add_varint(out, (uint64_t)number << 3 | type);
+static uint64_t tag_of(unsigned number, enum wire_type type) {
+    return (uint64_t)number << 3 | type;
+}
+
+void protobuf_add_varint(struct strbuf *out, uint64_t value) {
+    char *room = strbuf_room(out, VARINT_MAX);
+    if (room)
+        strbuf_grew(out, put_varint(room, value));
 }
 
 /* Small numbers of either sign are short. */
@@ -31,8 +40,11 @@ static uint64_t zigzag(int64_t value) {
 }
 
 void protobuf_add_uint64(struct strbuf *out, unsigned number, uint64_t value) {
-    add_tag(out, number, WIRE_VARINT);
-    protobuf_add_varint(out, value);
+    char *room = strbuf_room(out, (size_t)2 * VARINT_MAX);
+    if (!room)
+        return;
+    size_t tag = put_varint(room, tag_of(number, WIRE_VARINT));
+    strbuf_grew(out, tag + put_varint(room + tag, value));
 }
 
 void protobuf_add_sint32(struct strbuf *out, unsigned number, int32_t value) {
@@ -40,17 +52,19 @@ void protobuf_add_sint32(struct strbuf *out, unsigned number, int32_t value) {
 }
 
 void protobuf_add_double(struct strbuf *out, unsigned number, double value) {
+    char *room = strbuf_room(out, VARINT_MAX + sizeof value);
     uint64_t bits;
-    char bytes[8];
+    if (!room)
+        return;
     memcpy(&bits, &value, sizeof bits);
-    for (size_t i = 0; i < sizeof bytes; i++, bits >>= 8)
-        bytes[i] = (char)bits;
-    add_tag(out, number, WIRE_64_BITS);
-    strbuf_add(out, bytes, sizeof bytes);
+    bits = htole64(bits);
+    size_t tag = put_varint(room, tag_of(number, WIRE_64_BITS));
+    memcpy(room + tag, &bits, sizeof bits);
+    strbuf_grew(out, tag + sizeof bits);
 }
 
 void protobuf_add_bytes(struct strbuf *out, unsigned number, struct span bytes) {
-    add_tag(out, number, WIRE_LENGTH);
+    protobuf_add_varint(out, tag_of(number, WIRE_LENGTH));
     protobuf_add_varint(out, bytes.len);
     strbuf_add(out, bytes.ptr, bytes.len);
 }
@@ -59,20 +73,24 @@ void protobuf_add_packed_sint64(struct strbuf *out, int64_t value) {
     protobuf_add_varint(out, zigzag(value));
 }
 
+/* Most messages are short, and one byte holds their length: the place of that byte is left free. */
 size_t protobuf_open(struct strbuf *out, unsigned number) {
-    add_tag(out, number, WIRE_LENGTH);
+    char *room = strbuf_room(out, VARINT_MAX + 1);
+    if (room) {
+        size_t tag = put_varint(room, tag_of(number, WIRE_LENGTH));
+        strbuf_grew(out, tag + 1);
+    }
     return out->len;
 }
 
 void protobuf_close(struct strbuf *out, size_t opened) {
-    char length[VARINT_MAX];
     if (strbuf_failed(out))
         return;
-    size_t body = out->len - opened;
-    size_t len = put_varint(length, body);
-    if (!strbuf_room(out, len))
+    size_t body = out->len - opened, len = varint_len(body);
+    if (!strbuf_room(out, len - 1))
         return;
-    memmove(out->data + opened + len, out->data + opened, body);
-    memcpy(out->data + opened, length, len);
-    strbuf_grew(out, len);
+    if (len > 1)
+        memmove(out->data + opened + len - 1, out->data + opened, body);
+    put_varint(out->data + opened - 1, body);
+    strbuf_grew(out, len - 1);
 }

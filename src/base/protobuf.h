@@ -1,8 +1,7 @@
 /*
  * Protocol Buffers' wire format, written: https://protobuf.dev/programming-guides/encoding/
  *
- * A message inside another has its length in front: protobuf_open() leaves no room for it, protobuf_close() puts it
- * there once it is known.
+ * A message inside another has its length in front: protobuf_close() puts it there once it is known.
  */
 #ifndef BASE_PROTOBUF_H
 #define BASE_PROTOBUF_H

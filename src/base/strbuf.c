@@ -43,7 +43,7 @@ char *strbuf_detach(struct strbuf *sb) {
     return text;
 }
 
-char *strbuf_room(struct strbuf *sb, size_t len) {
+char *strbuf_grow(struct strbuf *sb, size_t len) {
     if (sb->failed)
         return NULL;
     if (len > sb->max - sb->len) {
@@ -67,28 +67,6 @@ char *strbuf_room(struct strbuf *sb, size_t len) {
         sb->data[sb->len] = '\0';
     }
     return sb->data + sb->len;
-}
-
-void strbuf_grew(struct strbuf *sb, size_t len) {
-    sb->len += len;
-    sb->data[sb->len] = '\0';
-}
-
-void strbuf_add(struct strbuf *sb, const void *data, size_t len) {
-    char *room = strbuf_room(sb, len);
-    if (!room)
-        return;
-    if (len > 0)
-        memcpy(room, data, len);
-    strbuf_grew(sb, len);
-}
-
-void strbuf_addstr(struct strbuf *sb, const char *text) {
-    strbuf_add(sb, text, strlen(text));
-}
-
-void strbuf_addch(struct strbuf *sb, char c) {
-    strbuf_add(sb, &c, 1);
 }
 
 void strbuf_addvf(struct strbuf *sb, const char *format, va_list ap) {

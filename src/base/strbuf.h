@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct strbuf {
     char *data; /* NUL-terminated once anything was added; NULL before */
@@ -37,9 +38,9 @@ const char *strbuf_text(const struct strbuf *sb);
 /* Hand the content over to the caller, who free()s it; NULL if the buffer failed. The buffer is empty afterwards. */
 char *strbuf_detach(struct strbuf *sb);
 
-void strbuf_add(struct strbuf *sb, const void *data, size_t len);
-void strbuf_addstr(struct strbuf *sb, const char *text);
-void strbuf_addch(struct strbuf *sb, char c);
+static inline void strbuf_add(struct strbuf *sb, const void *data, size_t len);
+static inline void strbuf_addstr(struct strbuf *sb, const char *text);
+static inline void strbuf_addch(struct strbuf *sb, char c);
 void strbuf_addf(struct strbuf *sb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void strbuf_addvf(struct strbuf *sb, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
 /* Decimal without printf's cost: the renderers write millions of these. */
@@ -49,13 +50,47 @@ void strbuf_truncate(struct strbuf *sb, size_t len);
 
 /* Make room for `len` bytes more and return where they may be written, or NULL; strbuf_grew() then says how many were.
  */
-char *strbuf_room(struct strbuf *sb, size_t len);
-void strbuf_grew(struct strbuf *sb, size_t len);
+static inline char *strbuf_room(struct strbuf *sb, size_t len);
+static inline void strbuf_grew(struct strbuf *sb, size_t len);
 
 struct span span_of(const char *text);
 bool span_equal(struct span a, struct span b);
 bool span_is(struct span s, const char *text);
 /* For finding texts among few; whoever writes them may make them collide. */
 uint32_t span_hash(struct span s);
+
+/* What is called for each piece of a page of megabytes is in place. */
+
+char *strbuf_grow(struct strbuf *sb, size_t len); /* strbuf_room() where there is none yet */
+
+static inline char *strbuf_room(struct strbuf *sb, size_t len) {
+    return len < sb->cap - sb->len && !sb->failed ? sb->data + sb->len : strbuf_grow(sb, len);
+}
+
+static inline void strbuf_grew(struct strbuf *sb, size_t len) {
+    sb->len += len;
+    sb->data[sb->len] = '\0';
+}
+
+static inline void strbuf_add(struct strbuf *sb, const void *data, size_t len) {
+    char *room = strbuf_room(sb, len);
+    if (!room)
+        return;
+    if (len > 0)
+        memcpy(room, data, len);
+    strbuf_grew(sb, len);
+}
+
+static inline void strbuf_addstr(struct strbuf *sb, const char *text) {
+    strbuf_add(sb, text, strlen(text));
+}
+
+static inline void strbuf_addch(struct strbuf *sb, char c) {
+    char *room = strbuf_room(sb, 1);
+    if (!room)
+        return;
+    *room = c;
+    strbuf_grew(sb, 1);
+}
 
 #endif

@@ -138,7 +138,8 @@ static void emit_probes(struct sample_writer *w, const struct target *target) {
 
 void catalogue_of_target(struct sample_writer *w, const struct target *target) {
     w->target_labels = &target->labels;
-    w->since_wall_ns = w->family->since ? w->family->since(target) : target->since_wall_ns;
+    if (sample_tells_since(w))
+        w->since_wall_ns = w->family->since ? w->family->since(target) : target->since_wall_ns;
     if (is_of_probe(w->family))
         emit_probes(w, target);
     else if (goes_stale(w->family) && knowledge_is_old(target, w->family->known))

@@ -10,37 +10,36 @@
 
 /* Most of the combinations of counter and cause never happen: those that did not are left out. */
 
-/* The newest event of each counter and cause that is still kept. */
-struct newest {
-    struct sample_exemplar of[COUNTER_COUNT][CAUSE_COUNT];
-};
-
-static void find_newest(const struct target *target, struct newest *out) {
+/* The newest event of counter and cause that is still kept. */
+static struct sample_exemplar newest(const struct target *target, enum abort_counter counter, enum cause cause) {
     const struct kept_event *kept = event_ring_before(NULL, target, 0);
-    for (; kept; kept = event_ring_before(NULL, target, kept->event.id))
-        for (unsigned counter = 0; counter < COUNTER_COUNT; counter++) {
-            const struct abort_event *e = &kept->event;
-            struct sample_exemplar *newest = &out->of[counter][e->cause.cause];
-            if (e->cause.raises & 1U << counter && !newest->label)
-                *newest = (struct sample_exemplar){.label = "event_id", .id = e->id, .wall_ns = abort_event_wall_ns(e)};
-        }
+    for (; kept; kept = event_ring_before(NULL, target, kept->event.id)) {
+        const struct abort_event *e = &kept->event;
+        if (e->cause.cause == cause && e->cause.raises & 1U << counter)
+            return (struct sample_exemplar){.label = "event_id", .id = e->id, .wall_ns = abort_event_wall_ns(e)};
+    }
+    return (struct sample_exemplar){.label = NULL};
 }
 
 static void emit_aborts(struct sample_writer *w, const struct target *target) {
-    struct newest newest = {0};
-    if (w->format != FORMAT_TEXT)
-        find_newest(target, &newest);
-    for (unsigned counter = 0; counter < COUNTER_COUNT; counter++)
+    struct ledger_account account;
+    for (unsigned counter = 0; counter < COUNTER_COUNT; counter++) {
+        if (!ledger_account_of(target, counter, &account) || account.increase == 0)
+            continue; /* as nearly always */
         for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
             uint64_t count = ledger_explained(target, counter, cause);
+            struct sample_exemplar exemplar = {.label = NULL};
+            if (count > 0 && w->format != FORMAT_TEXT)
+                exemplar = newest(target, counter, cause);
             if (count > 0)
                 sample_count_with(w, SAMPLE_LABELS("counter", abort_counter_name(counter), "cause", cause_name(cause)),
-                                  count, &newest.of[counter][cause]);
+                                  count, &exemplar);
         }
+    }
 }
 
 static void emit_unmatched(struct sample_writer *w, const struct target *target) {
-    for (unsigned counter = 0; counter < COUNTER_COUNT; counter++)
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
         for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
             uint64_t count = ledger_unmatched(target, counter, cause);
             if (count > 0)

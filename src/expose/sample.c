@@ -26,13 +26,11 @@ const char *metric_format_type(enum metric_format format) {
     return types[format];
 }
 
-enum { WAITING_MAX = 1 << 24, LABELS_MAX = 1 << 20 }; /* never reached by honest label values */
+enum { WAITING_MAX = 1 << 24 }; /* never reached by honest label values */
 
 void sample_begin_page(struct sample_writer *w, enum metric_format format, struct strbuf *out) {
     *w = (struct sample_writer){.out = out, .format = format};
     strbuf_init(&w->waiting, WAITING_MAX);
-    strbuf_init(&w->encoded, LABELS_MAX);
-    strbuf_init(&w->value, LABELS_MAX);
 }
 
 static void end_family(struct sample_writer *w) {
@@ -44,7 +42,6 @@ void sample_begin_family(struct sample_writer *w, const struct metric_family *fa
     end_family(w);
     w->family = family;
     w->announced = false;
-    w->encoded_of = NULL;
 }
 
 void sample_end_page(struct sample_writer *w) {
@@ -56,8 +53,10 @@ void sample_end_page(struct sample_writer *w) {
 
 void sample_release(struct sample_writer *w) {
     strbuf_release(&w->waiting);
-    strbuf_release(&w->encoded);
-    strbuf_release(&w->value);
+}
+
+bool sample_tells_since(const struct sample_writer *w) {
+    return w->format != FORMAT_TEXT && (w->family->type == METRIC_COUNTER || w->family->type == METRIC_HISTOGRAM);
 }
 
 void sample_count_with(struct sample_writer *w, sample_labels labels, uint64_t value,

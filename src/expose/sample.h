@@ -6,6 +6,7 @@
 #define EXPOSE_SAMPLE_H
 
 #include "base/histogram.h"
+#include "base/labels.h"
 #include "base/native_histogram.h"
 #include "base/strbuf.h"
 #include "expose/catalogue.h"
@@ -46,14 +47,11 @@ struct sample_writer {
     struct strbuf *out;
     enum metric_format format;
     const struct metric_family *family;
-    const struct strbuf *target_labels; /* written before the sample's own labels; NULL none */
+    const struct labels *target_labels; /* written before the sample's own labels; NULL none */
     int64_t since_wall_ns;              /* when what is counted began at 0; 0 not known */
     bool announced;                     /* what the family says of itself is written */
 
-    /* Protocol Buffers only: samples of the family that wait for their length, and the target's labels as they are
-     * written there; room for a label's value. */
-    struct strbuf waiting, encoded, value;
-    const struct strbuf *encoded_of;
+    struct strbuf waiting; /* Protocol Buffers only: samples of the family that wait for their length */
 };
 
 /* `out` is borrowed. */
@@ -63,6 +61,9 @@ void sample_begin_family(struct sample_writer *w, const struct metric_family *fa
 void sample_end_page(struct sample_writer *w);
 /* Frees what the writer holds; `out` stays. */
 void sample_release(struct sample_writer *w);
+
+/* Whether samples of the family tell since when they count, where that is known. */
+bool sample_tells_since(const struct sample_writer *w);
 
 void sample_count(struct sample_writer *w, sample_labels labels, uint64_t value);
 void sample_double(struct sample_writer *w, sample_labels labels, double value);

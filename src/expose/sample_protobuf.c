@@ -11,7 +11,9 @@
 
 #include "base/clock.h"
 #include "base/protobuf.h"
-#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 enum { MESSAGE_MAX = 64 * 1024 };
 
@@ -23,7 +25,6 @@ enum metric_message_field {
     METRIC_OF_UNTYPED = 5,
     METRIC_OF_HISTOGRAM = 7,
 };
-enum label_field { LABEL_NAME = 1, LABEL_VALUE = 2 };
 enum number_field { NUMBER_VALUE = 1, COUNTER_EXEMPLAR = 2, COUNTER_CREATED = 3 };
 enum histogram_field {
     HISTOGRAM_COUNT = 1,
@@ -74,61 +75,11 @@ static void end_family(struct sample_writer *w) {
     strbuf_reset(&w->waiting);
 }
 
-/* --- labels --- */
-
-/* A value as text_add_label_value() writes it, without the escapes. */
-static void add_unescaped(struct strbuf *out, struct span escaped) {
-    for (size_t i = 0; i < escaped.len; i++) {
-        char c = escaped.ptr[i];
-        if (c == '\\' && i + 1 < escaped.len) {
-            c = escaped.ptr[++i];
-            c = c == 'n' ? '\n' : c;
-        }
-        strbuf_addch(out, c);
-    }
-}
-
-static void add_label(struct strbuf *out, unsigned number, struct span name, struct span escaped) {
-    size_t label = protobuf_open(out, number);
-    protobuf_add_bytes(out, LABEL_NAME, name);
-    size_t value = protobuf_open(out, LABEL_VALUE);
-    add_unescaped(out, escaped);
-    protobuf_close(out, value);
-    protobuf_close(out, label);
-}
-
-/* From `a="b",c="d"`. */
-static void add_labels_of_text(struct strbuf *out, struct span text) {
-    const char *at = text.ptr, *end = text.ptr + text.len;
-    while (at < end) {
-        const char *name = at, *value;
-        while (at < end && *at != '=')
-            at++;
-        struct span label = {name, (size_t)(at - name)};
-        at += 2; /* =" */
-        for (value = at; at < end && *at != '"'; at++)
-            at += *at == '\\';
-        if (at > end || value > end)
-            return;
-        add_label(out, METRIC_LABEL, label, (struct span){value, (size_t)(at - value)});
-        at += 2; /* ", */
-    }
-}
-
-static void add_labels(struct sample_writer *w, sample_labels labels) {
-    struct strbuf *out = &w->waiting;
-    if (w->target_labels && w->encoded_of != w->target_labels) {
-        strbuf_reset(&w->encoded);
-        add_labels_of_text(&w->encoded, (struct span){w->target_labels->data, w->target_labels->len});
-        w->encoded_of = w->target_labels;
-    }
-    if (w->target_labels)
-        strbuf_add(out, w->encoded.data, w->encoded.len);
-    for (; labels && labels[0]; labels += 2) {
-        strbuf_reset(&w->value);
-        text_add_label_value(&w->value, span_of(labels[1])); /* for its safe UTF-8 */
-        add_label(out, METRIC_LABEL, span_of(labels[0]), (struct span){w->value.data, w->value.len});
-    }
+static void add_labels(struct strbuf *out, const struct labels *target_labels, sample_labels labels) {
+    if (target_labels)
+        strbuf_add(out, target_labels->protobuf.data, target_labels->protobuf.len);
+    for (; labels && labels[0]; labels += 2)
+        labels_add_pair(out, METRIC_LABEL, labels[0], labels[1]);
 }
 
 /* --- metrics --- */
@@ -150,17 +101,14 @@ static void add_timestamp(struct strbuf *out, unsigned field, int64_t wall_ns) {
 
 static void add_exemplar(struct strbuf *out, unsigned field, const struct sample_exemplar *exemplar, double value) {
     char digits[24];
-    struct strbuf id;
     if (!exemplar)
         return;
-    strbuf_init(&id, sizeof digits);
-    strbuf_addu64(&id, exemplar->id);
+    snprintf(digits, sizeof digits, "%" PRIu64, exemplar->id);
     size_t message = protobuf_open(out, field);
-    add_label(out, EXEMPLAR_LABEL, span_of(exemplar->label), (struct span){id.data, id.len});
+    labels_add_pair(out, EXEMPLAR_LABEL, exemplar->label, digits);
     protobuf_add_double(out, EXEMPLAR_VALUE, value);
     add_timestamp(out, EXEMPLAR_TIME, exemplar->wall_ns);
     protobuf_close(out, message);
-    strbuf_release(&id);
 }
 
 static size_t begin_metric(struct sample_writer *w, sample_labels labels) {
@@ -168,7 +116,7 @@ static size_t begin_metric(struct sample_writer *w, sample_labels labels) {
         end_family(w);
     w->announced = true;
     size_t metric = protobuf_open(&w->waiting, FAMILY_METRIC);
-    add_labels(w, labels);
+    add_labels(&w->waiting, w->target_labels, labels);
     return metric;
 }
 

@@ -63,9 +63,9 @@ static bool add_head(struct sample_writer *w, struct span name, const char *suff
     announce(w);
     strbuf_add(w->out, name.ptr, name.len);
     strbuf_addstr(w->out, suffix);
-    if (w->target_labels && w->target_labels->len > 0) {
+    if (w->target_labels && w->target_labels->text.len > 0) {
         strbuf_addch(w->out, separator);
-        strbuf_add(w->out, w->target_labels->data, w->target_labels->len);
+        strbuf_add(w->out, w->target_labels->text.data, w->target_labels->text.len);
         separator = ',';
     }
     for (; labels && labels[0]; labels += 2) {

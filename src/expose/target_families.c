@@ -34,8 +34,8 @@ static void emit_down_info(struct sample_writer *w, const struct target *target)
 }
 
 /* Most of the 200 combinations never happen: those that did not are left out. */
-static void emit_failures(struct sample_writer *w, const uint32_t by[PHASE_COUNT][FAILURE_COUNT]) {
-    for (int phase = 0; phase < PHASE_COUNT; phase++)
+static void emit_failures(struct sample_writer *w, uint64_t failures, const uint32_t by[PHASE_COUNT][FAILURE_COUNT]) {
+    for (int phase = 0; phase < PHASE_COUNT && failures > 0; phase++)
         for (int failure = 0; failure < FAILURE_COUNT; failure++)
             if (by[phase][failure] > 0)
                 sample_count(w,
@@ -45,7 +45,7 @@ static void emit_failures(struct sample_writer *w, const uint32_t by[PHASE_COUNT
 }
 
 static void emit_poll_failures(struct sample_writer *w, const struct target *target) {
-    emit_failures(w, target->poll.failures_by);
+    emit_failures(w, target->poll.failures, target->poll.failures_by);
 }
 
 static void emit_poll_duration(struct sample_writer *w, const struct target *target) {
@@ -64,7 +64,7 @@ static void emit_probe_success(struct sample_writer *w, const struct probe *prob
 }
 
 static void emit_probe_failures(struct sample_writer *w, const struct probe *probe) {
-    emit_failures(w, probe->facts.failures_by);
+    emit_failures(w, probe->facts.failures, probe->facts.failures_by);
 }
 
 /* The last probe shows itself in the bucket that it fell into, by its connection's id. */

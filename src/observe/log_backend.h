@@ -9,8 +9,8 @@
 /* Where a source hands its lines to. */
 struct log_sink {
     void *arg;
-    /* A line without its end. `whole` is false for the beginning of one whose end has not come for long: then true is
-     * returned where it told something, and the rest of the line is not wanted any more. */
+    /* A line without its end. True is returned where it told something. `whole` is false for the beginning of one whose
+     * end has not come for long: where it told something the rest of the line is not wanted any more. */
     bool (*line)(void *arg, struct span line, bool whole);
     /* An entry that was framed and timed by the source. */
     void (*entry)(void *arg, struct span message, int64_t wall_ns);

@@ -98,14 +98,15 @@ static void hand_over(struct log_reader *r, const char *begin, const char *end) 
     if (end > begin && end[-1] == '\r')
         end--;
     r->state->lines++;
-    r->sink->line(r->sink->arg, (struct span){begin, (size_t)(end - begin)}, true);
+    bool told = r->sink->line(r->sink->arg, (struct span){begin, (size_t)(end - begin)}, true);
+    r->late |= told && mono_before(r->turn_ends, mono_now());
 }
 
-/* Hand over the lines in `data`, which is what the file has at its place, and with `rest` also what follows the last
- * newline. Returns how many bytes are done with. The sink may close us. */
+/* Hand over the lines in `data`, which is what the file has at its place, as long as the turn lasts; with `rest` all,
+ * and also what follows the last newline. Returns how many bytes are done with. The sink may close us. */
 static size_t hand_over_lines(struct log_file *file, struct log_reader *r, const char *data, size_t len, bool rest) {
     size_t at = 0;
-    while (at < len && !r->closing) {
+    while (at < len && !r->closing && (rest || !r->late)) {
         /* The hole that a writer leaves who goes on at his old place after a truncation. */
         while (!file->skipping && at < len && data[at] == '\0')
             at++;
@@ -184,6 +185,8 @@ void log_file_take(struct log_file *file, struct log_reader *r, int fetched) {
     file->seen = file->offset + (uint64_t)fetched;
     r->state->last_read_wall_ns = wall_now_ns();
     size_t done = hand_over_lines(file, r, buffer + file->tail_len, (size_t)fetched, false);
+    if (r->late)
+        file->seen = file->offset + done;
     if (!r->closing)
         move_on(file, r, buffer, done);
 }

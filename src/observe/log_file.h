@@ -5,6 +5,7 @@
 #ifndef OBSERVE_LOG_FILE_H
 #define OBSERVE_LOG_FILE_H
 
+#include "base/clock.h"
 #include "observe/log_backend.h"
 
 #include <sys/stat.h>
@@ -76,8 +77,10 @@ struct log_reader {
     const struct log_sink *sink;
     struct log_source_state *state;
     size_t line_limit;
-    bool closing; /* set from inside a call of the sink: stop at once */
-    bool moved;   /* something was read since this was cleared */
+    bool closing;          /* set from inside a call of the sink: stop at once */
+    bool moved;            /* something was read since this was cleared */
+    struct mono turn_ends; /* the loop's others wait: a line that told something is the last after this … */
+    bool late;             /* … and was; cleared by who sets turn_ends */
     struct {
         const struct log_file *file;
         uint64_t offset, bytes;

@@ -19,12 +19,13 @@
 #define CLOCK_TICK_NS INT64_C(20000000) /* the times of files lag behind the clock by this at most */
 
 enum {
-    STEP_BYTES = 256 * 1024, /* read in one turn of the loop, about */
+    STEP_BYTES = 256 * 1024, /* read in one turn of the loop, about, … */
     LINGER_MS = 60 * 1000,   /* an old file is closed when nothing came for so long */
     REST_MS = 5 * 1000,      /* the beginning of a line is used when its end has not come for so long */
     ODD_MS = 1000,           /* between looks where no watch tells when */
     DAY_S = 24 * 3600,
 };
+#define STEP_NS (2 * NS_PER_MS) /* … and less where it takes longer than this: what lines tell is dearer than lines */
 
 static void on_wake(uv_idle_t *handle);
 
@@ -48,7 +49,7 @@ static int read_file(struct log_follower *f, struct log_file *file, size_t *budg
         /* Written, and not longer: it may have been truncated, and be as long again. */
         if (rc == 0 && !longer && (file->fresh || file->since_ns >= file->mtime_ns))
             return 0;
-        if (longer && *budget == 0)
+        if (longer && (*budget == 0 || f->reader.late))
             return 1;
         if (rc == 0)
             rc = log_file_fetch(file, &f->reader);
@@ -90,6 +91,8 @@ static bool take_what_is_left(struct log_follower *f) {
 static bool read_files(struct log_follower *f) {
     size_t budget = STEP_BYTES;
     f->read_error = 0;
+    f->reader.turn_ends = mono_add(mono_now(), STEP_NS);
+    f->reader.late = false;
     for (struct log_file *file = f->files; file; file = file->next) {
         /* In this order: a writer that left this file before that look has nothing to add after this read. */
         bool overtaken = file->overtaken || later_file_has_bytes(file);

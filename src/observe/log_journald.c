@@ -22,6 +22,7 @@ enum {
     STEP_BYTES = 256 * 1024,
     ODD_MS = 10 * 1000, /* between looks while the journal cannot be read */
 };
+#define STEP_NS (2 * NS_PER_MS)
 
 /* The number of the place. */
 enum { CURSOR_UNREAD }; /* the cursor's entry is still to be handed over; without a cursor: there was none yet */
@@ -210,7 +211,8 @@ static void hand_over(struct log_journald *j, size_t *budget) {
 /* 0 at the end, 1 where there may be more than one step may read, or a negative errno. */
 static int read_entries(struct log_journald *j, bool *moved) {
     size_t budget = STEP_BYTES;
-    for (unsigned i = 0; i < STEP_ENTRIES && budget > 0 && !j->closing; i++) {
+    struct mono ends = mono_add(mono_now(), STEP_NS);
+    for (unsigned i = 0; i < STEP_ENTRIES && budget > 0 && mono_before(mono_now(), ends) && !j->closing; i++) {
         int rc = j->unread ? 1 : sd_journal_next(j->journal);
         if (rc <= 0)
             return rc;

@@ -129,11 +129,8 @@ static struct look *find_same(struct looks *looks, const struct target_config *c
 
 /* On /probe nobody carries the target's name: Prometheus adds it. */
 static void drop_target_label(struct target *target) {
-    struct strbuf *labels = &target->probes[0].labels;
-    size_t behind = target->labels.len + 1; /* the comma */
-    memmove(labels->data, labels->data + behind, labels->len - behind);
-    strbuf_truncate(labels, labels->len - behind);
-    strbuf_reset(&target->labels);
+    labels_drop_front(&target->probes[0].labels, &target->labels);
+    labels_drop_front(&target->labels, &target->labels);
 }
 
 static struct look *begin(struct looks *looks, struct target_config *config, int64_t lasts_ns, struct mono until) {

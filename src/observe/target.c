@@ -4,7 +4,6 @@
 #include "observe/target_run.h"
 
 #include "base/log.h"
-#include "base/text.h"
 #include "observe/client.h"
 #include "observe/close_check.h"
 #include "observe/local_network.h"
@@ -18,7 +17,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define LABELS_MAX (256 * 1024)
 #define RETRY_FIRST_NS                                                                                                 \
     NS_PER_S /* a lost server is looked for again soon, then at doubling pauses up to the poll interval */
 #define RETRY_DOUBLINGS_MAX 16
@@ -68,17 +66,18 @@ const char *self_operation_name(enum self_operation operation) {
 /* --- life --- */
 
 static void make_labels(struct target *target) {
-    struct strbuf *sb = &target->labels;
     const struct target_config *config = target->config;
-    strbuf_init(sb, LABELS_MAX);
-    strbuf_addstr(sb, "target=\"");
-    text_add_label_value(sb, span_of(config->name));
-    strbuf_addch(sb, '"');
-    for (size_t i = 0; i < config->label_count; i++) {
-        strbuf_addf(sb, ",%s=\"", config->labels[i].name);
-        text_add_label_value(sb, span_of(config->labels[i].value));
-        strbuf_addch(sb, '"');
-    }
+    labels_init(&target->labels);
+    labels_add(&target->labels, "target", config->name);
+    for (size_t i = 0; i < config->label_count; i++)
+        labels_add(&target->labels, config->labels[i].name, config->labels[i].value);
+}
+
+static void make_probe_labels(struct probe *probe, const struct labels *of_target) {
+    labels_init(&probe->labels);
+    labels_add_all(&probe->labels, of_target);
+    labels_add(&probe->labels, "module", probe->module->name);
+    labels_add(&probe->labels, "close", close_style_name(probe->module->close));
 }
 
 static bool make_probes(struct target *target) {
@@ -92,14 +91,11 @@ static bool make_probes(struct target *target) {
     for (; target->probe_count < config->module_count; target->probe_count++) {
         struct probe *probe = &target->probes[target->probe_count];
         *probe = (struct probe){.target = target, .module = &config->modules[target->probe_count]};
-        strbuf_init(&probe->labels, LABELS_MAX);
-        strbuf_add(&probe->labels, target->labels.data, target->labels.len);
-        strbuf_addf(&probe->labels, ",module=\"%s\",close=\"%s\"", probe->module->name,
-                    close_style_name(probe->module->close));
+        make_probe_labels(probe, &target->labels);
         for (int i = 0; i < PHASE_COUNT; i++)
             probe->facts.last_phase_ns[i] = -1;
         s->probes[target->probe_count].probe = probe;
-        if (strbuf_failed(&probe->labels))
+        if (labels_failed(&probe->labels))
             return false;
     }
     return true;
@@ -107,13 +103,13 @@ static bool make_probes(struct target *target) {
 
 static void target_free(struct target *target) {
     for (size_t i = 0; i < target->probe_count; i++)
-        strbuf_release(&target->probes[i].labels);
+        labels_release(&target->probes[i].labels);
     free(target->probes);
     close_check_free(target->close_check);
     sessions_free(target->sessions);
     server_errors_free(target->server_errors);
     host_cache_free(target->host_cache);
-    strbuf_release(&target->labels);
+    labels_release(&target->labels);
     free(target->schedule->probes);
     free(target->schedule);
     free(target);
@@ -133,7 +129,7 @@ struct target *target_new(uv_loop_t *loop, struct coroutines *coroutines, const 
     target->schedule = schedule;
     target->config = config;
     make_labels(target);
-    if (strbuf_failed(&target->labels) || !make_probes(target)) {
+    if (labels_failed(&target->labels) || !make_probes(target)) {
         target_free(target);
         return NULL;
     }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/coroutine.h"
 #include "base/histogram.h"
+#include "base/labels.h"
 #include "base/native_histogram.h"
 #include "config/config.h"
 #include "observe/evidence.h"
@@ -120,7 +121,7 @@ struct probe_facts {
 struct probe {
     struct target *target;
     const struct module_config *module; /* in target->config */
-    struct strbuf labels;               /* the target's, and module="…",close="…" */
+    struct labels labels;               /* the target's, and module="…",close="…" */
     struct probe_facts facts;
 };
 
@@ -135,7 +136,7 @@ struct target {
     void *events;                 /* … explain/event_ring.h, … */
     void *clients;                /* … and explain/clients.h */
     struct state_store *store;    /* where what outlives us is kept; NULL nowhere; the fleet's */
-    struct strbuf labels; /* target="db1",env="prod" escaped for Prometheus: written before each sample's own labels */
+    struct labels labels;         /* target="db1",env="prod": before each sample's own */
 
     struct poll_facts poll;
     struct probe *probes; /* as many as the configuration has modules */

@@ -5,7 +5,7 @@
 #ifndef FAKE_TARGETS_H
 #define FAKE_TARGETS_H
 
-#include "base/text.h"
+#include "base/labels.h"
 #include "expose/exporter_state.h"
 #include "observe/target.h"
 
@@ -21,10 +21,8 @@ static inline struct target *fake_target(const char *name) {
     target->config->address_text = strdup("db.example:3306");
     target->config->max_age_ns = INT64_MAX;
     target->refs = 1;
-    strbuf_init(&target->labels, 4096);
-    strbuf_addstr(&target->labels, "target=\"");
-    text_add_label_value(&target->labels, span_of(name));
-    strbuf_addstr(&target->labels, "\"");
+    labels_init(&target->labels);
+    labels_add(&target->labels, "target", name);
     for (int i = 0; i < VARIABLE_MAX; i++)
         target->poll.value[i] = (double)NAN;
     target->config->modules = calloc(1, sizeof *target->config->modules);
@@ -34,8 +32,10 @@ static inline struct target *fake_target(const char *name) {
     target->probes->target = target;
     target->probes->module = target->config->modules;
     target->probe_count = 1;
-    strbuf_init(&target->probes->labels, 4096);
-    strbuf_addf(&target->probes->labels, "%s,module=\"default\",close=\"quit_wait\"", strbuf_text(&target->labels));
+    labels_init(&target->probes->labels);
+    labels_add_all(&target->probes->labels, &target->labels);
+    labels_add(&target->probes->labels, "module", "default");
+    labels_add(&target->probes->labels, "close", "quit_wait");
     for (int i = 0; i < PHASE_COUNT; i++)
         target->probes->facts.last_phase_ns[i] = -1;
     return target;
@@ -44,12 +44,12 @@ static inline struct target *fake_target(const char *name) {
 static inline void fake_target_free(struct target *target) {
     free(target->config->modules->name);
     free(target->config->modules);
-    strbuf_release(&target->probes->labels);
+    labels_release(&target->probes->labels);
     free(target->probes);
     free(target->config->name);
     free(target->config->address_text);
     free(target->config);
-    strbuf_release(&target->labels);
+    labels_release(&target->labels);
     free(target);
 }
 

@@ -63,7 +63,7 @@ static void a_small_fleet_gives_this_page(void **state) {
     struct target *targets[] = {fake_target("up"), fake_target("down"), fake_target("new")};
     (void)state;
     fake_up(targets[0]);
-    strbuf_addstr(&targets[0]->labels, ",env=\"prod\"");
+    labels_add(&targets[0]->labels, "env", "prod");
     fake_value(targets[0], VARIABLE_STATUS, "Aborted_clients", 18446744073709551615.0);
     fake_value(targets[0], VARIABLE_SETTING, "max_statement_time", 0.5);
     fake_value(targets[0], VARIABLE_STATUS, "Connection_errors_accept", 6);

@@ -82,7 +82,8 @@ struct fixture {
     bool rest_tells; /* the beginning of a line tells something */
     size_t rests;
     const struct log_saved *saved;
-    size_t close_at; /* close the follower at this line; 0 never */
+    size_t close_at;  /* close the follower at this line; 0 never */
+    unsigned dear_ms; /* so long the sink is busy with each line */
 };
 
 static bool on_line(void *arg, struct span line, bool whole) {
@@ -92,6 +93,8 @@ static bool on_line(void *arg, struct span line, bool whole) {
         return false;
     strbuf_add(&fx->text, line.ptr, line.len);
     strbuf_addch(&fx->text, '\n');
+    for (uint64_t began = uv_hrtime(); uv_hrtime() - began < fx->dear_ms * UINT64_C(1000000);)
+        ;
     if (++fx->lines == fx->close_at) {
         log_follower_close(fx->follower);
         fx->follower = NULL;
@@ -1289,6 +1292,26 @@ static void steps_are_bounded(void **state) {
     strbuf_release(&in);
 }
 
+/* What a line tells may cost thousands of times what reading it does. */
+static void dear_lines_come_in_turns_of_their_own(void **state) {
+    struct fixture *fx = *state;
+    struct turns turns = {.fx = fx};
+    uv_prepare_t prepare;
+    append(fx->path, "line 1\nline 2\nline 3\nline 4\nthe rest");
+    fx->dear_ms = 3;
+    assert_int_equal(uv_prepare_init(&fx->loop, &prepare), 0);
+    prepare.data = &turns;
+    uv_prepare_start(&prepare, on_turn);
+    start(fx, LOG_START_BEGINNING);
+    expect(fx, "line 1\nline 2\nline 3\nline 4\n");
+    assert_int_equal(turns.busy, 4);
+    assert_int_equal(now(fx)->lines, 4);
+    append(fx->path, " of line 5\nline 6\n");
+    expect(fx, "the rest of line 5\nline 6\n");
+    uv_close((uv_handle_t *)&prepare, NULL);
+    settle(fx);
+}
+
 static void may_be_closed_from_a_call_back(void **state) {
     struct fixture *fx = *state;
     int before = open_descriptors();
@@ -1489,6 +1512,7 @@ int main(void) {
         TEST(without_inotify_the_timer_looks),
         TEST(inotify_is_tried_again),
         TEST(steps_are_bounded),
+        TEST(dear_lines_come_in_turns_of_their_own),
         TEST(may_be_closed_from_a_call_back),
         TEST(every_line_once_over_rotations_under_a_writer),
         TEST(every_line_once_over_copies_under_a_writer),
