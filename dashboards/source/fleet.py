@@ -31,11 +31,13 @@ TO_TARGET = link_to("mysqlconn-target", "Target ${__data.fields.Target}", target
 TO_CLIENTS = link_to("mysqlconn-clients", "Clients of ${__data.fields.Target}", target="__data.fields.Target")
 TO_CAUSE = link_to("mysqlconn-clients", "Clients of ${__data.fields.Target} with this cause", target="__data.fields.Target",
                    cause="__value.text")
+TO_USER = link_to("mysqlconn-clients", "What ${__value.text} does to ${__data.fields.Target}", target="__data.fields.Target",
+                  user="__value.text")
 LEGEND_TO_TARGET = [link_to("mysqlconn-target", "Target ${__field.labels.target}", target="__field.labels.target")]
 LEGEND_TO_CAUSE = [link_to("mysqlconn-clients", "Clients with the cause ${__field.labels.cause}", cause="__field.labels.cause")]
 
 TOP = [
-    stat("Targets", "Servers that are watched.", "count(mysqlconn_polls_total{<target>})"),
+    stat("Targets", "Servers that are watched.", "count(mysqlconn_error_log_configured{<target>})"),
     stat("Down", "Servers whose last poll failed.", "count(mysql_up{<target>} == 0) or vector(0)", steps=(GREEN, (1, RED)),
          background=True),
     stat("Critical", "Targets with advice of severity critical: clients are turned away now.",
@@ -78,12 +80,12 @@ RANKED = table(
                                "custom_width": 85, "custom_align": "center"}),
         "phase": ("Down in phase", {"custom_width": 115}),
         "reason": ("because", {"custom_width": 130}),
-        "Value #D": ("Aborts", {"decimals": 0, "custom_width": 80, "links": [TO_CLIENTS]}),
+        "Value #D": ("Aborts", {"unit": "locale", "decimals": 0, "custom_width": 80, "links": [TO_CLIENTS]}),
         "Value #E": ("Unexplained", {**share(0.1, 0.5), "custom_width": 140}),
         "cause": ("Main cause", {"custom_minWidth": 140, "links": [TO_CAUSE]}),
-        "user": ("Noisiest user", {"custom_minWidth": 130, "links": [TO_CLIENTS]}),
+        "user": ("Noisiest user", {"custom_minWidth": 130, "links": [TO_USER]}),
         "Value #H": ("Connections in use", {**share(0.8, 0.95), "custom_width": 150}),
-        "Value #I": ("Slowest phase p99", {"unit": "s", "custom_width": 135}),
+        "Value #I": ("Slowest phase", {"unit": "s", "custom_width": 110}),
         "Value #J": ("Advice", {"custom_width": 70, "links": [TO_TARGET]}),
     }, height=9)
 
@@ -107,7 +109,7 @@ DASHBOARD = dashboard("mysqlconn-fleet", "Which MySQL and MariaDB servers have u
               columns={"Value": ("Severity", {"mappings": words({3: ("critical", ORANGE), 2: ("warning", YELLOW), 1: ("info", BLUE)}),
                                               "custom_width": 100, "custom_align": "center",
                                               "custom_cellOptions": {"type": "color-background", "mode": "basic"}}),
-                       "rule": ("Rule", {}), "target": ("Target", {"links": [TO_TARGET]})},
+                       "rule": ("Rule", {"custom_minWidth": 150}), "target": ("Target", {"links": [TO_TARGET], "custom_minWidth": 120})},
               sort="Severity", width=12, no_value="no advice"),
         table("Why targets are down", "What failed last: the poll over the kept connection, or a probe, in which phase and for what reason.",
               query("max by (job, instance, target, operation, module, phase, reason) (mysqlconn_target_down_info{<target>})", table=True),

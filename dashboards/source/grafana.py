@@ -79,6 +79,11 @@ def override(name, regex=False, **properties):
                            for i, v in properties.items()]}
 
 
+def texts(mapping):
+    """Texts of a column and their colours: {"fine": GREEN}."""
+    return words({text: (text, colour) for text, colour in mapping.items()})
+
+
 def colours(palette):
     return [override(name, color={"mode": "fixed", "fixedColor": colour}) for name, colour in palette.items()]
 
@@ -153,7 +158,7 @@ def table(title, description, *queries, columns, unit="short", hide=(), sort=Non
              {"id": "organize", "options": {"excludeByName": {}, "indexByName": {f: i for i, f in enumerate(columns)},
                                             "renameByName": {f: shown for f, (shown, _) in columns.items()}}}]
     defaults = {"unit": unit, "color": {"mode": "thresholds"}, "thresholds": thresholds(BLUE), "mappings": [], "noValue": no_value,
-                "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "filterable": filterable}}
+                "custom": {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "filterable": filterable, "minWidth": 60}}
     options = {"showHeader": True, "cellHeight": "sm",
                "sortBy": [{"displayName": sort, "desc": True}] if sort else []}
     return _panel("table", title, description, queries, width, height, defaults, options, overrides, transformations=order)
@@ -183,7 +188,7 @@ def bargauge(title, description, expr, legend, unit="short", width=12, height=8,
                   colours(palette or {}))
 
 
-def heatmap(title, description, expr, unit="s", width=12, height=8, no_value="no data", scheme="Blues"):
+def heatmap(title, description, expr, unit="s", width=12, height=8, no_value="no data", scheme="Turbo"):
     """`expr` has a series for each bucket, with the label le."""
     defaults = {"unit": "short", "noValue": no_value,
                 "custom": {"scaleDistribution": {"type": "linear"}, "hideFrom": {"legend": False, "tooltip": False, "viz": False}}}
@@ -238,26 +243,25 @@ def _place(rows):
     return placed
 
 
-def variable(name, label, expr, description, all_value=".*", multi=True, current_all=True):
+def variable(name, label, expr, description, all_value=".*"):
     for short, matchers in MATCHERS.items():
         expr = expr.replace(short, matchers)
-    current = {"selected": True, "text": ["All"], "value": ["$__all"]} if multi else {"selected": True, "text": "All", "value": "$__all"}
     return {"type": "query", "name": name, "label": label, "description": description, "datasource": DATASOURCE,
             "definition": expr, "query": {"query": expr, "refId": f"Variable-{name}", "qryType": 1}, "refresh": 2, "regex": "", "sort": 5,
-            "multi": multi, "includeAll": True, "allValue": all_value, "hide": 0, "skipUrlSync": False, "options": [],
-            "current": current if current_all else {}}
+            "multi": True, "includeAll": True, "allValue": all_value, "hide": 0, "skipUrlSync": False, "options": [],
+            "current": {"selected": True, "text": ["All"], "value": ["$__all"]}}
 
 
-def _variables(source, with_target, more):
-    """All follow what `source`, a metric that is always there, has."""
-    chain = [{"type": "datasource", "name": "datasource", "label": "Data source", "description": "The Prometheus that scrapes the exporters.",
-              "query": "prometheus", "regex": "", "refresh": 1, "multi": False, "includeAll": False, "hide": 0, "skipUrlSync": False,
-              "options": [], "current": {}},
-             variable("job", "Job", f"label_values({source}, job)", "Scrape jobs of mysqlconn_exporter."),
-             variable("instance", "Exporter", f'label_values({source}{{job=~"$job"}}, instance)', "The exporters, as Prometheus calls them.")]
-    if with_target:
-        chain.append(variable("target", "Target", f"label_values({source}{{<exporter>}}, target)", "The servers that they watch.", ".+"))
-    return chain + list(more)
+def _variables(more):
+    exporters = "mysqlconn_exporter_build_info"
+    return [{"type": "datasource", "name": "datasource", "label": "Data source", "description": "The Prometheus that scrapes the exporters.",
+             "query": "prometheus", "regex": "", "refresh": 1, "multi": False, "includeAll": False, "hide": 0, "skipUrlSync": False,
+             "options": [], "current": {}},
+            variable("job", "Job", f"label_values({exporters}, job)", "Scrape jobs of mysqlconn_exporter."),
+            variable("instance", "Exporter", f'label_values({exporters}{{job=~"$job"}}, instance)', "The exporters, as Prometheus calls them."),
+            # mysqld_exporter's metrics, some of which have our names, have no label `target`.
+            variable("target", "Target", "label_values(mysqlconn_polls_total{<exporter>}, target)", "The servers that they watch.", ".+"),
+            *more]
 
 
 def _annotation(name, colour, expr, title, text):
@@ -278,9 +282,8 @@ ANNOTATIONS = (
                 "configuration of {{instance}} loaded", "mysqlconn_exporter_config_last_reload_success_timestamp_seconds moved"))
 
 
-def dashboard(uid, description, rows, source="mysqlconn_polls_total", with_target=True, variables=(), refresh="30s", time="now-3h"):
+def dashboard(uid, description, rows, variables=(), refresh="30s", time="now-3h"):
     name = DASHBOARDS[uid]
-    annotations = [a for a in ANNOTATIONS if with_target or "$target" not in a["expr"]]
     links = [{"title": title, "type": "link", "url": f"/d/{other}", "includeVars": True, "keepTime": True, "targetBlank": False,
               "asDropdown": False, "icon": "dashboard", "tags": [], "tooltip": f"{title}, with the same time and variables"}
              for other, title in DASHBOARDS.items() if other != uid]
@@ -290,5 +293,5 @@ def dashboard(uid, description, rows, source="mysqlconn_polls_total", with_targe
             "timepicker": {}, "id": None, "links": links,
             "annotations": {"list": [{"builtIn": 1, "datasource": {"type": "grafana", "uid": "-- Grafana --"}, "enable": True, "hide": True,
                                       "iconColor": "rgba(0, 211, 255, 1)", "name": "Annotations & Alerts", "type": "dashboard"},
-                                     *annotations]},
-            "templating": {"list": _variables(source, with_target, variables)}, "panels": _place(rows)}
+                                     *ANNOTATIONS]},
+            "templating": {"list": _variables(variables)}, "panels": _place(rows)}
