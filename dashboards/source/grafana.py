@@ -129,7 +129,8 @@ def timeseries(title, description, *queries, unit="short", width=12, height=8, s
     custom = {"drawStyle": "bars" if bars else "line", "lineInterpolation": "linear", "lineWidth": 0 if bars else 1,
               "fillOpacity": fill if fill is not None else 80 if bars else 60 if stack else 8, "gradientMode": "none",
               "showPoints": "always" if points else "never", "pointSize": 4, "spanNulls": False, "axisPlacement": "auto",
-              "axisLabel": "", "axisSoftMin": 0, "scaleDistribution": {"type": "linear"},
+              "axisLabel": "", "axisSoftMin": 0, **({"axisSoftMax": 1} if unit in ("short", "percentunit") and maximum is None else {}),
+              "scaleDistribution": {"type": "linear"},
               "stacking": {"mode": "normal" if stack else "none", "group": "A"},
               "thresholdsStyle": {"mode": "dashed" if steps else "off"}, "barAlignment": 0,
               "hideFrom": {"legend": False, "tooltip": False, "viz": False}}
@@ -149,7 +150,9 @@ def table(title, description, *queries, columns, unit="short", hide=(), sort=Non
           no_value="no data", rows_sorted_by=None, filterable=False):
     """`columns`: {field: (title, {property: value})}, in their order; other fields are left out. `sort`: the title of the column
     to sort by, from the top down. `rows_sorted_by`: a field that need not be shown. `no_value`: said where there is no row."""
-    overrides = [override(shown, noValue="–", **properties) for shown, properties in columns.values()]
+    # A label is a text, even where it is a number.
+    overrides = [override(shown, noValue="–", **({} if field.startswith("Value") else {"unit": "string"}), **properties)
+                 for field, (shown, properties) in columns.items()]
     order = transformations or [{"id": "merge", "options": {}}]
     if rows_sorted_by:
         order = [*order, {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": rows_sorted_by, "desc": True}]}}]
@@ -181,7 +184,7 @@ def bargauge(title, description, expr, legend, unit="short", width=12, height=8,
     defaults = {"unit": unit, "color": {"mode": "thresholds"}, "thresholds": thresholds(*steps), "mappings": [], "min": 0,
                 "max": maximum, "noValue": no_value, "links": links, "decimals": decimals}
     options = {"displayMode": "basic", "orientation": "horizontal", "showUnfilled": True, "valueMode": "text", "namePlacement": "left",
-               "sizing": "auto", "minVizHeight": 16, "minVizWidth": 8, "maxVizHeight": 24,
+               "sizing": "manual", "minVizHeight": 16, "minVizWidth": 8, "maxVizHeight": 24,
                "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
                "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}}
     return _panel("bargauge", title, description, [query(expr, legend, instant=True)], width, height, defaults, options,
