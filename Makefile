@@ -182,7 +182,7 @@ bench:
 	@exec /usr/bin/python3 tests/bench/bench.py --build build/release $(BENCH)
 
 # --- installing -------------------------------------------------------------------------------------------------------
-.PHONY: install uninstall clean help readme
+.PHONY: install uninstall clean help readme dashboards
 UNIT_DIR ?= $(PREFIX)/lib/systemd/system
 DOC_DIR := $(PREFIX)/share/doc/mysqlconn_exporter
 SHARE_DIR := $(PREFIX)/share/mysqlconn_exporter
@@ -210,6 +210,10 @@ uninstall:
 readme: build
 	@exec tests/lib/update-readme $(PROGRAM)
 
+# Write dashboards/*.json out of dashboards/source/; a test fails when they are stale.
+dashboards:
+	@exec dashboards/make-dashboards
+
 clean:
 	rm -rf build
 
@@ -226,6 +230,7 @@ help:
 	@echo 'make bench       cost against peers and floors, as ratios (BENCH=--quick: one short round)'
 	@echo 'make install     into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX), alerts for GRAFANA_URL=… RUNBOOK_URL=…; make uninstall takes it away'
 	@echo 'make readme      refresh the generated tables of README.md'
+	@echo 'make dashboards  write dashboards/*.json out of dashboards/source/'
 	@echo 'make localized-frames  make the tables of messages in other languages anew'
 	@echo 'make format      clang-format the tree;  make clean  remove build/'
 	@echo 'Variables: VARIANT=release|debug|asan|coverage  CC=gcc|clang  V=1  WERROR=1'

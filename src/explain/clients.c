@@ -34,6 +34,7 @@ struct target_clients {
     size_t count, allocated, bucket_count;
     struct top *folded_clients; /* NULL before there are any */
     uint64_t folded, aborts[CAUSE_COUNT][CONFIDENCE_CERTAIN + 1];
+    struct abort_idleness *idleness[CAUSE_COUNT]; /* NULL before there is any */
 };
 
 /* --- who it is --- */
@@ -155,6 +156,8 @@ static void release(struct target_clients *tc) {
     free(tc->chains);
     free(tc->buckets);
     top_free(tc->folded_clients);
+    for (size_t cause = 0; cause < CAUSE_COUNT; cause++)
+        free(tc->idleness[cause]);
     free(tc);
 }
 
@@ -210,6 +213,19 @@ static void count_client(const struct clients *clients, struct target_clients *t
     strbuf_release(&text);
 }
 
+static void count_idleness(struct target_clients *tc, enum cause cause, int64_t idle_ns) {
+    struct abort_idleness **idleness = &tc->idleness[cause];
+    size_t i = 0;
+    if (!*idleness)
+        *idleness = calloc(1, sizeof **idleness);
+    if (!*idleness)
+        return;
+    while (i < SESSION_BOUNDS && idle_ns > session_bound_s[i] * NS_PER_S)
+        i++;
+    (*idleness)->buckets[i]++;
+    (*idleness)->sum_ns += idle_ns;
+}
+
 /* Trouble of the server's, of which no connection ended. */
 static bool is_abort(const struct abort_event *event) {
     return event->cause.cause != CAUSE_NO_ABORT && event->kind != LOG_EVENT_DNS && event->kind != LOG_EVENT_SSL &&
@@ -227,6 +243,8 @@ static void on_abort(void *arg, struct target *target, const struct abort_event 
     tc->aborts[event->cause.cause][event->cause.confidence] += event->n;
     if (event->user.ptr || event->host.ptr)
         count_client(arg, tc, event);
+    if (event->idle_ns >= 0)
+        count_idleness(tc, event->cause.cause, event->idle_ns);
 }
 
 static void on_target_removed(void *arg, struct target *target) {
@@ -276,4 +294,9 @@ uint64_t clients_folded(const struct target *target) {
 uint64_t clients_aborts(const struct target *target, enum cause cause, enum confidence confidence) {
     const struct target_clients *tc = target->clients;
     return tc ? tc->aborts[cause][confidence] : 0;
+}
+
+const struct abort_idleness *clients_idleness(const struct target *target, enum cause cause) {
+    const struct target_clients *tc = target->clients;
+    return tc ? tc->idleness[cause] : NULL;
 }

@@ -1,7 +1,8 @@
 /*
- * Aborts by client and cause, and by cause and confidence, per target. A client is a user, a host (or its network) and
- * a driver; there is a bound on how many have series of their own, and the rest is `other`. A series that is there
- * stays, and its count never falls: those are counters. They begin at zero with each start of ours.
+ * Aborts by client and cause, by cause and confidence, and how long their sessions had been idle, per target. A client
+ * is a user, a host (or its network) and a driver; there is a bound on how many have series of their own, and the rest
+ * is `other`. A series that is there stays, and its count never falls: those are counters. They begin at zero with each
+ * start of ours.
  *
  * Who has a place: the first that come, but of the places that are bound for strangers (who did not log in, and can
  * make up names and come from anywhere) there are half, and the last quarter is for those that come often.
@@ -11,6 +12,7 @@
 
 #include "config/config.h"
 #include "explain/abort_event.h"
+#include "observe/sessions.h"
 #include "observe/target.h"
 
 #include <stddef.h>
@@ -19,6 +21,12 @@
 struct client_aborts {
     const char *user, *host, *driver; /* UTF-8; "" not known, and `driver` "unknown" then */
     uint64_t counts[CAUSE_COUNT];
+};
+
+/* How long sessions had been idle when they were aborted, of those that were seen asleep before. */
+struct abort_idleness {
+    uint64_t buckets[SESSION_BOUNDS + 1]; /* as session_bound_s; not cumulative */
+    int64_t sum_ns;
 };
 
 struct clients;
@@ -38,5 +46,7 @@ const struct client_aborts *clients_of(const struct target *target, size_t *coun
 uint64_t clients_folded(const struct target *target);
 /* All aborts, also those of which nobody knows the client. */
 uint64_t clients_aborts(const struct target *target, enum cause cause, enum confidence confidence);
+/* NULL: no abort with this cause had been seen asleep. */
+const struct abort_idleness *clients_idleness(const struct target *target, enum cause cause);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Families of aborts as they were judged: by client, and by how sure their cause is.
+ * Families of aborts as they were judged: by client, by how sure their cause is, and how long they had been idle.
  */
 #include "explain/clients.h"
 #include "explain/event_ring.h"
@@ -41,6 +41,15 @@ static void emit_events(struct sample_writer *w, const struct target *target) {
         }
 }
 
+static void emit_idleness(struct sample_writer *w, const struct target *target) {
+    for (int cause = 0; cause < CAUSE_COUNT; cause++) {
+        const struct abort_idleness *idleness = clients_idleness(target, (enum cause)cause);
+        if (idleness)
+            sample_histogram_of(w, SAMPLE_LABELS("cause", cause_name((enum cause)cause)), session_bound_s,
+                                SESSION_BOUNDS, idleness->buckets, idleness->sum_ns);
+    }
+}
+
 static void emit_dropped(struct sample_writer *w, const struct target *target) {
     sample_count(w, SAMPLE_NO_LABELS, event_ring_dropped(target));
 }
@@ -78,6 +87,16 @@ static const struct metric_family rows[] = {
         .labels = "cause, confidence",
         .condition = "once it has happened",
         .of_target = emit_events,
+    },
+    {
+        .name = "mysqlconn_aborted_sessions_idle_seconds",
+        .type = METRIC_HISTOGRAM,
+        .unit = "seconds",
+        .help = "How long sessions had been idle when they were aborted, by cause: of those that the process list "
+                "showed asleep before.",
+        .labels = "cause",
+        .condition = "once it has happened",
+        .of_target = emit_idleness,
     },
     {
         .name = "mysqlconn_abort_events_dropped_total",

@@ -78,6 +78,9 @@ def test_who_vanished_is_known(exporter, watched):
     assert (event["driver"], event["driver_version"]) == ("pymysql", pymysql.__version__)
     assert (event["command"], event["in_transaction"], event["port"]) == ("Sleep", True, port)
     assert 0.5 < event["idle_seconds"] < 30
+    page = watching.scrape()
+    assert page.sum("mysqlconn_aborted_sessions_idle_seconds_count", cause="client_vanished") == 1
+    assert abs(page.sum("mysqlconn_aborted_sessions_idle_seconds_sum", cause="client_vanished") - event["idle_seconds"]) < 0.1
     assert abs((moment(event["time"]) - before).total_seconds()) < 30 and moment(event["seen"]) >= before
     sources = [e["source"] for e in event["evidence"]]
     assert sources[0] == "error_log" and "sessions" in sources

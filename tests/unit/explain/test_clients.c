@@ -45,6 +45,7 @@ static void tell_event(struct fixture *fx, struct span user, struct span host, c
         .user = user,
         .host = host,
         .driver = driver ? span_of(driver) : (struct span){0},
+        .idle_ns = -1,
         .cause = {.cause = cause,
                   .confidence = CONFIDENCE_CERTAIN,
                   .raises = cause == CAUSE_ACCESS_DENIED ? 1U << COUNTER_CONNECTS : 1U << COUNTER_CLIENTS}};
@@ -186,6 +187,31 @@ static void hostile_names(void **state) {
     assert_int_equal(series(fx), 1 + 4);
 }
 
+static void tell_idle(struct fixture *fx, enum cause cause, double seconds) {
+    struct abort_event event = {.n = 1, .idle_ns = (int64_t)(seconds * 1e9), .cause = {.cause = cause}};
+    struct abort_sink sink = clients_sink(fx->clients);
+    sink.abort(sink.arg, fx->target, &event);
+}
+
+static void how_long_they_had_been_idle(void **state) {
+    struct fixture *fx = *state;
+    assert_null(clients_idleness(fx->target, CAUSE_IDLE_TIMEOUT));
+    tell(fx, "app", "h", CAUSE_IDLE_TIMEOUT); /* it is not known */
+    assert_null(clients_idleness(fx->target, CAUSE_IDLE_TIMEOUT));
+    tell_idle(fx, CAUSE_IDLE_TIMEOUT, 0);
+    tell_idle(fx, CAUSE_IDLE_TIMEOUT, (double)session_bound_s[2]);
+    tell_idle(fx, CAUSE_IDLE_TIMEOUT, (double)session_bound_s[2] + 0.1);
+    tell_idle(fx, CAUSE_IDLE_TIMEOUT, 1e9);
+    const struct abort_idleness *idleness = clients_idleness(fx->target, CAUSE_IDLE_TIMEOUT);
+    assert_non_null(idleness);
+    assert_int_equal(idleness->buckets[0], 1);
+    assert_int_equal(idleness->buckets[2], 1);
+    assert_int_equal(idleness->buckets[3], 1);
+    assert_int_equal(idleness->buckets[SESSION_BOUNDS], 1);
+    assert_int_equal(idleness->sum_ns / 1000000000, 1000000000 + 2 * session_bound_s[2]);
+    assert_null(clients_idleness(fx->target, CAUSE_CLIENT_VANISHED));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
@@ -195,6 +221,7 @@ int main(void) {
         TEST(who_comes_often_gets_a_place_and_all_keep_theirs),
         TEST(addresses_stand_for_their_networks),
         TEST(hostile_names),
+        TEST(how_long_they_had_been_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
