@@ -156,8 +156,9 @@ static void poll_sessions(const struct session_poll *poll) {
     begin_pass(target);
     if (worth_asking(target, EVIDENCE_TRANSACTIONS))
         *transactions = query(poll, "SELECT trx_mysql_thread_id FROM information_schema.INNODB_TRX", transaction_row);
-    if (may_go_on(poll))
-        target->evidence[EVIDENCE_SESSIONS] = query_list(poll);
+    if (!may_go_on(poll)) /* else nobody would be there */
+        return;
+    target->evidence[EVIDENCE_SESSIONS] = query_list(poll);
     if (target->evidence[EVIDENCE_SESSIONS] != EVIDENCE_SEEN)
         return;
     if (may_go_on(poll))
