@@ -12,9 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Clocks of two machines, and a session that was seen somewhat after it began. */
-#define CLOCKS_WITHIN_NS (120 * NS_PER_S)
-
 void abort_case_init(struct abort_case *c, enum fact_source source) {
     *c = (struct abort_case){
         .event = {.n = 1, .source = source, .seen_wall_ns = wall_now_ns(), .idle_ns = -1, .in_transaction = KNOWN_NOT}};

@@ -8,12 +8,12 @@
 #include "../expose/fake_targets.h"
 #include "base/log.h"
 #include "explaining.h"
+#include "quiet_log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -169,51 +169,10 @@ static void what_may_have_been_is_asked_last(void **state) {
     assert_int_equal(account(fx, COUNTER_CLIENTS).unexplained, 0);
 }
 
-/* An error log of the target's that is empty and readable. */
-struct quiet_log {
-    char path[64];
-    struct error_log_config config;
-    uv_loop_t loop;
-};
-
-static void ignore_event(void *arg, const struct log_event *event) {
-    (void)arg;
-    (void)event;
-}
-
-static void stop_loop(void *arg) {
-    uv_stop(arg);
-}
-
-static void quiet_log_open(struct quiet_log *log, struct fixture *fx) {
-    struct log_source_listener listener = {&log->loop, ignore_event, NULL, stop_loop};
-    snprintf(log->path, sizeof log->path, "/tmp/mysqlconn-test-XXXXXX");
-    int fd = mkstemp(log->path);
-    assert_true(fd >= 0);
-    close(fd);
-    log->config = (struct error_log_config){
-        .source = LOG_FILE, .file = log->path, .start = LOG_START_BEGINNING, .max_line_bytes = 65536};
-    uv_loop_init(&log->loop);
-    fx->target->error_log = log_source_start(&log->loop, &log->config, &listener, NULL);
-    assert_non_null(fx->target->error_log);
-    for (int i = 0; i < 1000 && !log_source_state(fx->target->error_log)->readable; i++)
-        uv_run(&log->loop, UV_RUN_ONCE);
-    assert_true(log_source_state(fx->target->error_log)->readable);
-    fake_value(fx->target, VARIABLE_SETTING, "log_warnings", 2);
-}
-
-static void quiet_log_close(struct quiet_log *log, struct fixture *fx) {
-    log_source_close(fx->target->error_log);
-    fx->target->error_log = NULL;
-    uv_run(&log->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&log->loop), 0);
-    unlink(log->path);
-}
-
 static void a_kill_is_believed_where_a_line_would_tell_of_all_else(void **state) {
     struct fixture *fx = *state;
     struct quiet_log log;
-    quiet_log_open(&log, fx);
+    quiet_log_open(&log, fx->target);
     set(fx, "Com_kill", 7);
     poll_server(fx);
     set(fx, "Com_kill", 8); /* in the poll before its victim is counted */
@@ -243,7 +202,7 @@ static void a_kill_is_believed_where_a_line_would_tell_of_all_else(void **state)
     poll_server(fx);
     restart(fx);
     assert_int_equal(explained(fx, COUNTER_CLIENTS, CAUSE_KILLED), 1);
-    quiet_log_close(&log, fx);
+    quiet_log_close(&log, fx->target);
 }
 
 static void flush_status_is_a_step(void **state) {
