@@ -65,11 +65,11 @@ static void tell_sinks(struct judge *judge, struct target *target, struct abort_
             judge->sinks[i].abort(judge->sinks[i].arg, target, e);
 }
 
-static void note_told(struct target *target, const struct abort_event *e) {
+static void note_told(struct target *target, const struct abort_event *e, bool late) {
     struct judgement *j = target->judgement;
     for (int clients = 0; j && clients < 2; clients++)
         if (e->cause.raises & 1U << (clients ? COUNTER_CLIENTS : COUNTER_CONNECTS))
-            balance_tell(&j->balances[clients], e->n);
+            (late ? balance_tell_late : balance_tell)(&j->balances[clients], e->n);
 }
 
 static void tell(struct judge *judge, struct target *target, struct abort_case *c) {
@@ -197,7 +197,7 @@ static void judge_line(struct judge *judge, struct target *target, const struct 
     bool is_event = line->kind != LOG_EVENT_OTHER || c.event.cause.cause != CAUSE_UNKNOWN;
     if (!is_disorder_before_login(target, &c) && is_event && !hold(target, &c)) {
         expect_sum(target, &c.event);
-        note_told(target, &c.event);
+        note_told(target, &c.event, false);
         tell(judge, target, &c);
     }
     abort_case_release(&c);
@@ -296,7 +296,7 @@ static void judge_sum(struct judge *judge, struct target *target, const struct u
     if (c.event.cause.cause != CAUSE_UNKNOWN && c.event.cause.cause != CAUSE_NO_ABORT) {
         tell(judge, target, &c);
         if (!aborts->doubtful) /* those have been taken from what was left */
-            note_told(target, &c.event);
+            note_told(target, &c.event, aborts->late);
     }
     abort_case_release(&c);
 }
@@ -404,7 +404,7 @@ static void release(struct judge *judge, struct target *target, struct kept_even
         e->host = abort_text(host);
     }
     expect_sum(target, e);
-    note_told(target, e);
+    note_told(target, e, true);
     tell_sinks(judge, target, e);
 }
 

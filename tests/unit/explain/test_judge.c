@@ -311,6 +311,32 @@ static void what_is_held_is_of_the_life_that_wrote_it(void **state) {
     quiet_log_close(&log, fx->target);
 }
 
+/* The sums of a look are read after its counters: a KILL between them is in the next poll's count. */
+static void a_kill_that_the_next_poll_counts_is_told(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 7);
+    poll_server(fx);
+    server_error(fx, 1158, "app", 1);
+    server_error(fx, 1160, "app", 1);
+    poll_server(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 8);
+    fx->clients = 1;
+    poll_server(fx);
+    assert_int_equal(count(fx), 1);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_KILLED);
+    assert_int_equal(newest(fx)->cause.confidence, CONFIDENCE_LIKELY);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CLIENTS, CAUSE_KILLED), 1);
+
+    server_error(fx, 1160, "app", 1); /* no KILL before it, nor after it */
+    fx->clients = 2;
+    for (int i = 0; i < 3; i++)
+        poll_server(fx);
+    assert_int_equal(count(fx), 2);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_LEFT_MID_RESULT);
+    assert_false(newest(fx)->cause.possible & UINT32_C(1) << CAUSE_KILLED);
+}
+
 static void what_statements_raise_too_is_told_when_the_counter_shows_it(void **state) {
     struct fixture *fx = *state;
     be_mysql(fx);
@@ -412,6 +438,7 @@ int main(void) {
         TEST(the_killer_is_named),
         TEST(sums_tell_where_the_log_does_not),
         TEST(what_is_held_is_of_the_life_that_wrote_it),
+        TEST(a_kill_that_the_next_poll_counts_is_told),
         TEST(what_statements_raise_too_is_told_when_the_counter_shows_it),
         TEST(who_is_refused_after_the_login_is_told_once),
         TEST(what_nothing_tells_of_is_told_by_its_counter),
