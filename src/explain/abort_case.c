@@ -83,6 +83,7 @@ void abort_case_take_session(struct abort_case *c, const struct target *target) 
         e->idle_ns = s->idle_ns + unseen_ns;
     c->facts.idle_ns = s->idle_ns + unseen_ns;
     c->facts.asleep = asleep;
+    c->facts.logged_in = strcmp(s->user, "unauthenticated user") != 0 && strcmp(s->command, "Connect") != 0;
     c->facts.replication = is_replication(s->command);
     c->facts.seen_writing = s->writing_ns >= 0;
     /* The process list counts whole seconds. */

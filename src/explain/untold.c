@@ -67,7 +67,8 @@ static const struct pair {
     bool before_login;
     unsigned number, with_number;
 } pairs[] = {
-    {true, 1043, 1159}, {true, 1043, 1156}, {true, 1043, 1158}, {false, 1158, 1160}, {false, 1105, 1160},
+    {true, 1043, 1159},  {true, 1043, 1156},  {true, 1043, 1158},
+    {false, 1158, 1160}, {false, 1105, 1160}, {false, 1045, 1873},
 };
 
 /* All that the log words as a refused login, whichever number it has. */

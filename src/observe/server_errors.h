@@ -38,6 +38,7 @@
     X(1203, "ER_TOO_MANY_USER_CONNECTIONS")                                                                            \
     X(1226, "ER_USER_LIMIT_REACHED")                                                                                   \
     X(1862, "ER_MUST_CHANGE_PASSWORD_LOGIN")                                                                           \
+    X(1873, "ER_ACCESS_DENIED_CHANGE_USER_ERROR")                                                                      \
     X(1251, "ER_NOT_SUPPORTED_AUTH_MODE")                                                                              \
     X(3118, "ER_ACCOUNT_HAS_BEEN_LOCKED")                                                                              \
     X(3159, "ER_SECURE_TRANSPORT_REQUIRED")                                                                            \
