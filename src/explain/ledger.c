@@ -35,7 +35,7 @@ struct wait {
 /* Evidence that waits for its counter. What came before the end of the last poll is old. */
 struct evidence {
     uint32_t fresh, old;
-    uint32_t maybe; /* that need not have raised the counter at all */
+    uint32_t maybe, old_maybe; /* that need not have raised the counter at all */
 };
 
 struct ledger {
@@ -44,7 +44,7 @@ struct ledger {
     uint64_t increase[COUNTER_COUNT], unexplained[COUNTER_LINED];
     uint64_t explained[COUNTER_LINED][CAUSE_COUNT], unmatched[COUNTER_LINED][CAUSE_COUNT];
     struct evidence evidence[COUNTER_LINED][CAUSE_COUNT];
-    struct mono maybe_until;
+    struct mono maybes_aged;
     struct mono counted_from; /* aborts of ours before it are in nothing that we have seen rise */
     struct wait waits[WAITS_MAX];
     unsigned wait_count;
@@ -107,10 +107,11 @@ static void let_go(struct ledger *ledger, unsigned counter) {
 static uint64_t give_to_maybes(struct ledger *ledger, unsigned counter, uint64_t n) {
     for (unsigned cause = 0; n > 0 && cause < CAUSE_COUNT; cause++) {
         struct evidence *e = &ledger->evidence[counter][cause];
-        uint32_t part = (uint32_t)least(e->maybe, n);
+        uint32_t old = (uint32_t)least(e->old_maybe, n), part = (uint32_t)least(e->maybe, n - old);
+        e->old_maybe -= old;
         e->maybe -= part;
-        ledger->explained[counter][cause] += part;
-        n -= part;
+        ledger->explained[counter][cause] += old + part;
+        n -= old + part;
     }
     return n;
 }
@@ -214,7 +215,12 @@ static void maybe(struct target *target, enum abort_counter counter, enum cause 
     if (!ledger->known[counter])
         return;
     add(&ledger->evidence[counter][cause].maybe, n);
-    ledger->maybe_until = mono_add(mono_now(), 3 * target->config->poll.interval_ns + 2 * LOG_WITHIN_NS);
+}
+
+static void forget_maybes(struct ledger *ledger) {
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
+        for (unsigned cause = 0; cause < CAUSE_COUNT; cause++)
+            ledger->evidence[counter][cause].maybe = ledger->evidence[counter][cause].old_maybe = 0;
 }
 
 /* What was waiting for its counter to rise waits in vain. */
@@ -223,12 +229,20 @@ static void forget_evidence(struct ledger *ledger) {
         let_go(ledger, counter);
         let_go(ledger, counter);
     }
+    forget_maybes(ledger);
 }
 
-static void forget_maybes(struct ledger *ledger) {
+static void age_maybes(struct ledger *ledger, const struct target *target) {
+    int64_t within_ns = 3 * target->config->poll.interval_ns + 2 * LOG_WITHIN_NS;
+    if (mono_between(ledger->maybes_aged, mono_now()) < within_ns)
+        return;
+    ledger->maybes_aged = mono_now();
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
-        for (unsigned cause = 0; cause < CAUSE_COUNT; cause++)
-            ledger->evidence[counter][cause].maybe = 0;
+        for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
+            struct evidence *e = &ledger->evidence[counter][cause];
+            e->old_maybe = e->maybe;
+            e->maybe = 0;
+        }
 }
 
 static void on_abort(void *arg, struct target *target, const struct abort_event *event) {
@@ -312,6 +326,8 @@ static void take_step(struct ledger *ledger, struct target *target, enum ledger_
     if (step == LEDGER_RESTART)
         own_connections_forget(&target->own, (struct mono){target->poll.start_mono_ns - NS_PER_S});
     close_waits(ledger, target, true);
+    if (step == LEDGER_RESTART)
+        forget_maybes(ledger);
     ledger->counted_from = step_instant(target, step);
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
         if (step == LEDGER_RESTART || is_flushed(target, counter))
@@ -405,8 +421,7 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
         let_go(ledger, counter);
     }
     close_waits(ledger, target, false);
-    if (mono_before(ledger->maybe_until, mono_now()))
-        forget_maybes(ledger);
+    age_maybes(ledger, target);
 }
 
 static void on_target_removed(void *arg, struct target *target) {

@@ -169,6 +169,23 @@ static void what_may_have_been_is_asked_last(void **state) {
     assert_int_equal(account(fx, COUNTER_CLIENTS).unexplained, 0);
 }
 
+/* However many come after it. (The interval makes maybes old after a tenth of a second.) */
+static void what_may_have_been_long_ago_is_not_asked(void **state) {
+    struct fixture *fx = *state;
+    poll_server(fx);
+    fx->target->config->poll.interval_ns = -3300 * NS_PER_MS;
+    for (int i = 0; i < 8; i++) { /* queries, say; two a poll */
+        tell(fx, LOG_EVENT_ABORTED, 1, "app", "KILLED");
+        tell(fx, LOG_EVENT_ABORTED, 1, "app", "KILLED");
+        usleep(60000);
+        poll_server(fx);
+    }
+    fx->clients = 16;
+    poll_server(fx);
+    restart(fx);
+    assert_in_range(explained(fx, COUNTER_CLIENTS, CAUSE_KILLED), 1, 9);
+}
+
 static void a_kill_is_believed_where_a_line_would_tell_of_all_else(void **state) {
     struct fixture *fx = *state;
     struct quiet_log log;
@@ -306,6 +323,24 @@ static void a_new_life_of_the_server_forgets_ids_and_evidence(void **state) {
     assert_int_equal(account(fx, COUNTER_CLIENTS).pending, 0);
 }
 
+/* Whether a line of the start tells it or a poll sees it. */
+static void who_was_cut_off_by_a_shutdown_is_of_the_life_before(void **state) {
+    struct fixture *fx = *state;
+    poll_server(fx);
+    for (int told = 0; told < 2; told++) {
+        tell(fx, LOG_EVENT_FORCED_CLOSE, 1, "app", NULL);
+        tell(fx, LOG_EVENT_FORCED_CLOSE, 2, "app", NULL);
+        if (told)
+            tell(fx, LOG_EVENT_SERVER_START, 0, "", NULL);
+        restart(fx);
+        fx->clients = 1; /* nobody knows why */
+        poll_server(fx);
+        restart(fx);
+    }
+    assert_int_equal(explained(fx, COUNTER_CLIENTS, CAUSE_SERVER_RESTART), 0);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).unexplained, 2);
+}
+
 static void forged_lines_are_no_evidence(void **state) {
     struct fixture *fx = *state;
     poll_server(fx);
@@ -338,6 +373,7 @@ int main(void) {
         TEST(lines_come_before_or_after_their_counter),
         TEST(evidence_without_a_rise_is_let_go),
         TEST(what_may_have_been_is_asked_last),
+        TEST(what_may_have_been_long_ago_is_not_asked),
         TEST(a_kill_is_believed_where_a_line_would_tell_of_all_else),
         TEST(flush_status_is_a_step),
         TEST(mysql_keeps_aborted_connects_over_a_flush),
@@ -345,6 +381,7 @@ int main(void) {
         TEST(a_full_server_counts_twice),
         TEST(our_own_count_once),
         TEST(a_new_life_of_the_server_forgets_ids_and_evidence),
+        TEST(who_was_cut_off_by_a_shutdown_is_of_the_life_before),
         TEST(forged_lines_are_no_evidence),
         TEST(many_polls_with_rises_lose_none),
     };
