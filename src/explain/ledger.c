@@ -18,6 +18,8 @@
 #define LOG_WITHIN_NS (5 * NS_PER_S)
 
 enum {
+    SLACK_S = 3, /* the server's clocks count whole seconds, and travel */
+    JUMP_S = 60, /* as far the server's clock may be set */
     WAITS_MAX = 8, /* polls come at most about once a second */
     /* Polls that a ledger's begin is put off for while the error log's past is still being read. */
     CATCH_UP_POLLS = 4,
@@ -49,6 +51,7 @@ struct ledger {
     struct wait waits[WAITS_MAX];
     unsigned wait_count;
     uint64_t steps[LEDGER_STEP_COUNT];
+    struct mono polled;         /* … which was then */
     double uptime_s, flushed_s; /* the server's; flushed_s: how long after its start */
     uint64_t restarts;
     bool in_gap;
@@ -287,6 +290,7 @@ static void read_clocks(const struct target *target, struct ledger *ledger) {
     ledger->uptime_s = target_status(target, "Uptime");
     ledger->flushed_s = ledger->uptime_s - target_status(target, "Uptime_since_flush_status");
     ledger->restarts = target->poll.restarts;
+    ledger->polled = mono_now();
 }
 
 /* FLUSH STATUS sets them all to zero on MariaDB; MySQL keeps those of connections that did not log in. (Measured on
@@ -304,19 +308,24 @@ static bool any_fell(const struct target *target, const struct ledger *ledger) {
     return false;
 }
 
+/* What sets counters to zero came after the last poll; else they are another server's. */
 static enum ledger_step find_step(const struct target *target, const struct ledger *before) {
     struct ledger now;
     read_clocks(target, &now);
+    double passed_s = (double)mono_between(before->polled, now.polled) / NS_PER_S;
+    double flushed_ago_s = now.uptime_s - now.flushed_s;
+    bool fell = any_fell(target, before);
     if (now.restarts != before->restarts || now.uptime_s < before->uptime_s)
-        return LEDGER_RESTART;
-    bool flushed = !isnan(now.flushed_s) && !isnan(before->flushed_s) && now.flushed_s > before->flushed_s;
-    return flushed || any_fell(target, before) ? LEDGER_FLUSH : LEDGER_STEP_COUNT;
+        return now.uptime_s > passed_s + SLACK_S ? LEDGER_OTHER : LEDGER_RESTART;
+    if (now.uptime_s - before->uptime_s > passed_s + JUMP_S || (fell && flushed_ago_s > passed_s + SLACK_S))
+        return LEDGER_OTHER;
+    return fell || now.flushed_s > before->flushed_s ? LEDGER_FLUSH : LEDGER_STEP_COUNT;
 }
 
 /* When the counters began anew, by the server's clock of whole seconds. */
 static struct mono step_instant(const struct target *target, enum ledger_step step) {
     double ago_s = target_status(target, step == LEDGER_RESTART ? "Uptime" : "Uptime_since_flush_status");
-    return isnan(ago_s) ? mono_now() : mono_add(mono_now(), -(int64_t)(ago_s + 1) * NS_PER_S);
+    return isnan(ago_s) || step == LEDGER_OTHER ? mono_now() : mono_add(mono_now(), -(int64_t)(ago_s + 1) * NS_PER_S);
 }
 
 static void take_step(struct ledger *ledger, struct target *target, enum ledger_step step) {
@@ -326,16 +335,18 @@ static void take_step(struct ledger *ledger, struct target *target, enum ledger_
     if (step == LEDGER_RESTART)
         own_connections_forget(&target->own, (struct mono){target->poll.start_mono_ns - NS_PER_S});
     close_waits(ledger, target, true);
-    if (step == LEDGER_RESTART)
+    if (step != LEDGER_FLUSH)
         forget_maybes(ledger);
     ledger->counted_from = step_instant(target, step);
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
-        if (step == LEDGER_RESTART || is_flushed(target, counter))
+        if (step != LEDGER_FLUSH || is_flushed(target, counter))
             let_go(ledger, counter); /* what is older than the last poll; what is younger may be of either side */
 }
 
 static uint64_t increase_of(const struct target *target, const struct ledger *ledger, unsigned counter, uint64_t value,
                             enum ledger_step step) {
+    if (step == LEDGER_OTHER)
+        return 0;
     bool anew = step == LEDGER_RESTART || (step == LEDGER_FLUSH && is_flushed(target, counter));
     return anew || value < ledger->value[counter] ? value : value - ledger->value[counter];
 }

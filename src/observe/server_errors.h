@@ -88,6 +88,8 @@ void server_errors_end(struct server_errors *errors, bool accounts_told, bool wa
                        server_error_fn *on_error, void *arg);
 /* The server was started anew: all sums began at 0. */
 void server_errors_restarted(struct server_errors *errors);
+/* Another server answers: the next look only says where its sums stand. */
+void server_errors_forget(struct server_errors *errors);
 
 const char *server_error_name(unsigned code); /* NULL for a code that is not looked at */
 const struct server_error_count *server_errors_counts(const struct server_errors *errors, size_t *count);

@@ -241,6 +241,32 @@ static void flush_status_is_a_step(void **state) {
     assert_int_equal(ledger_steps(fx->target, LEDGER_FLUSH), 2);
 }
 
+/* A name or an address that moves to another server, and back; or a proxy that asks now this one, now that. */
+static void another_servers_counters_are_no_rise(void **state) {
+    struct fixture *fx = *state;
+    fx->clients = 10;
+    poll_server(fx);
+    fx->uptime = 900000;
+    fx->clients = 5000;
+    poll_server(fx);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).increase, 0);
+    assert_int_equal(ledger_steps(fx->target, LEDGER_OTHER), 1);
+    fx->clients = 5001;
+    poll_server(fx);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).increase, 1);
+    fx->uptime = 1005; /* it did not start within the time between two polls */
+    fx->clients = 12;
+    poll_server(fx);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).increase, 1);
+    fx->clients = 7; /* where the clocks tell nothing */
+    poll_server(fx);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).increase, 1);
+    assert_int_equal(ledger_steps(fx->target, LEDGER_OTHER), 3);
+    assert_int_equal(ledger_steps(fx->target, LEDGER_RESTART) + ledger_steps(fx->target, LEDGER_FLUSH), 0);
+    restart(fx);
+    assert_int_equal(ledger_steps(fx->target, LEDGER_RESTART), 1);
+}
+
 static void mysql_keeps_aborted_connects_over_a_flush(void **state) {
     struct fixture *fx = *state;
     snprintf(fx->target->poll.version, sizeof fx->target->poll.version, "9.7.4");
@@ -376,6 +402,7 @@ int main(void) {
         TEST(what_may_have_been_long_ago_is_not_asked),
         TEST(a_kill_is_believed_where_a_line_would_tell_of_all_else),
         TEST(flush_status_is_a_step),
+        TEST(another_servers_counters_are_no_rise),
         TEST(mysql_keeps_aborted_connects_over_a_flush),
         TEST(a_gap_loses_nothing),
         TEST(a_full_server_counts_twice),
