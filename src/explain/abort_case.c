@@ -12,9 +12,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Clocks of two machines, and a session that was seen somewhat after it began. */
-#define CLOCKS_WITHIN_NS (120 * NS_PER_S)
-
 void abort_case_init(struct abort_case *c, enum fact_source source) {
     *c = (struct abort_case){
         .event = {.n = 1, .source = source, .seen_wall_ns = wall_now_ns(), .idle_ns = -1, .in_transaction = KNOWN_NOT}};
@@ -86,6 +83,7 @@ void abort_case_take_session(struct abort_case *c, const struct target *target) 
         e->idle_ns = s->idle_ns + unseen_ns;
     c->facts.idle_ns = s->idle_ns + unseen_ns;
     c->facts.asleep = asleep;
+    c->facts.logged_in = strcmp(s->user, "unauthenticated user") != 0 && strcmp(s->command, "Connect") != 0;
     c->facts.replication = is_replication(s->command);
     c->facts.seen_writing = s->writing_ns >= 0;
     /* The process list counts whole seconds. */

@@ -8,6 +8,9 @@
 #include "explain/abort_event.h"
 #include "observe/target.h"
 
+/* Clocks of two machines, and a session that was seen somewhat after it began. */
+#define CLOCKS_WITHIN_NS (120 * NS_PER_S)
+
 struct abort_case {
     struct abort_event event;
     struct abort_facts facts;

@@ -23,6 +23,7 @@ struct abort_facts {
     bool user_known;      /* it had logged in, or the server knew at least who wanted to */
     bool host_known;      /* the server knew whence it came */
     bool db_named;        /* the line names a database */
+    bool logged_in;       /* its session had, when it was last seen */
     bool own;             /* a connection of ours */
     bool shutting_down;   /* the server was about to end */
     bool replication;     /* the session was a replication client's */

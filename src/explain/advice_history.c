@@ -40,6 +40,7 @@ struct advice_history {
         uint64_t last;
     } totals[TOTALS];
     uint64_t cause_total[CAUSE_COUNT];
+    uint64_t others; /* what is known of poll.others */
     double max_used; /* Max_used_connections at the last poll; NaN none */
     int64_t probed_wall_ns;
     char *last_client[CAUSE_COUNT];
@@ -205,8 +206,18 @@ static void note_network(struct advice_history *history, const struct target *ta
                           rise(history, TOTAL_LISTEN_OVERFLOWS, facts->counters.value[NET_LISTEN_OVERFLOWS]), now);
 }
 
+/* Another server's counters stand elsewhere. */
+static void note_other_server(struct advice_history *history, const struct target *target) {
+    if (history->others == target->poll.others)
+        return;
+    history->others = target->poll.others;
+    history->totals[TOTAL_CONNECTIONS].known = history->totals[TOTAL_ABORTED_CONNECTS].known = false;
+    history->max_used = NAN;
+}
+
 void advice_history_poll(struct advice_history *history, const struct target *target, struct mono now) {
     uint64_t ours = target->self_aborts[SELF_POLL] + target->self_aborts[SELF_PROBE];
+    note_other_server(history, target);
     advice_window_slide(history->window, now);
     if (history->driver_aborts)
         advice_window_slide(history->driver_aborts, now);

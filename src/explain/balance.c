@@ -9,6 +9,10 @@ void balance_tell(struct balance *b, uint64_t n) {
     b->told += n;
 }
 
+void balance_tell_late(struct balance *b, uint64_t n) {
+    balance_tell(b, n - balance_take(b, n));
+}
+
 void balance_settle(struct balance *b, double value) {
     if (isnan(value) || value < 0 || value >= 0x1p63)
         return;

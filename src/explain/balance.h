@@ -15,6 +15,8 @@ struct balance {
 };
 
 void balance_tell(struct balance *balance, uint64_t n);
+/* The same of what the last poll that was settled may have counted already. */
+void balance_tell_late(struct balance *balance, uint64_t n);
 /* A poll read `value`, and all that it explains has been told. A value that is not a number is ignored; one that is
  * smaller than before leaves nothing. */
 void balance_settle(struct balance *balance, double value);

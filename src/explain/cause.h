@@ -76,9 +76,14 @@
       "on MariaDB This connection closed normally without authentication",                                             \
       "The host in the event, and its rhythm, tell a health check from a scan; host_cache has more.",                  \
       "left, fell silent, sent something else, or was not let in", "writes the same line for all of these")            \
-    X(ACCESS_DENIED, "access_denied", "a login was refused", "Access denied for user …; error 1045",                   \
+    X(ACCESS_DENIED, "access_denied", "a login was refused",                                                           \
+      "Access denied for user …; error 1045, which is also an account's or MariaDB's answer where TLS is required",    \
       "Correct the password, the account or its host, or find who is guessing.", "gave what does not fit",             \
       "refused it")                                                                                                    \
+    X(TLS_REQUIRED, "tls_required", "a login without TLS was refused, for the server requires it",                     \
+      "on MySQL error 3159",                                                                                           \
+      "Switch TLS on in the client, or set require_secure_transport off while clients change.", "did not ask for TLS", \
+      "requires it of all (require_secure_transport)")                                                                 \
     X(UNKNOWN_DATABASE, "unknown_database", "a login asked for a database that does not exist",                        \
       "on MySQL Unknown database; error 1049", "Correct the database's name in the client.", "named a wrong database", \
       "refused the login")                                                                                             \

@@ -65,11 +65,11 @@ static void tell_sinks(struct judge *judge, struct target *target, struct abort_
             judge->sinks[i].abort(judge->sinks[i].arg, target, e);
 }
 
-static void note_told(struct target *target, const struct abort_event *e) {
+static void note_told(struct target *target, const struct abort_event *e, bool late) {
     struct judgement *j = target->judgement;
     for (int clients = 0; j && clients < 2; clients++)
         if (e->cause.raises & 1U << (clients ? COUNTER_CLIENTS : COUNTER_CONNECTS))
-            balance_tell(&j->balances[clients], e->n);
+            (late ? balance_tell_late : balance_tell)(&j->balances[clients], e->n);
 }
 
 static void tell(struct judge *judge, struct target *target, struct abort_case *c) {
@@ -126,10 +126,11 @@ static bool is_disorder_before_login(struct target *target, const struct abort_c
 }
 
 static void take_disorder(struct target *target, struct abort_case *c) {
-    const struct judgement *j = target->judgement;
+    struct judgement *j = target->judgement;
     struct abort_cause *cause = &c->event.cause;
     if (cause->cause != CAUSE_BEFORE_LOGIN || !j || j->disorder == 0 || j->disorder != c->event.connection_id)
         return;
+    j->disorder = 0;
     cause->cause = CAUSE_PROTOCOL_ERROR;
     cause->confidence = CONFIDENCE_CERTAIN;
     cause->possible = UINT32_C(1) << CAUSE_PROTOCOL_ERROR;
@@ -196,29 +197,10 @@ static void judge_line(struct judge *judge, struct target *target, const struct 
     bool is_event = line->kind != LOG_EVENT_OTHER || c.event.cause.cause != CAUSE_UNKNOWN;
     if (!is_disorder_before_login(target, &c) && is_event && !hold(target, &c)) {
         expect_sum(target, &c.event);
-        note_told(target, &c.event);
+        note_told(target, &c.event, false);
         tell(judge, target, &c);
     }
     abort_case_release(&c);
-}
-
-static void on_log_event(void *arg, struct target *target, const struct log_event *line) {
-    struct judge *judge = arg;
-    for (size_t i = 0; i < judge->sink_count && line->suspect; i++)
-        if (judge->sinks[i].forged)
-            judge->sinks[i].forged(judge->sinks[i].arg, target, line);
-    /* What is said of TLS when the server begins is no abort. */
-    if (line->suspect || line->kind == LOG_EVENT_NONE || line->kind == LOG_EVENT_SERVER_STOP ||
-        line->kind == LOG_EVENT_SSL)
-        return;
-    if (line->kind != LOG_EVENT_SERVER_START) {
-        judge_line(judge, target, line);
-        return;
-    }
-    own_connections_forget(&target->own, mono_now());
-    for (size_t i = 0; i < judge->sink_count; i++)
-        if (judge->sinks[i].server_started)
-            judge->sinks[i].server_started(judge->sinks[i].arg, target);
 }
 
 /* --- sums --- */
@@ -314,7 +296,7 @@ static void judge_sum(struct judge *judge, struct target *target, const struct u
     if (c.event.cause.cause != CAUSE_UNKNOWN && c.event.cause.cause != CAUSE_NO_ABORT) {
         tell(judge, target, &c);
         if (!aborts->doubtful) /* those have been taken from what was left */
-            note_told(target, &c.event);
+            note_told(target, &c.event, aborts->late);
     }
     abort_case_release(&c);
 }
@@ -422,15 +404,16 @@ static void release(struct judge *judge, struct target *target, struct kept_even
         e->host = abort_text(host);
     }
     expect_sum(target, e);
+    note_told(target, e, true);
     tell_sinks(judge, target, e);
 }
 
-static void release_held(struct judge *judge, struct target *target, struct judgement *j) {
+static void release_held(struct judge *judge, struct target *target, struct judgement *j, bool all) {
     unsigned kept = 0;
     for (unsigned i = 0; i < j->held_count; i++) {
         const char *user = NULL, *host = NULL;
         bool known = j->untold && untold_who(j->untold, j->held[i].kept->event.cause.number, &user, &host);
-        if (!known && ++j->held[i].looks < HELD_LOOKS) {
+        if (!known && !all && ++j->held[i].looks < HELD_LOOKS) {
             j->held[kept++] = j->held[i];
             continue;
         }
@@ -440,13 +423,49 @@ static void release_held(struct judge *judge, struct target *target, struct judg
     j->held_count = kept;
 }
 
+/* The log's past may be read long after those that are there now were seen. */
+static bool is_of_the_past(const struct target *target, const struct log_event *line) {
+    int64_t seen_ns = target->sessions ? sessions_read_wall_ns(target->sessions) : 0;
+    return line->time == LOG_TIME_UTC && line->wall_ns < seen_ns - CLOCKS_WITHIN_NS;
+}
+
+/* Ids begin again, and what was counted is counted no more: what waits is of the life before. */
+static void begin_new_life(struct judge *judge, struct target *target, const struct log_event *line) {
+    struct judgement *j = target->judgement;
+    if (j) {
+        release_held(judge, target, j, true);
+        j->disorder = 0;
+    }
+    own_connections_forget(&target->own, mono_now());
+    if (target->sessions && !is_of_the_past(target, line))
+        sessions_restarted(target->sessions);
+    for (size_t i = 0; i < judge->sink_count; i++)
+        if (judge->sinks[i].server_started)
+            judge->sinks[i].server_started(judge->sinks[i].arg, target);
+}
+
+static void on_log_event(void *arg, struct target *target, const struct log_event *line) {
+    struct judge *judge = arg;
+    for (size_t i = 0; i < judge->sink_count && line->suspect; i++)
+        if (judge->sinks[i].forged)
+            judge->sinks[i].forged(judge->sinks[i].arg, target, line);
+    /* What is said of TLS when the server begins is no abort. */
+    if (line->suspect || line->kind == LOG_EVENT_NONE || line->kind == LOG_EVENT_SERVER_STOP ||
+        line->kind == LOG_EVENT_SSL)
+        return;
+    if (line->kind == LOG_EVENT_SERVER_START)
+        begin_new_life(judge, target, line);
+    else
+        judge_line(judge, target, line);
+}
+
 static void on_polled(void *arg, struct target *target, struct mono began) {
     struct judgement *j = target->poll.health == TARGET_UP ? judgement_of(target) : NULL;
     (void)began;
     if (!j)
         return;
     kills_polled(&j->kills, target);
-    release_held(arg, target, j);
+    release_held(arg, target, j, false);
     /* Each KILL raises a write error, and so does much else. */
     int64_t kills = kills_lately(&j->kills);
     j->kills_doubtful = j->untold && kills >= 0 && untold_waiting(j->untold, WRITE_ERROR) > (uint64_t)kills;

@@ -4,6 +4,7 @@
 #include "explain/kills.h"
 
 #include <math.h>
+#include <string.h>
 
 void kills_polled(struct kills *kills, const struct target *target) {
     double value = target_status(target, "Com_kill");
@@ -12,23 +13,26 @@ void kills_polled(struct kills *kills, const struct target *target) {
         return;
     }
     double since = value < kills->value ? 0 : kills->value; /* FLUSH STATUS or a restart: it began at zero */
-    kills->before = kills->now;
-    kills->now = kills->begun ? (uint64_t)(value - since) : 0;
+    memmove(kills->came + 1, kills->came, (KILLS_POLLS - 1) * sizeof *kills->came);
+    kills->came[0] = kills->begun ? (uint64_t)(value - since) : 0;
     kills->value = value;
     kills->begun = true;
 }
 
 int64_t kills_lately(const struct kills *kills) {
-    return kills->begun ? (int64_t)(kills->now + kills->before) : -1;
+    uint64_t sum = 0;
+    for (int i = 0; i < KILLS_POLLS; i++)
+        sum += kills->came[i];
+    return kills->begun ? (int64_t)sum : -1;
 }
 
-static uint64_t take(uint64_t *from, uint64_t n) {
-    uint64_t part = *from < n ? *from : n;
-    *from -= part;
-    return part;
-}
-
+/* The oldest first. */
 uint64_t kills_take(struct kills *kills, uint64_t n) {
-    uint64_t part = take(&kills->before, n);
-    return part + take(&kills->now, n - part);
+    uint64_t taken = 0;
+    for (int i = KILLS_POLLS - 1; i >= 0; i--) {
+        uint64_t part = kills->came[i] < n - taken ? kills->came[i] : n - taken;
+        kills->came[i] -= part;
+        taken += part;
+    }
+    return taken;
 }

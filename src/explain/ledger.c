@@ -18,6 +18,8 @@
 #define LOG_WITHIN_NS (5 * NS_PER_S)
 
 enum {
+    SLACK_S = 3, /* the server's clocks count whole seconds, and travel */
+    JUMP_S = 60, /* as far the server's clock may be set */
     WAITS_MAX = 8, /* polls come at most about once a second */
     /* Polls that a ledger's begin is put off for while the error log's past is still being read. */
     CATCH_UP_POLLS = 4,
@@ -35,7 +37,7 @@ struct wait {
 /* Evidence that waits for its counter. What came before the end of the last poll is old. */
 struct evidence {
     uint32_t fresh, old;
-    uint32_t maybe; /* that need not have raised the counter at all */
+    uint32_t maybe, old_maybe; /* that need not have raised the counter at all */
 };
 
 struct ledger {
@@ -44,11 +46,12 @@ struct ledger {
     uint64_t increase[COUNTER_COUNT], unexplained[COUNTER_LINED];
     uint64_t explained[COUNTER_LINED][CAUSE_COUNT], unmatched[COUNTER_LINED][CAUSE_COUNT];
     struct evidence evidence[COUNTER_LINED][CAUSE_COUNT];
-    struct mono maybe_until;
+    struct mono maybes_aged;
     struct mono counted_from; /* aborts of ours before it are in nothing that we have seen rise */
     struct wait waits[WAITS_MAX];
     unsigned wait_count;
     uint64_t steps[LEDGER_STEP_COUNT];
+    struct mono polled;         /* … which was then */
     double uptime_s, flushed_s; /* the server's; flushed_s: how long after its start */
     uint64_t restarts;
     bool in_gap;
@@ -107,10 +110,11 @@ static void let_go(struct ledger *ledger, unsigned counter) {
 static uint64_t give_to_maybes(struct ledger *ledger, unsigned counter, uint64_t n) {
     for (unsigned cause = 0; n > 0 && cause < CAUSE_COUNT; cause++) {
         struct evidence *e = &ledger->evidence[counter][cause];
-        uint32_t part = (uint32_t)least(e->maybe, n);
+        uint32_t old = (uint32_t)least(e->old_maybe, n), part = (uint32_t)least(e->maybe, n - old);
+        e->old_maybe -= old;
         e->maybe -= part;
-        ledger->explained[counter][cause] += part;
-        n -= part;
+        ledger->explained[counter][cause] += old + part;
+        n -= old + part;
     }
     return n;
 }
@@ -214,7 +218,12 @@ static void maybe(struct target *target, enum abort_counter counter, enum cause 
     if (!ledger->known[counter])
         return;
     add(&ledger->evidence[counter][cause].maybe, n);
-    ledger->maybe_until = mono_add(mono_now(), 3 * target->config->poll.interval_ns + 2 * LOG_WITHIN_NS);
+}
+
+static void forget_maybes(struct ledger *ledger) {
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
+        for (unsigned cause = 0; cause < CAUSE_COUNT; cause++)
+            ledger->evidence[counter][cause].maybe = ledger->evidence[counter][cause].old_maybe = 0;
 }
 
 /* What was waiting for its counter to rise waits in vain. */
@@ -223,12 +232,20 @@ static void forget_evidence(struct ledger *ledger) {
         let_go(ledger, counter);
         let_go(ledger, counter);
     }
+    forget_maybes(ledger);
 }
 
-static void forget_maybes(struct ledger *ledger) {
+static void age_maybes(struct ledger *ledger, const struct target *target) {
+    int64_t within_ns = 3 * target->config->poll.interval_ns + 2 * LOG_WITHIN_NS;
+    if (mono_between(ledger->maybes_aged, mono_now()) < within_ns)
+        return;
+    ledger->maybes_aged = mono_now();
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
-        for (unsigned cause = 0; cause < CAUSE_COUNT; cause++)
-            ledger->evidence[counter][cause].maybe = 0;
+        for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
+            struct evidence *e = &ledger->evidence[counter][cause];
+            e->old_maybe = e->maybe;
+            e->maybe = 0;
+        }
 }
 
 static void on_abort(void *arg, struct target *target, const struct abort_event *event) {
@@ -273,6 +290,7 @@ static void read_clocks(const struct target *target, struct ledger *ledger) {
     ledger->uptime_s = target_status(target, "Uptime");
     ledger->flushed_s = ledger->uptime_s - target_status(target, "Uptime_since_flush_status");
     ledger->restarts = target->poll.restarts;
+    ledger->polled = mono_now();
 }
 
 /* FLUSH STATUS sets them all to zero on MariaDB; MySQL keeps those of connections that did not log in. (Measured on
@@ -290,19 +308,24 @@ static bool any_fell(const struct target *target, const struct ledger *ledger) {
     return false;
 }
 
+/* What sets counters to zero came after the last poll; else they are another server's. */
 static enum ledger_step find_step(const struct target *target, const struct ledger *before) {
     struct ledger now;
     read_clocks(target, &now);
+    double passed_s = (double)mono_between(before->polled, now.polled) / NS_PER_S;
+    double flushed_ago_s = now.uptime_s - now.flushed_s;
+    bool fell = any_fell(target, before);
     if (now.restarts != before->restarts || now.uptime_s < before->uptime_s)
-        return LEDGER_RESTART;
-    bool flushed = !isnan(now.flushed_s) && !isnan(before->flushed_s) && now.flushed_s > before->flushed_s;
-    return flushed || any_fell(target, before) ? LEDGER_FLUSH : LEDGER_STEP_COUNT;
+        return now.uptime_s > passed_s + SLACK_S ? LEDGER_OTHER : LEDGER_RESTART;
+    if (now.uptime_s - before->uptime_s > passed_s + JUMP_S || (fell && flushed_ago_s > passed_s + SLACK_S))
+        return LEDGER_OTHER;
+    return fell || now.flushed_s > before->flushed_s ? LEDGER_FLUSH : LEDGER_STEP_COUNT;
 }
 
 /* When the counters began anew, by the server's clock of whole seconds. */
 static struct mono step_instant(const struct target *target, enum ledger_step step) {
     double ago_s = target_status(target, step == LEDGER_RESTART ? "Uptime" : "Uptime_since_flush_status");
-    return isnan(ago_s) ? mono_now() : mono_add(mono_now(), -(int64_t)(ago_s + 1) * NS_PER_S);
+    return isnan(ago_s) || step == LEDGER_OTHER ? mono_now() : mono_add(mono_now(), -(int64_t)(ago_s + 1) * NS_PER_S);
 }
 
 static void take_step(struct ledger *ledger, struct target *target, enum ledger_step step) {
@@ -312,14 +335,18 @@ static void take_step(struct ledger *ledger, struct target *target, enum ledger_
     if (step == LEDGER_RESTART)
         own_connections_forget(&target->own, (struct mono){target->poll.start_mono_ns - NS_PER_S});
     close_waits(ledger, target, true);
+    if (step != LEDGER_FLUSH)
+        forget_maybes(ledger);
     ledger->counted_from = step_instant(target, step);
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
-        if (step == LEDGER_RESTART || is_flushed(target, counter))
+        if (step != LEDGER_FLUSH || is_flushed(target, counter))
             let_go(ledger, counter); /* what is older than the last poll; what is younger may be of either side */
 }
 
 static uint64_t increase_of(const struct target *target, const struct ledger *ledger, unsigned counter, uint64_t value,
                             enum ledger_step step) {
+    if (step == LEDGER_OTHER)
+        return 0;
     bool anew = step == LEDGER_RESTART || (step == LEDGER_FLUSH && is_flushed(target, counter));
     return anew || value < ledger->value[counter] ? value : value - ledger->value[counter];
 }
@@ -405,8 +432,7 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
         let_go(ledger, counter);
     }
     close_waits(ledger, target, false);
-    if (mono_before(ledger->maybe_until, mono_now()))
-        forget_maybes(ledger);
+    age_maybes(ledger, target);
 }
 
 static void on_target_removed(void *arg, struct target *target) {

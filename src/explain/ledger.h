@@ -1,6 +1,6 @@
 /*
  * The ledger of a target: each counter of connections that failed rises by as much as is explained, by cause, and what
- * is not. For any stretch without a step (FLUSH STATUS, a restart; a gap in polling moves nothing)
+ * is not. For any stretch without a step (FLUSH STATUS, a restart, another server; a gap in polling moves nothing)
  *
  *     increase = Σ explained by cause + unexplained + pending
  *
@@ -23,6 +23,8 @@
 #define LEDGER_STEPS(X)                                                                                                \
     X(FLUSH, "flush_status", "FLUSH STATUS set counters to zero; what they gained since the poll before is lost")      \
     X(RESTART, "restart", "the server started anew, with all counters at zero; the same is lost")                      \
+    X(OTHER, "other_server",                                                                                           \
+      "another server answers than before, or its clock was set; where its counters stand now is nobody's")            \
     X(GAP, "gap", "polls failed; the counters went on, and nothing is lost unless another step fell into it")
 
 enum ledger_step {

@@ -41,6 +41,7 @@ struct told {
 /* Sums that came at about the same time. */
 struct batch {
     struct mono since;
+    bool late; /* a poll has ended since the last of them came */
     uint64_t sums[CODES];
 };
 
@@ -66,7 +67,8 @@ static const struct pair {
     bool before_login;
     unsigned number, with_number;
 } pairs[] = {
-    {true, 1043, 1159}, {true, 1043, 1156}, {true, 1043, 1158}, {false, 1158, 1160}, {false, 1105, 1160},
+    {true, 1043, 1159},  {true, 1043, 1156},  {true, 1043, 1158},
+    {false, 1158, 1160}, {false, 1105, 1160}, {false, 1045, 1873},
 };
 
 /* All that the log words as a refused login, whichever number it has. */
@@ -193,6 +195,7 @@ void untold_sum(struct untold *u, struct mono now, const struct server_error *er
         *last = (struct batch){.since = now};
     }
     last->sums[row] += error->increase;
+    last->late = false;
     a->to_wall_ns = error->to_wall_ns;
 }
 
@@ -301,6 +304,7 @@ static void grow_old(struct account *a) {
 struct telling {
     struct account *account;
     bool untold; /* where a line was to be expected, there was none */
+    bool late;   /* what came with the look before, not with this one */
     untold_fn *on_aborts;
     void *arg;
     uint64_t rivals[DOUBT_COUNT]; /* what is doubtful and not told yet */
@@ -314,6 +318,7 @@ static struct untold_aborts aborts_of(const struct telling *t, unsigned number, 
                                   .host = a->host,
                                   .account_known = a->known,
                                   .untold = t->untold,
+                                  .late = t->late,
                                   .n = n,
                                   .from_wall_ns = a->from_wall_ns,
                                   .to_wall_ns = a->to_wall_ns};
@@ -377,10 +382,18 @@ static void tell_lineless(const struct telling *t, struct account *a) {
         }
 }
 
+/* Where lines tell nothing all is told at once, or else with the next look. */
+static bool is_due(const struct telling *t, const struct batch *batch, struct mono now) {
+    if (t->untold)
+        return mono_between(batch->since, now) >= LINE_WITHIN_NS;
+    bool may_be_kill = batch->sums[row_of(WRITE_ERROR)] > 0 && (t->account->user[0] != '\0' || !t->account->known);
+    return t->late ? batch->late : !may_be_kill;
+}
+
 static void settle(const struct telling *t, struct mono now) {
     struct account *a = t->account;
     unsigned done = 0;
-    while (done < a->batch_count && (!t->untold || mono_between(a->batches[done].since, now) >= LINE_WITHIN_NS))
+    while (done < a->batch_count && is_due(t, &a->batches[done], now))
         tell_batch(t, &a->batches[done++]);
     a->batch_count -= done;
     memmove(a->batches, a->batches + done, a->batch_count * sizeof *a->batches);
@@ -422,24 +435,50 @@ static void tell_doubts(struct telling *t, struct untold *u) {
         }
 }
 
-/* Where nothing waits for lines, what is doubtful waits for a look, until the counters have been read after it. Where
- * it has waited with the others, all that is sure must have been told first. */
+static void settle_all(struct telling *t, struct untold *u, struct mono now) {
+    for (size_t i = 0; i < u->count; i++) {
+        t->account = &u->accounts[i];
+        settle(t, now);
+    }
+}
+
+static void grow_late(struct untold *u) {
+    for (size_t i = 0; i < u->count; i++)
+        for (unsigned b = 0; b < u->accounts[i].batch_count; b++)
+            u->accounts[i].batches[b].late = true;
+}
+
+/* What is doubtful waits for a look, until the counters have been read after it, and for all that is sure and came
+ * before it. */
+static void settle_silent(struct telling *t, struct untold *u, struct mono now) {
+    t->late = true;
+    settle_all(t, u, now);
+    tell_doubts(t, u);
+    t->late = false;
+    settle_all(t, u, now);
+    grow_late(u);
+}
+
+static void settle_against_lines(struct telling *t, struct untold *u, struct mono now, bool mysql) {
+    for (size_t i = 0; mysql && i < u->count; i++) {
+        t->account = &u->accounts[i];
+        tell_lineless(t, t->account);
+    }
+    settle_all(t, u, now);
+    tell_doubts(t, u);
+}
+
 void untold_settle(struct untold *u, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg) {
     struct telling t = {.untold = log != UNTOLD_SILENT, .on_aborts = on_aborts, .arg = arg};
-    bool age = mono_between(u->aged, now) >= LINE_WITHIN_NS;
-    u->aged = age ? now : u->aged;
     cancel_all(u);
     if (log == UNTOLD_SILENT)
-        tell_doubts(&t, u);
-    for (size_t i = 0; i < u->count; i++) {
-        t.account = &u->accounts[i];
-        if (log == UNTOLD_MYSQL)
-            tell_lineless(&t, t.account);
-        settle(&t, now);
-        if (age)
-            grow_old(t.account);
+        settle_silent(&t, u, now);
+    else
+        settle_against_lines(&t, u, now, log == UNTOLD_MYSQL);
+    if (mono_between(u->aged, now) >= LINE_WITHIN_NS) {
+        u->aged = now;
+        for (size_t i = 0; i < u->count; i++)
+            grow_old(&u->accounts[i]);
     }
-    if (log != UNTOLD_SILENT)
-        tell_doubts(&t, u);
     forget_idle(u);
 }

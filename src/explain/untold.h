@@ -25,6 +25,7 @@ struct untold_aborts {
     bool account_known;           /* false: user and host are "", whoever it was */
     bool untold;                  /* a line would have told of them, and did not */
     bool doubtful;
+    bool late;       /* they came with an earlier look than the last */
     uint64_t rivals; /* how many more that raise the same counter are as doubtful, of other accounts or kinds */
     uint64_t n;
     int64_t from_wall_ns, to_wall_ns;
@@ -48,12 +49,13 @@ bool untold_who(const struct untold *untold, unsigned number, const char **user,
 /* Whether a line is to be expected of each abort that the server writes lines of, and whose they are. */
 enum untold_log { UNTOLD_SILENT, UNTOLD_MYSQL, UNTOLD_MARIADB };
 
-/* Returns how many of those that are doubtful it takes. */
 /* How often this number was raised of what waits, whoever raised it. */
 uint64_t untold_waiting(const struct untold *untold, unsigned number);
 
+/* Returns how many of those that are doubtful it takes. */
 typedef uint64_t untold_fn(void *arg, const struct untold_aborts *aborts);
-/* At the end of each poll, which is `now`: what has waited long enough. Where the log is silent nothing waits. */
+/* At the end of each poll, which is `now`: what has waited long enough. Where the log is silent only what a KILL may
+ * have raised waits, for one more poll: its count is read before the sums. */
 void untold_settle(struct untold *untold, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg);
 
 #endif

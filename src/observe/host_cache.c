@@ -145,6 +145,11 @@ void host_cache_restarted(struct host_cache *cache) {
     cache->settled = cache->newest = (struct sums){0};
 }
 
+void host_cache_forget(struct host_cache *cache) {
+    cache->based = false;
+    cache->instant = 0;
+}
+
 /* --- reading --- */
 
 const struct host_cache_facts *host_cache_facts(const struct host_cache *cache) {

@@ -108,6 +108,8 @@ bool host_cache_found_errors(const struct host_cache *cache);
 
 /* The server was started anew: the cache began empty. */
 void host_cache_restarted(struct host_cache *cache);
+/* Another server answers: the next look only says where its sums stand. */
+void host_cache_forget(struct host_cache *cache);
 
 const struct host_cache_facts *host_cache_facts(const struct host_cache *cache);
 /* Hosts with errors that are not in the list, and their errors. */

@@ -206,7 +206,10 @@ void host_cache_poll(struct target *target, struct client *client) {
         return;
     if (target->host_cache_restarts != target->poll.restarts)
         host_cache_restarted(target->host_cache);
+    if (target->host_cache_others != target->poll.others)
+        host_cache_forget(target->host_cache);
     target->host_cache_restarts = target->poll.restarts;
+    target->host_cache_others = target->poll.others;
     *state = look(&poll);
     target->host_cache_due = mono_add(mono_now(), target->config->host_cache_interval_ns);
 }

@@ -156,19 +156,28 @@ static int open_kept(struct poll_run *run, struct client **kept, const struct cl
     return rc;
 }
 
-static void note_start(struct target *target, bool fresh, double uptime_s) {
+/* A kept connection cannot outlive a restart, so a clock that was set on the server's side is not taken for one. Who
+ * started before the last good poll is not the one that answered it. */
+static void note_start(struct target *target, const struct client *client, bool fresh, double uptime_s) {
     struct poll_facts *facts = &target->poll;
+    struct mono now = mono_now();
     if (isnan(uptime_s))
         return;
-    int64_t uptime_ns = (int64_t)uptime_s * NS_PER_S;
-    int64_t start = mono_now().ns - uptime_ns;
-    /* A kept connection cannot outlive a restart, so a clock that was set on the server's side is not taken for one. */
-    bool moved = start > facts->start_mono_ns + RESTART_SLACK_NS;
-    if (facts->start_wall_ns == 0 || (fresh && moved)) {
-        facts->restarts += facts->start_wall_ns != 0;
-        facts->start_mono_ns = start;
+    int64_t uptime_ns = (int64_t)uptime_s * NS_PER_S, start = now.ns - uptime_ns;
+    int64_t moved = start - facts->start_mono_ns, passed = mono_between(facts->succeeded, now);
+    uint64_t id = client_connection_id(client);
+    bool known = fresh && facts->start_wall_ns != 0;
+    bool far = moved > RESTART_SLACK_NS || moved < -RESTART_SLACK_NS;
+    bool recent = uptime_ns <= passed + RESTART_SLACK_NS;
+    bool anew = known && recent && (far || id < facts->succeeded_connection || uptime_ns + NS_PER_S <= passed);
+    bool other = known && !recent && far;
+    facts->restarts += anew;
+    facts->others += other;
+    facts->succeeded = now;
+    facts->succeeded_connection = id;
+    facts->start_mono_ns = start;
+    if (facts->start_wall_ns == 0 || anew || other)
         facts->start_wall_ns = wall_now_ns() - uptime_ns;
-    }
 }
 
 static void tell_success(struct poll_run *run, const struct client *client, bool fresh, int64_t duration_ns) {
@@ -183,7 +192,7 @@ static void tell_success(struct poll_run *run, const struct client *client, bool
     facts->last_duration_ns = duration_ns;
     int uptime = variable_find(VARIABLE_STATUS, span_of("Uptime"));
     if (uptime >= 0)
-        note_start(run->target, fresh, facts->value[uptime]);
+        note_start(run->target, client, fresh, facts->value[uptime]);
 }
 
 /* The connection was dead when we came to use it, and there is time: the same poll may go on over a new one. */

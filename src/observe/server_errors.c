@@ -231,6 +231,17 @@ void server_errors_restarted(struct server_errors *e) {
         e->accounts[i].sum = 0;
 }
 
+void server_errors_forget(struct server_errors *e) {
+    server_errors_restarted(e);
+    for (int i = 0; i < SERVER_ERROR_CODE_COUNT; i++) {
+        e->codes[i].pending = 0;
+        memset(e->codes[i].missing, 0, sizeof e->codes[i].missing);
+    }
+    for (size_t i = 0; i < e->count; i++)
+        e->accounts[i].increase = 0;
+    e->based = e->accounts_based = false;
+}
+
 /* --- reading --- */
 
 const struct server_error_count *server_errors_counts(const struct server_errors *e, size_t *count) {

@@ -38,6 +38,7 @@
     X(1203, "ER_TOO_MANY_USER_CONNECTIONS")                                                                            \
     X(1226, "ER_USER_LIMIT_REACHED")                                                                                   \
     X(1862, "ER_MUST_CHANGE_PASSWORD_LOGIN")                                                                           \
+    X(1873, "ER_ACCESS_DENIED_CHANGE_USER_ERROR")                                                                      \
     X(1251, "ER_NOT_SUPPORTED_AUTH_MODE")                                                                              \
     X(3118, "ER_ACCOUNT_HAS_BEEN_LOCKED")                                                                              \
     X(3159, "ER_SECURE_TRANSPORT_REQUIRED")                                                                            \
@@ -87,6 +88,8 @@ void server_errors_end(struct server_errors *errors, bool accounts_told, bool wa
                        server_error_fn *on_error, void *arg);
 /* The server was started anew: all sums began at 0. */
 void server_errors_restarted(struct server_errors *errors);
+/* Another server answers: the next look only says where its sums stand. */
+void server_errors_forget(struct server_errors *errors);
 
 const char *server_error_name(unsigned code); /* NULL for a code that is not looked at */
 const struct server_error_count *server_errors_counts(const struct server_errors *errors, size_t *count);

@@ -156,8 +156,9 @@ static void poll_sessions(const struct session_poll *poll) {
     begin_pass(target);
     if (worth_asking(target, EVIDENCE_TRANSACTIONS))
         *transactions = query(poll, "SELECT trx_mysql_thread_id FROM information_schema.INNODB_TRX", transaction_row);
-    if (may_go_on(poll))
-        target->evidence[EVIDENCE_SESSIONS] = query_list(poll);
+    if (!may_go_on(poll)) /* else nobody would be there */
+        return;
+    target->evidence[EVIDENCE_SESSIONS] = query_list(poll);
     if (target->evidence[EVIDENCE_SESSIONS] != EVIDENCE_SEEN)
         return;
     if (may_go_on(poll))
@@ -293,6 +294,20 @@ static void look(struct session_poll *poll) {
         host_cache_poll(target, poll->client);
 }
 
+/* Ids and sums begin again with each start of the server; another server has its own. */
+static void note_other_lives(struct target *target) {
+    bool other = target->others_seen != target->poll.others, anew = target->restarts_seen != target->poll.restarts;
+    target->restarts_seen = target->poll.restarts;
+    target->others_seen = target->poll.others;
+    if (!anew && !other)
+        return;
+    if (target->sessions)
+        sessions_restarted(target->sessions);
+    if (target->server_errors)
+        (other ? server_errors_forget : server_errors_restarted)(target->server_errors);
+    target->sessions_due = mono_now();
+}
+
 void session_poll(struct target *target, struct client *client, const struct observer *observer) {
     const struct target_config *config = target->config;
     struct session_poll poll = {.target = target, .client = client, .observer = observer};
@@ -303,14 +318,7 @@ void session_poll(struct target *target, struct client *client, const struct obs
     poll.has_error_summary = !poll.mariadb && version_from(target->poll.version, 8);
     client_set_deadline(client,
                         &(struct client_deadline){report, mono_add(report, config->probe_grace_ns), NULL, NULL});
-    if (target->restarts_seen != target->poll.restarts) {
-        if (target->sessions)
-            sessions_restarted(target->sessions);
-        if (target->server_errors)
-            server_errors_restarted(target->server_errors);
-        target->sessions_due = mono_now();
-    }
-    target->restarts_seen = target->poll.restarts;
+    note_other_lives(target);
     look(&poll);
     if (client_self_aborted(client)) /* it took too long: each such look costs the server an aborted connection */
         target->look_after = mono_add(mono_now(), LOOK_AGAIN_NS);

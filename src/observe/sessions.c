@@ -359,6 +359,18 @@ static void take_row(struct sessions *s, struct entry *entry, const struct sessi
     move_last(s, entry, false);
 }
 
+/* What it announces is known to the server only after that. */
+static bool is_logging_in(const struct session *session) {
+    return strcmp(session->user, "unauthenticated user") == 0;
+}
+
+/* A connection has one port for life: ids have begun again, and nobody saw it. */
+static bool is_another(const struct session *session, const struct session_row *row) {
+    struct span host = row->host;
+    unsigned port = split_port(&host);
+    return port != 0 && session->port != 0 && port != session->port && !is_logging_in(session);
+}
+
 void sessions_add(struct sessions *s, const struct session_row *row) {
     bool sleeping = span_is(row->command, "Sleep");
     int64_t idle_ns = sleeping && row->time_ns > 0 ? row->time_ns : 0;
@@ -366,7 +378,7 @@ void sessions_add(struct sessions *s, const struct session_row *row) {
     bool transaction = in_transaction(s, row->id);
     if (entry && entry->pass == s->pass && !entry->session.gone)
         return;                         /* it came twice */
-    if (entry && entry->session.gone) { /* ids have begun again */
+    if (entry && (entry->session.gone || is_another(&entry->session, row))) { /* ids have begun again */
         forget(s, entry);
         entry = NULL;
     }
@@ -436,11 +448,6 @@ void sessions_attribute(struct sessions *s, uint64_t id, struct span name, struc
         return;
     texts[field] = value;
     set_texts(entry, texts);
-}
-
-/* What it announces is known to the server only after that. */
-static bool is_logging_in(const struct session *session) {
-    return strcmp(session->user, "unauthenticated user") == 0;
 }
 
 void sessions_attributes_read(struct sessions *s) {

@@ -71,13 +71,16 @@ struct poll_facts {
     uint32_t failures_by[PHASE_COUNT][FAILURE_COUNT];
     uint64_t connects;          /* connections that polling opened */
     uint64_t losses;            /* kept connections that were found dead */
-    uint64_t restarts;          /* the server's start time moved */
+    uint64_t restarts;          /* the server started anew since the poll before */
+    uint64_t others;            /* another server answered than before, or its clock had been set meanwhile */
     double value[VARIABLE_MAX]; /* by row of variable_table; NaN where the server has no such variable */
     char version[64];           /* "10.11.19-MariaDB-…"; "" unknown */
     char version_comment[64];
     uint64_t connection_id;                         /* of the kept connection; 0 none */
     int64_t last_success_wall_ns, last_duration_ns; /* 0 never */
-    int64_t start_mono_ns;                          /* the same on the monotonic clock, to notice restarts by */
+    int64_t start_mono_ns;         /* of start_wall_ns, on the monotonic clock, to notice restarts by; so are these: */
+    struct mono succeeded;         /* the last poll that did; 0 none */
+    uint64_t succeeded_connection; /* the connection that it had */
     int64_t start_wall_ns;                          /* when the server started: poll time - Uptime; 0 unknown */
 };
 
@@ -155,10 +158,12 @@ struct target {
     uint64_t evidence_connection;  /* on which connection that was found; 0 none yet */
     struct mono sessions_due;      /* the next look at the process list */
     struct mono look_after;        /* no look at all before this: the last one took too long */
-    uint64_t restarts_seen;        /* what sessions and errors know of poll.restarts */
+    uint64_t restarts_seen;        /* what sessions and errors know of poll.restarts … */
+    uint64_t others_seen;          /* … and of poll.others */
     struct host_cache *host_cache; /* NULL before there was a look at it */
     struct mono host_cache_due;
-    uint64_t host_cache_restarts; /* what it knows of poll.restarts */
+    uint64_t host_cache_restarts; /* what it knows of poll.restarts … */
+    uint64_t host_cache_others;   /* … and of poll.others */
     bool old_process_list;        /* there is no performance_schema.processlist */
 
     struct host_network *network;  /* the fleet's; NULL there is none */

@@ -404,6 +404,35 @@ async def closes_before_quit(peer):
             return
 
 
+def leaves_every_other_time(text, query, names, rows):
+    """Answers `query` with rows, and every second time that it is asked what holds `text` it closes instead."""
+    async def script(peer):
+        await peer.log_in()
+        while (command := await peer.receive())[0] != COM_QUIT:
+            if text in command:
+                peer.heard.append(command)
+                if len(peer.heard) % 2 == 0:
+                    return
+            if command[1:].startswith(query):
+                await peer.rows(names, rows)
+            else:
+                await peer.answer(command)
+    return script
+
+
+def lives_of(*lives):
+    """Each is the status variables of one server; where something more has been `heard` the next one answers, on new connections."""
+    async def script(peer):
+        life = len(peer.heard)
+        await peer.log_in()
+        while (command := await peer.receive())[0] != COM_QUIT and life == len(peer.heard):
+            if b"STATUS" in command.upper():
+                await peer.rows(["Variable_name", "Value"], lives[life].items())
+            else:
+                await peer.answer(command)
+    return script
+
+
 async def drips_after_quit(peer):
     """An error packet, byte by byte, after COM_QUIT."""
     await honest(peer)

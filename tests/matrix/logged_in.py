@@ -258,6 +258,23 @@ def replication_client(stage):
     return stage.gone(number)
 
 
+def change_user(stage):
+    """Asks for another user's rights without that user's password. MySQL ends the connection, MariaDB goes on with it."""
+    connection = stage.connect(autocommit=None)
+    number = stage.seen(connection)
+    plugin = {"MariaDB": b"mysql_native_password", "MySQL": b"caching_sha2_password"}[stage.flavour]
+    wrong = {"MariaDB": b"x" * 20, "MySQL": b"\0"}[stage.flavour]  # MySQL's: none
+    say = b"\x11" + APP[0].encode() + b"\0" + bytes([len(wrong)]) + wrong + b"\0" + struct.pack("<H", 45) + plugin + b"\0\0"
+    connection._sock.sendall(struct.pack("<I", len(say)) + say)
+    answer = connection._sock.recv(4096)
+    if answer[4] == 0xfe:  # it wants another hash
+        connection._sock.sendall(struct.pack("<I", len(wrong) | (answer[3] + 1) << 24) + wrong)
+        answer = connection._sock.recv(4096)
+    assert b"Access denied" in answer, answer
+    close(connection)
+    return stage.gone(number)
+
+
 # --- the server ----------------------------------------------------------------------------------------------------------------
 def flush_status(stage):
     leave(stage)

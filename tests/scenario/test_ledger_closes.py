@@ -3,6 +3,7 @@ each rise under its cause; FLUSH STATUS, restarts and gaps are steps of it, and 
 
 import pytest
 
+from fake.liar import Liar, lives_of
 from lib import clients
 from lib.exporter import target
 from lib.ledger import Ledger
@@ -105,3 +106,21 @@ def test_our_own_aborts_are_ours_and_count_once(exporter, watched, followed):
     assert page.value("mysqlconn_aborts_total", **refused) <= page.sum("mysqlconn_self_aborts_total", operation="probe")
     assert page.value("mysqlconn_aborts_unexplained_total", counter=CONNECTS) == 0
     assert not page.samples("mysqlconn_aborts_total", cause="access_denied")
+
+
+def test_another_server_under_the_same_address_is_a_step_and_no_rise(exporter):
+    """What a failover does: a server answers that has long been up, with counters of its own. A restart is told from it."""
+    first, second = {"Uptime": 1000, "Aborted_clients": 5}, {"Uptime": 900000, "Aborted_clients": 7000}
+    anew = {"Uptime": 0, "Aborted_clients": 1}
+    with Liar(lives_of(first, second, anew)) as liar:
+        watching = exporter({"poll": {"interval": "200ms"}, "probe": {"interval": "1h"}, "targets": [target(liar)]})
+        watching.wait_for(lambda m: m.value("mysqlconn_ledger_begin_timestamp_seconds"), 10)
+        liar.heard.append("it fails over")
+        metrics = watching.wait_for(lambda m: m.value("mysqlconn_ledger_steps_total", step="other_server") == 1, 10)
+        assert metrics.value("mysqlconn_ledger_increase_total", counter=CLIENTS) == 0
+        assert metrics.value("mysqlconn_server_restarts_total") == 0
+        liar.heard.append("it is started anew")
+        metrics = watching.wait_for(lambda m: m.value("mysqlconn_ledger_steps_total", step="restart") == 1, 10)
+        assert metrics.value("mysqlconn_ledger_increase_total", counter=CLIENTS) == 1
+        assert metrics.value("mysqlconn_server_restarts_total") == 1
+        assert metrics.value("mysqlconn_ledger_steps_total", step="flush_status") == 0

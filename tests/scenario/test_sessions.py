@@ -3,7 +3,7 @@ which driver; and what is not seen is said, not shown as zero. To look harms not
 
 import pytest
 
-from fake.liar import Liar, hangs_at
+from fake.liar import Liar, hangs_at, leaves_every_other_time
 from lib.exporter import target
 from lib.mariadb import APP, MONITOR, MariaDB
 from lib.process import wait_until
@@ -203,3 +203,15 @@ def test_a_look_that_our_end_cuts_short_is_owned(exporter):
         wait_until(lambda: liar.heard, 10, "the look hangs")
         watching.stop()
     assert [line["operation"] for line in watching.log() if line["msg"] == ABORT_SAID] == ["poll"]
+
+
+def test_a_look_that_the_server_cuts_short_sees_nobody_go(exporter):
+    """The connection is lost before the process list was asked for: who was there is there still, as far as anybody knows."""
+    columns = ["Id", "User", "Host", "db", "Command", "Time", "State", "Info"]
+    rows = [(100 + i, "app", f"10.0.0.7:{40000 + i}", "shop", "Sleep", 5, "", "") for i in range(3)]
+    with Liar(leaves_every_other_time(b"INNODB_TRX", b"SHOW PROCESSLIST", columns, rows)) as liar:
+        watching = exporter({**POLLS, "targets": [target(liar)]})
+        watching.wait_for(lambda m: seen(m, "by_user", user="app") == 3, 10)
+        while len(liar.heard) < 12:
+            metrics = watching.scrape()
+            assert seen(metrics, "by_user", user="app") in (3, 0 if missing(metrics).get("sessions") else 3)

@@ -265,6 +265,19 @@ static void a_restart_is_no_million_of_connections(void **state) {
     assert_non_null(raised(fx, "connection_churn"));
 }
 
+static void another_servers_connections_are_no_churn(void **state) {
+    struct fixture *fx = *state;
+    poll_server(fx);
+    status(fx, "Connections", 1e6);
+    status(fx, "Aborted_connects", 1e5);
+    fx->target->poll.others++;
+    poll_server(fx);
+    assert_null(raised(fx, "connection_churn"));
+    status(fx, "Connections", 1e6 + 50);
+    poll_server(fx);
+    assert_non_null(raised(fx, "connection_churn"));
+}
+
 static void what_a_down_server_had_stays(void **state) {
     struct fixture *fx = *state;
     poll_server(fx);
@@ -402,6 +415,7 @@ int main(void) {
         TEST(a_mark_between_polls_counts),
         TEST(connections_are_those_of_others),
         TEST(a_restart_is_no_million_of_connections),
+        TEST(another_servers_connections_are_no_churn),
         TEST(what_a_down_server_had_stays),
         TEST(sleepers_are_named),
         TEST(an_abort_is_laid_to_its_driver),

@@ -40,6 +40,18 @@ static void what_is_told_before_the_counter_is_read(void **state) {
     assert_int_equal(balance_take(&b, 9), 1);
 }
 
+static void what_is_told_after_the_counter_was_read(void **state) {
+    (void)state;
+    struct balance b = {0};
+    balance_settle(&b, 0);
+    balance_settle(&b, 3);
+    balance_tell_late(&b, 2);
+    assert_int_equal(balance_take(&b, 9), 1);
+    balance_tell_late(&b, 1); /* of what comes now */
+    balance_settle(&b, 5);
+    assert_int_equal(balance_take(&b, 9), 1);
+}
+
 static void steps_and_nonsense(void **state) {
     (void)state;
     struct balance b = {0};
@@ -59,6 +71,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left),
         cmocka_unit_test(what_is_told_before_the_counter_is_read),
+        cmocka_unit_test(what_is_told_after_the_counter_was_read),
         cmocka_unit_test(steps_and_nonsense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,6 +243,22 @@ static void our_own_are_ours_unless_another_ended_them(void **state) {
     assert_int_equal(cause_of(&facts).cause, CAUSE_KILLED);
 }
 
+/* COM_CHANGE_USER: MySQL ends the connection and counts an aborted client, MariaDB goes on. (Measured.) */
+static void who_had_logged_in_is_no_aborted_connect(void **state) {
+    struct abort_facts facts = facts_of(&(struct row){.flavour = MY, .kind = LOG_EVENT_ACCESS_DENIED, .who = USER});
+    (void)state;
+    facts.logged_in = true;
+    struct abort_cause c = cause_of(&facts);
+    assert_int_equal(c.cause, CAUSE_ACCESS_DENIED);
+    assert_int_equal(c.raises, CLI);
+    assert_true(c.number == 1045 && c.with_number == 1873);
+    facts.flavour = MA;
+    assert_int_equal(cause_of(&facts).raises, 0);
+    facts = facts_of_sum(1045, 1873);
+    assert_is(&facts, CAUSE_ACCESS_DENIED, SURE);
+    assert_int_equal(cause_of(&facts).raises, CLI);
+}
+
 static void mysqls_unknown_database_is_known_by_its_name(void **state) {
     struct abort_facts facts =
         facts_of(&(struct row){.flavour = MY, .kind = LOG_EVENT_OTHER, .reason = NULL, .who = NOBODY});
@@ -270,6 +286,7 @@ static void error_numbers_stand_for_lines(void **state) {
                  {1203, CAUSE_USER_LIMIT},
                  {1129, CAUSE_HOST_BLOCKED},
                  {1156, CAUSE_PROTOCOL_ERROR},
+                 {3159, CAUSE_TLS_REQUIRED},
                  {0, CAUSE_UNKNOWN},
                  {1064, CAUSE_UNKNOWN}};
     (void)state;
@@ -313,6 +330,7 @@ int main(void) {
         cmocka_unit_test(a_second_timeout_of_one_abort_is_none),
         cmocka_unit_test(what_else_is_known_counts),
         cmocka_unit_test(our_own_are_ours_unless_another_ended_them),
+        cmocka_unit_test(who_had_logged_in_is_no_aborted_connect),
         cmocka_unit_test(mysqls_unknown_database_is_known_by_its_name),
         cmocka_unit_test(error_numbers_stand_for_lines),
         cmocka_unit_test(the_table_is_whole),

@@ -7,6 +7,7 @@
 #include "../expose/fake_targets.h"
 #include "base/log.h"
 #include "explaining.h"
+#include "quiet_log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -166,6 +167,28 @@ static void an_old_session_is_not_meant(void **state) {
     assert_null(newest(fx)->driver.ptr);
 }
 
+/* Ids begin again with the server, and its log tells that before a poll can. */
+static void another_life_of_the_server_has_other_sessions(void **state) {
+    struct fixture *fx = *state;
+    struct log_event line = abort_line(7, READING), other = {.kind = LOG_EVENT_OTHER,
+                                                             .thread = 9,
+                                                             .reason = span_of("Got packets out of order")};
+    see_session(fx, 7, "Sleep", 90);
+    tell(fx, &other);
+    tell(fx, &(struct log_event){.kind = LOG_EVENT_SERVER_START});
+    tell(fx, &line);
+    assert_true(newest(fx)->cause.cause == CAUSE_CLIENT_VANISHED && !newest(fx)->driver.ptr && !newest(fx)->port);
+    see_session(fx, 7, "Sleep", 90);
+    tell(fx, &(struct log_event){
+                 .kind = LOG_EVENT_SERVER_START, .time = LOG_TIME_UTC, .wall_ns = wall_now_ns() - 3600 * NS_PER_S});
+    tell(fx, &line);
+    assert_true(span_is(newest(fx)->driver, "pymysql")); /* that was a line of long ago */
+    line = abort_line(9, PREAUTH);
+    line.user = span_of("unauthenticated");
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_BEFORE_LOGIN);
+}
+
 static void sessions_narrow_the_cause(void **state) {
     struct fixture *fx = *state;
     struct log_event line = abort_line(7, WRITING);
@@ -265,6 +288,55 @@ static void sums_tell_where_the_log_does_not(void **state) {
     assert_int_equal(ledger_explained(fx->target, COUNTER_CLIENTS, CAUSE_CLIENT_VANISHED), 3);
 }
 
+/* What waits for a sum when the server ends is told before what its next life tells, and explains nothing of that. */
+static void what_is_held_is_of_the_life_that_wrote_it(void **state) {
+    struct fixture *fx = *state;
+    struct quiet_log log;
+    struct log_event line = {.kind = LOG_EVENT_ABORTED, .thread = 9, .reason = span_of(READING)};
+    be_mysql(fx);
+    quiet_log_open(&log, fx->target);
+    fx->target->evidence[EVIDENCE_ERRORS] = fx->target->evidence[EVIDENCE_ERROR_ACCOUNTS] = EVIDENCE_SEEN;
+    poll_server(fx);
+    tell(fx, &line);
+    assert_int_equal(count(fx), 0);
+    tell(fx, &(struct log_event){.kind = LOG_EVENT_SERVER_START});
+    assert_int_equal(count(fx), 1);
+    fx->uptime = 0;
+    fx->connects = 1; /* somebody else's */
+    for (int i = 0; i < 3; i++)
+        poll_server(fx);
+    assert_int_equal(count(fx), 1);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_HEALTH_CHECK), 0);
+    assert_int_equal(ledger_unmatched(fx->target, COUNTER_CONNECTS, CAUSE_HEALTH_CHECK), 1);
+    quiet_log_close(&log, fx->target);
+}
+
+/* The sums of a look are read after its counters: a KILL between them is in the next poll's count. */
+static void a_kill_that_the_next_poll_counts_is_told(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 7);
+    poll_server(fx);
+    server_error(fx, 1158, "app", 1);
+    server_error(fx, 1160, "app", 1);
+    poll_server(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 8);
+    fx->clients = 1;
+    poll_server(fx);
+    assert_int_equal(count(fx), 1);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_KILLED);
+    assert_int_equal(newest(fx)->cause.confidence, CONFIDENCE_LIKELY);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CLIENTS, CAUSE_KILLED), 1);
+
+    server_error(fx, 1160, "app", 1); /* no KILL before it, nor after it */
+    fx->clients = 2;
+    for (int i = 0; i < 3; i++)
+        poll_server(fx);
+    assert_int_equal(count(fx), 2);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_LEFT_MID_RESULT);
+    assert_false(newest(fx)->cause.possible & UINT32_C(1) << CAUSE_KILLED);
+}
+
 static void what_statements_raise_too_is_told_when_the_counter_shows_it(void **state) {
     struct fixture *fx = *state;
     be_mysql(fx);
@@ -359,11 +431,14 @@ int main(void) {
         TEST(a_line_finds_its_session),
         TEST(what_is_not_known_is_not_said),
         TEST(an_old_session_is_not_meant),
+        TEST(another_life_of_the_server_has_other_sessions),
         TEST(sessions_narrow_the_cause),
         TEST(forged_and_foreign_lines_are_no_events),
         TEST(two_lines_of_one_abort_are_one),
         TEST(the_killer_is_named),
         TEST(sums_tell_where_the_log_does_not),
+        TEST(what_is_held_is_of_the_life_that_wrote_it),
+        TEST(a_kill_that_the_next_poll_counts_is_told),
         TEST(what_statements_raise_too_is_told_when_the_counter_shows_it),
         TEST(who_is_refused_after_the_login_is_told_once),
         TEST(what_nothing_tells_of_is_told_by_its_counter),

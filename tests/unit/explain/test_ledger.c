@@ -8,12 +8,12 @@
 #include "../expose/fake_targets.h"
 #include "base/log.h"
 #include "explaining.h"
+#include "quiet_log.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -169,51 +169,27 @@ static void what_may_have_been_is_asked_last(void **state) {
     assert_int_equal(account(fx, COUNTER_CLIENTS).unexplained, 0);
 }
 
-/* An error log of the target's that is empty and readable. */
-struct quiet_log {
-    char path[64];
-    struct error_log_config config;
-    uv_loop_t loop;
-};
-
-static void ignore_event(void *arg, const struct log_event *event) {
-    (void)arg;
-    (void)event;
-}
-
-static void stop_loop(void *arg) {
-    uv_stop(arg);
-}
-
-static void quiet_log_open(struct quiet_log *log, struct fixture *fx) {
-    struct log_source_listener listener = {&log->loop, ignore_event, NULL, stop_loop};
-    snprintf(log->path, sizeof log->path, "/tmp/mysqlconn-test-XXXXXX");
-    int fd = mkstemp(log->path);
-    assert_true(fd >= 0);
-    close(fd);
-    log->config = (struct error_log_config){
-        .source = LOG_FILE, .file = log->path, .start = LOG_START_BEGINNING, .max_line_bytes = 65536};
-    uv_loop_init(&log->loop);
-    fx->target->error_log = log_source_start(&log->loop, &log->config, &listener, NULL);
-    assert_non_null(fx->target->error_log);
-    for (int i = 0; i < 1000 && !log_source_state(fx->target->error_log)->readable; i++)
-        uv_run(&log->loop, UV_RUN_ONCE);
-    assert_true(log_source_state(fx->target->error_log)->readable);
-    fake_value(fx->target, VARIABLE_SETTING, "log_warnings", 2);
-}
-
-static void quiet_log_close(struct quiet_log *log, struct fixture *fx) {
-    log_source_close(fx->target->error_log);
-    fx->target->error_log = NULL;
-    uv_run(&log->loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&log->loop), 0);
-    unlink(log->path);
+/* However many come after it. (The interval makes maybes old after a tenth of a second.) */
+static void what_may_have_been_long_ago_is_not_asked(void **state) {
+    struct fixture *fx = *state;
+    poll_server(fx);
+    fx->target->config->poll.interval_ns = -3300 * NS_PER_MS;
+    for (int i = 0; i < 8; i++) { /* queries, say; two a poll */
+        tell(fx, LOG_EVENT_ABORTED, 1, "app", "KILLED");
+        tell(fx, LOG_EVENT_ABORTED, 1, "app", "KILLED");
+        usleep(60000);
+        poll_server(fx);
+    }
+    fx->clients = 16;
+    poll_server(fx);
+    restart(fx);
+    assert_in_range(explained(fx, COUNTER_CLIENTS, CAUSE_KILLED), 1, 9);
 }
 
 static void a_kill_is_believed_where_a_line_would_tell_of_all_else(void **state) {
     struct fixture *fx = *state;
     struct quiet_log log;
-    quiet_log_open(&log, fx);
+    quiet_log_open(&log, fx->target);
     set(fx, "Com_kill", 7);
     poll_server(fx);
     set(fx, "Com_kill", 8); /* in the poll before its victim is counted */
@@ -243,7 +219,7 @@ static void a_kill_is_believed_where_a_line_would_tell_of_all_else(void **state)
     poll_server(fx);
     restart(fx);
     assert_int_equal(explained(fx, COUNTER_CLIENTS, CAUSE_KILLED), 1);
-    quiet_log_close(&log, fx);
+    quiet_log_close(&log, fx->target);
 }
 
 static void flush_status_is_a_step(void **state) {
@@ -263,6 +239,32 @@ static void flush_status_is_a_step(void **state) {
     assert_int_equal(account(fx, COUNTER_CLIENTS).increase, 7);
     poll_server(fx);
     assert_int_equal(ledger_steps(fx->target, LEDGER_FLUSH), 2);
+}
+
+/* A name or an address that moves to another server, and back; or a proxy that asks now this one, now that. */
+static void another_servers_counters_are_no_rise(void **state) {
+    struct fixture *fx = *state;
+    fx->clients = 10;
+    poll_server(fx);
+    fx->uptime = 900000;
+    fx->clients = 5000;
+    poll_server(fx);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).increase, 0);
+    assert_int_equal(ledger_steps(fx->target, LEDGER_OTHER), 1);
+    fx->clients = 5001;
+    poll_server(fx);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).increase, 1);
+    fx->uptime = 1005; /* it did not start within the time between two polls */
+    fx->clients = 12;
+    poll_server(fx);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).increase, 1);
+    fx->clients = 7; /* where the clocks tell nothing */
+    poll_server(fx);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).increase, 1);
+    assert_int_equal(ledger_steps(fx->target, LEDGER_OTHER), 3);
+    assert_int_equal(ledger_steps(fx->target, LEDGER_RESTART) + ledger_steps(fx->target, LEDGER_FLUSH), 0);
+    restart(fx);
+    assert_int_equal(ledger_steps(fx->target, LEDGER_RESTART), 1);
 }
 
 static void mysql_keeps_aborted_connects_over_a_flush(void **state) {
@@ -347,6 +349,24 @@ static void a_new_life_of_the_server_forgets_ids_and_evidence(void **state) {
     assert_int_equal(account(fx, COUNTER_CLIENTS).pending, 0);
 }
 
+/* Whether a line of the start tells it or a poll sees it. */
+static void who_was_cut_off_by_a_shutdown_is_of_the_life_before(void **state) {
+    struct fixture *fx = *state;
+    poll_server(fx);
+    for (int told = 0; told < 2; told++) {
+        tell(fx, LOG_EVENT_FORCED_CLOSE, 1, "app", NULL);
+        tell(fx, LOG_EVENT_FORCED_CLOSE, 2, "app", NULL);
+        if (told)
+            tell(fx, LOG_EVENT_SERVER_START, 0, "", NULL);
+        restart(fx);
+        fx->clients = 1; /* nobody knows why */
+        poll_server(fx);
+        restart(fx);
+    }
+    assert_int_equal(explained(fx, COUNTER_CLIENTS, CAUSE_SERVER_RESTART), 0);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).unexplained, 2);
+}
+
 static void forged_lines_are_no_evidence(void **state) {
     struct fixture *fx = *state;
     poll_server(fx);
@@ -379,13 +399,16 @@ int main(void) {
         TEST(lines_come_before_or_after_their_counter),
         TEST(evidence_without_a_rise_is_let_go),
         TEST(what_may_have_been_is_asked_last),
+        TEST(what_may_have_been_long_ago_is_not_asked),
         TEST(a_kill_is_believed_where_a_line_would_tell_of_all_else),
         TEST(flush_status_is_a_step),
+        TEST(another_servers_counters_are_no_rise),
         TEST(mysql_keeps_aborted_connects_over_a_flush),
         TEST(a_gap_loses_nothing),
         TEST(a_full_server_counts_twice),
         TEST(our_own_count_once),
         TEST(a_new_life_of_the_server_forgets_ids_and_evidence),
+        TEST(who_was_cut_off_by_a_shutdown_is_of_the_life_before),
         TEST(forged_lines_are_no_evidence),
         TEST(many_polls_with_rises_lose_none),
     };

@@ -139,6 +139,24 @@ static void truncate_and_restart_are_steps(void **state) {
     server_errors_free(e);
 }
 
+static void another_servers_sums_are_nobodys(void **state) {
+    (void)state;
+    struct server_errors *e = server_errors_new();
+    look(e, 5);
+    server_errors_global(e, READ_ERROR, 7); /* and by nobody */
+    end(e, true);
+    server_errors_forget(e);
+    assert_int_equal(look(e, 4000).count, 0);
+    struct told told = look(e, 4001);
+    assert_true(told.count == 1 && told.known == 1);
+    server_errors_forget(e);
+    account(e, "new", 30); /* who was not there before */
+    assert_int_equal(look(e, 6).count, 0);
+    for (int i = 0; i < SERVER_ERROR_LOOKS + 1; i++)
+        assert_int_equal(look(e, 6).count, 0);
+    server_errors_free(e);
+}
+
 static void accounts_are_bounded(void **state) {
     (void)state;
     struct server_errors *e = server_errors_new();
@@ -176,6 +194,7 @@ int main(void) {
         cmocka_unit_test(accounts_may_be_ahead),
         cmocka_unit_test(accounts_that_fail_once_are_asked_again),
         cmocka_unit_test(truncate_and_restart_are_steps),
+        cmocka_unit_test(another_servers_sums_are_nobodys),
         cmocka_unit_test(accounts_are_bounded),
         cmocka_unit_test(codes_have_names),
     };

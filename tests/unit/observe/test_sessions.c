@@ -69,6 +69,29 @@ static void who_went_is_found_by_account_and_time(void **state) {
     sessions_free(s);
 }
 
+/* Nobody saw the restart between two passes. */
+static void an_id_that_comes_from_another_port_is_another_session(void **state) {
+    (void)state;
+    struct sessions *s = sessions_new();
+    const char *const hosts[] = {"10.0.0.7:51234", "10.0.0.7:51234", "10.0.0.7:40001", ""};
+    for (int pass = 0; pass < 4; pass++) {
+        begin(s, &many, (pass + 1) * MINUTE);
+        sessions_add(s, &(struct session_row){
+                            .id = 7, .user = span_of("app"), .host = span_of(hosts[pass]), .command = span_of("Sleep")});
+        if (pass == 0) {
+            sessions_attribute(s, 7, span_of("_client_name"), span_of("pymysql"));
+            sessions_attributes_read(s);
+        }
+        sessions_end(s);
+        const struct session *session = sessions_find(s, 7);
+        assert_string_equal(session->driver, pass < 2 ? "pymysql" : "");
+        assert_int_equal(session->first_seen_wall_ns, (pass < 2 ? 1 : 3) * MINUTE); /* not told is not another */
+        assert_int_equal(sessions_unasked(s, NULL, 0), pass < 2 ? 0 : 1);
+    }
+    assert_int_equal(sessions_remembered(s), 1);
+    sessions_free(s);
+}
+
 static void seen_gone_and_forgotten(void **state) {
     (void)state;
     struct sessions *s = sessions_new();
@@ -326,6 +349,7 @@ static void a_hundred_thousand(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_id_that_comes_from_another_port_is_another_session),
         cmocka_unit_test(seen_gone_and_forgotten),
         cmocka_unit_test(who_went_is_found_by_account_and_time),
         cmocka_unit_test(within_the_bound_those_that_went_first),
