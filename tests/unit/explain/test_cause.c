@@ -312,8 +312,8 @@ static void the_table_is_whole(void **state) {
     cause_reference(&out);
     assert_false(strbuf_failed(&out));
     for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
-        char cell[64];
-        snprintf(cell, sizeof cell, "\n| `%s` | ", cause_name(cause));
+        char cell[96];
+        snprintf(cell, sizeof cell, "\n| <a id=\"cause-%s\"></a>`%s` | ", cause_name(cause), cause_name(cause));
         assert_non_null(strstr(strbuf_text(&out), cell));
         assert_true(strlen(cause_advice(cause)) > 5);
     }
