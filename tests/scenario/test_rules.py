@@ -105,7 +105,8 @@ def cases():
 def needed(case, rules):
     """Of the rules those that the case is about, and what they are made from."""
     by_name = {rule.get("alert") or rule["record"]: rule for group in rules for rule in group["rules"]}
-    wanted, found = [check["alertname"] for check in case["alert_rule_test"]], set()
+    wanted, found = [check["alertname"] for check in case.get("alert_rule_test", [])], set()
+    wanted += [metric for check in case.get("promql_expr_test", []) for metric, _ in selectors(check["expr"])]
     while wanted:
         name = wanted.pop()
         if name in by_name and name not in found:
@@ -137,7 +138,7 @@ def test_each_alert_fires_when_it_should_and_only_then(promtools, version, tmp_p
 
 
 def checks():
-    return [check for _, case in cases() for check in case["alert_rule_test"]]
+    return [check for _, case in cases() for check in case.get("alert_rule_test", [])]
 
 
 def test_each_alert_has_cases_of_both_kinds():
