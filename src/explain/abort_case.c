@@ -12,6 +12,8 @@
 #include <math.h>
 #include <string.h>
 
+#define LOG_TIMES_WITHIN_NS (2 * NS_PER_S) /* whole seconds, and two clocks that agree well */
+
 void abort_case_init(struct abort_case *c, enum fact_source source) {
     *c = (struct abort_case){
         .event = {.n = 1, .source = source, .seen_wall_ns = wall_now_ns(), .idle_ns = -1, .in_transaction = KNOWN_NOT}};
@@ -61,11 +63,34 @@ static bool is_of_session(const struct abort_event *e, const struct session *s) 
            (e->wall_ns == 0 || e->wall_ns > s->first_seen_wall_ns - CLOCKS_WITHIN_NS || e->wall_ns < 0);
 }
 
+/* The line tells when it ended, in whole seconds, and may be read somewhat later. */
+static void take_login(struct abort_case *c, const struct session *s) {
+    const struct abort_event *e = &c->event;
+    int64_t seen_ns = s->last_seen_wall_ns - s->first_seen_wall_ns;
+    int64_t later_ns = e->wall_ns > s->last_seen_wall_ns ? e->wall_ns - s->last_seen_wall_ns : 0;
+    c->facts.login_at_least_ns = (seen_ns > s->login_ns ? seen_ns : s->login_ns) + later_ns;
+    c->facts.login_at_most_ns = s->login_ns + NS_PER_S + (e->seen_wall_ns - s->last_seen_wall_ns);
+}
+
+/* Who was never seen had come after the last look before its end. */
+static void take_unseen_login(struct abort_case *c, const struct target *target) {
+    const struct abort_event *e = &c->event;
+    if (!e->connection_id || e->wall_ns <= 0 || !target->sessions || sessions_sums(target->sessions)->not_remembered > 0)
+        return;
+    int64_t looked_ns = sessions_read_before(target->sessions, e->wall_ns);
+    if (looked_ns > 0)
+        c->facts.login_at_most_ns = e->wall_ns - looked_ns + LOG_TIMES_WITHIN_NS;
+}
+
 void abort_case_take_session(struct abort_case *c, const struct target *target) {
     struct abort_event *e = &c->event;
     const struct session *s = e->connection_id ? session_find(target, e->connection_id) : NULL;
+    if (!s)
+        take_unseen_login(c, target);
     if (!s || !is_of_session(e, s))
         return;
+    if (s->login_ns >= 0)
+        take_login(c, s);
     int64_t unseen_ns = e->seen_wall_ns > s->last_seen_wall_ns ? e->seen_wall_ns - s->last_seen_wall_ns : 0;
     bool asleep = strcmp(s->command, "Sleep") == 0;
     c->session = s;
@@ -94,6 +119,10 @@ void abort_case_take_session(struct abort_case *c, const struct target *target) 
     if (asleep) {
         strbuf_addstr(text, " for ");
         add_seconds(text, s->idle_ns);
+    }
+    if (s->login_ns >= 0) {
+        strbuf_addstr(text, ", logging in for ");
+        add_seconds(text, s->login_ns);
     }
     strbuf_addstr(text, c->facts.seen_writing ? ", being written to" : "");
     strbuf_addstr(text, s->in_transaction ? ", in a transaction" : "");

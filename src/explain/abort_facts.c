@@ -38,6 +38,8 @@ void abort_facts_of_target(struct abort_facts *facts, const struct target *targe
         .version = version_of(target->poll.version),
         .writing_ns = -1,
         .write_limit_s = target_setting(target, "net_write_timeout"),
+        .login_at_most_ns = -1,
+        .login_limit_s = target_setting(target, "connect_timeout"),
         .kills = -1,
         .idle_ns = -1,
         .idle_limit_s = fmin(wait_s, interactive_s),

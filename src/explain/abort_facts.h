@@ -30,6 +30,8 @@ struct abort_facts {
     bool seen_writing;    /* the server was writing to it when its session was last seen */
     int64_t writing_ns;   /* … and had been for so long at most, when it was aborted; -1 unknown */
     double write_limit_s; /* net_write_timeout; NaN unknown */
+    int64_t login_at_least_ns, login_at_most_ns; /* so long it had been logging in; -1 unknown: only `at_most` */
+    double login_limit_s; /* connect_timeout; NaN unknown */
     int64_t kills;        /* how many KILLs there were lately; -1 unknown */
     int64_t idle_ns;      /* how long its session had been idle at most; -1 unknown */
     bool asleep;          /* its session waited for a command when it was last seen */

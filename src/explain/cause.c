@@ -37,6 +37,7 @@ struct rule {
     unsigned raises, may_raise;
 };
 
+#define NEARLY 0.8 /* of a time that is known in whole seconds */
 #define WITH(number, second) ((number) + 65536U * (second))
 #define READING "Got an error reading communication packets"
 #define READ_TIMEOUT_TEXT "Got timeout reading communication packets"
@@ -175,6 +176,16 @@ static void narrow_killed(struct abort_cause *c, const struct abort_facts *facts
         c->confidence = SURE;
 }
 
+/* MariaDB's one line for all that ends before login: a timeout takes its time. */
+static void narrow_login(struct abort_cause *c, const struct abort_facts *facts) {
+    if (c->cause != CAUSE_BEFORE_LOGIN || facts->login_at_most_ns < 0 || isnan(facts->login_limit_s))
+        return;
+    if ((double)facts->login_at_most_ns / NS_PER_S < facts->login_limit_s)
+        c->possible &= ~BIT(HANDSHAKE_TIMEOUT);
+    else if ((double)facts->login_at_least_ns / NS_PER_S >= NEARLY * facts->login_limit_s)
+        conclude(c, CAUSE_HANDSHAKE_TIMEOUT, LIKELY);
+}
+
 /* Who had logged in before changes its user: MySQL ends the connection, MariaDB goes on with the old one. (Measured on
  * 9.7 and 10.11.) */
 static void narrow_refused(struct abort_cause *c, const struct abort_facts *facts) {
@@ -189,6 +200,7 @@ static void narrow(struct abort_cause *c, const struct abort_facts *facts) {
     if (facts->untold)
         narrow_untold(c);
     narrow_refused(c, facts);
+    narrow_login(c, facts);
     narrow_killed(c, facts);
     if (c->cause == CAUSE_IDLE_TIMEOUT && c->confidence == LIKELY)
         narrow_timeout(c, facts);

@@ -66,7 +66,7 @@
       "Let load balancers log in, or check without connecting; else this is noise.",                                   \
       "opened a connection and left: a health check, a port scan, a program that ended", "greeted and found nobody")   \
     X(HANDSHAKE_TIMEOUT, "handshake_timeout", "a client did not finish its login within connect_timeout",              \
-      "on MySQL a timeout reading without user",                                                                       \
+      "on MySQL a timeout reading without user; on MariaDB a session that was logging in for nearly as long",          \
       "Look for clients that open connections ahead of use, and for overloaded clients or networks.",                  \
       "said nothing, or half of it", "waited for connect_timeout")                                                     \
     X(TLS_FAILURE, "tls_failure", "the TLS handshake failed", "on MySQL Bad handshake; error 1043",                    \

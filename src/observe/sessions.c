@@ -23,7 +23,10 @@ enum {
     FORGET_A_PASS = 4096, /* no long step */
     GONE_LOOKED_AT = 500,
     TEXTS = 6,
+    READS_KEPT = 48, /* some seconds of the fastest polls */
 };
+
+#define LOGGING_IN "unauthenticated user" /* what both servers have for a user then */
 
 const int64_t session_bound_s[SESSION_BOUNDS] = {1, 10, 60, 300, 600, 1800, 3600, 7200, 28800, 86400};
 
@@ -47,7 +50,7 @@ struct sessions {
     int64_t wait_timeout_ns, wall_ns;
     uint64_t pass;
     struct session_sums sums, next;
-    int64_t read_wall_ns;
+    int64_t read_wall_ns[READS_KEPT]; /* of the passes that ended, the last first */
     struct tally *tallies[SESSION_TALLY_COUNT];
     uint64_t *transactions; /* ids of this pass */
     size_t transaction_count, transactions_allocated;
@@ -343,6 +346,11 @@ static bool is_writing(struct span state) {
     return span_is(state, "Writing to net") || span_is(state, "Sending to client");
 }
 
+/* What it announces is known to the server only after that. */
+static bool is_logging_in(const struct session *session) {
+    return strcmp(session->user, LOGGING_IN) == 0;
+}
+
 static void take_row(struct sessions *s, struct entry *entry, const struct session_row *row, int64_t idle_ns,
                      bool transaction) {
     struct session *session = &entry->session;
@@ -351,17 +359,13 @@ static void take_row(struct sessions *s, struct entry *entry, const struct sessi
     set_command(session, row->command);
     session->idle_ns = idle_ns;
     session->writing_ns = !is_writing(row->state) ? -1 : row->time_ns > 0 ? row->time_ns : 0;
+    session->login_ns = !span_is(row->user, LOGGING_IN) ? -1 : row->time_ns > 0 ? row->time_ns : 0;
     session->in_transaction = transaction;
     session->last_seen_wall_ns = s->wall_ns;
     entry->pass = s->pass;
     set_texts(entry, (const struct span[TEXTS]){row->user, host, row->db, span_of(session->driver),
                                                 span_of(session->version), span_of(session->program)});
     move_last(s, entry, false);
-}
-
-/* What it announces is known to the server only after that. */
-static bool is_logging_in(const struct session *session) {
-    return strcmp(session->user, "unauthenticated user") == 0;
 }
 
 /* A connection has one port for life: ids have begun again, and nobody saw it. */
@@ -407,7 +411,8 @@ void sessions_end(struct sessions *s) {
         oldest = next;
     }
     s->sums = s->next;
-    s->read_wall_ns = s->wall_ns;
+    memmove(s->read_wall_ns + 1, s->read_wall_ns, (READS_KEPT - 1) * sizeof *s->read_wall_ns);
+    s->read_wall_ns[0] = s->wall_ns;
     for (int i = 0; i < SESSION_TALLY_COUNT; i++)
         tally_end(s->tallies[i]);
 }
@@ -473,7 +478,14 @@ const char *sessions_own_user(const struct sessions *s) {
 }
 
 int64_t sessions_read_wall_ns(const struct sessions *s) {
-    return s->read_wall_ns;
+    return s->read_wall_ns[0];
+}
+
+int64_t sessions_read_before(const struct sessions *s, int64_t wall_ns) {
+    for (int i = 0; i < READS_KEPT; i++)
+        if (s->read_wall_ns[i] < wall_ns)
+            return s->read_wall_ns[i];
+    return 0;
 }
 
 size_t sessions_remembered(const struct sessions *s) {

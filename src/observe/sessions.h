@@ -31,6 +31,7 @@ struct session {
     unsigned port;        /* of the client; 0 a socket, or not told */
     int64_t idle_ns;      /* sleeping: how long, when it was last seen; else 0 */
     int64_t writing_ns;   /* writing to its client when it was last seen: how old its statement was; -1 it was not */
+    int64_t login_ns;     /* logging in when it was last seen: for how long; -1 it was not */
     bool in_transaction;  /* when it was last seen; false too where that is not known */
     bool attributes_read; /* what it announced was asked for: "" means that it announced nothing */
     bool gone;
@@ -104,6 +105,8 @@ const struct tally *sessions_tally(const struct sessions *sessions, enum session
 const char *sessions_own_user(const struct sessions *sessions);
 /* When the last pass that ended began; 0 none did. */
 int64_t sessions_read_wall_ns(const struct sessions *sessions);
+/* … of the last one that began before an instant, of those that are still known; 0 none of them did. */
+int64_t sessions_read_before(const struct sessions *sessions, int64_t wall_ns);
 /* How many are remembered now, those that went included. */
 size_t sessions_remembered(const struct sessions *sessions);
 

@@ -165,7 +165,7 @@ def test_targets_and_ledger(exporter, watched):
     counter, = [c for c in book["counters"] if c["counter"] == "Aborted_clients"]
     assert (counter["increase"], counter["explained"], counter["pending"]) == (3, {"client_vanished": 3}, 0)
     assert counter["increase"] == metrics.value("mysqlconn_ledger_increase_total", counter="Aborted_clients")
-    assert moment(book["began"]) and book["steps"] == {"flush_status": 0, "restart": 0, "gap": 0}
+    assert moment(book["began"]) and book["steps"] == {"flush_status": 0, "restart": 0, "other_server": 0, "gap": 0}
     told, = watching.api("targets")["targets"]
     assert (told["poll"]["health"], told["server"]["flavour"], told["error_log"]["readable"]) == ("up", "MariaDB", True)
     assert told["server"]["settings"]["wait_timeout"] == 28800 and told["error_log"]["level_tells_aborts"] is True

@@ -94,6 +94,7 @@ static struct abort_facts facts_of(const struct row *row) {
                                 .writing_ns = -1,
                                 .write_limit_s = 60,
                                 .kills = -1,
+                                .login_at_most_ns = -1,
                                 .idle_ns = -1,
                                 .idle_limit_s = 28800};
 }
@@ -136,6 +137,27 @@ static void mariadbs_one_line_is_not_guessed(void **state) {
     assert_int_equal(c.cause, CAUSE_HEALTH_CHECK);
     assert_int_equal(c.confidence, LIKELY);
     assert_int_equal(c.raises, CON | PRE);
+}
+
+static void how_long_a_login_took_narrows_mariadbs_one_line(void **state) {
+    struct abort_facts facts;
+    (void)state;
+    cause_of_row(&facts, MA, PREAUTH, NOBODY);
+    facts.login_limit_s = 10;
+    facts.login_at_least_ns = 8 * NS_PER_S;
+    facts.login_at_most_ns = 12 * NS_PER_S;
+    struct abort_cause c = cause_of(&facts);
+    assert_true(c.cause == CAUSE_HANDSHAKE_TIMEOUT && c.confidence == LIKELY && possible(&c, CAUSE_HEALTH_CHECK));
+    assert_int_equal(c.raises, CON | PRE);
+    facts.login_at_least_ns = 7 * NS_PER_S;
+    c = cause_of(&facts);
+    assert_true(c.cause == CAUSE_BEFORE_LOGIN && possible(&c, CAUSE_HANDSHAKE_TIMEOUT));
+    facts.login_at_most_ns = 9 * NS_PER_S;
+    c = cause_of(&facts);
+    assert_true(c.cause == CAUSE_BEFORE_LOGIN && c.confidence == OPEN && !possible(&c, CAUSE_HANDSHAKE_TIMEOUT));
+    facts.login_limit_s = (double)NAN;
+    c = cause_of(&facts);
+    assert_true(possible(&c, CAUSE_HANDSHAKE_TIMEOUT));
 }
 
 static void a_session_narrows_a_timeout(void **state) {
@@ -324,6 +346,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_line_has_its_cause),
         cmocka_unit_test(mariadbs_one_line_is_not_guessed),
+        cmocka_unit_test(how_long_a_login_took_narrows_mariadbs_one_line),
         cmocka_unit_test(a_session_narrows_a_timeout),
         cmocka_unit_test(who_did_not_read_is_told_from_who_left),
         cmocka_unit_test(a_kill_is_told_from_a_client_that_is_gone),

@@ -212,6 +212,37 @@ static void sessions_narrow_the_cause(void **state) {
     assert_int_equal(newest(fx)->cause.cause, CAUSE_READ_TIMEOUT);
 }
 
+static void logins_narrow_the_cause(void **state) {
+    struct fixture *fx = *state;
+    struct log_event line = abort_line(7, PREAUTH);
+    line.user = span_of("unauthenticated");
+    line.time = LOG_TIME_UTC;
+    line.wall_ns = wall_now_ns();
+    fake_value(fx->target, VARIABLE_SETTING, "connect_timeout", 10);
+    tell(fx, &line); /* nobody looked */
+    assert_true(newest(fx)->cause.possible & UINT32_C(1) << CAUSE_HANDSHAKE_TIMEOUT);
+
+    struct session_limits limits = {.sessions = 10, .users = 10, .drivers = 10};
+    sessions_begin(fx->target->sessions, &limits, 0, wall_now_ns() - 3 * NS_PER_S);
+    sessions_add(fx->target->sessions, &(struct session_row){.id = 7,
+                                                             .user = span_of("unauthenticated user"),
+                                                             .host = span_of("10.0.0.7:40000"),
+                                                             .command = span_of("Connect"),
+                                                             .time_ns = 6 * NS_PER_S});
+    sessions_end(fx->target->sessions);
+    tell(fx, &line); /* 6 to 7 s, and 3 more */
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_HANDSHAKE_TIMEOUT);
+    assert_int_equal(newest(fx)->cause.confidence, CONFIDENCE_LIKELY);
+    assert_true(is_said(newest(fx), FACT_SESSIONS, "Connect, logging in for 6 s"));
+    line.connection_id = line.thread = 8; /* it was not there 3 s before */
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_BEFORE_LOGIN);
+    assert_false(newest(fx)->cause.possible & UINT32_C(1) << CAUSE_HANDSHAKE_TIMEOUT);
+    line.wall_ns -= 5 * NS_PER_S; /* its end was before the look */
+    tell(fx, &line);
+    assert_true(newest(fx)->cause.possible & UINT32_C(1) << CAUSE_HANDSHAKE_TIMEOUT);
+}
+
 static void forged_and_foreign_lines_are_no_events(void **state) {
     struct fixture *fx = *state;
     struct log_event line = abort_line(7, READING);
@@ -433,6 +464,7 @@ int main(void) {
         TEST(an_old_session_is_not_meant),
         TEST(another_life_of_the_server_has_other_sessions),
         TEST(sessions_narrow_the_cause),
+        TEST(logins_narrow_the_cause),
         TEST(forged_and_foreign_lines_are_no_events),
         TEST(two_lines_of_one_abort_are_one),
         TEST(the_killer_is_named),
