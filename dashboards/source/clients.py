@@ -4,8 +4,8 @@ import os
 import re
 
 from .fleet import TO_TARGET
-from .grafana import (BLUE, CAUSES, GREEN, ORANGE, RED, YELLOW, bargauge, dashboard, heatmap, in_range, override, per_minute, query, row,
-                      stat, table, texts, timeseries, variable, words)
+from .grafana import (BLUE, CAUSES, GREEN, ORANGE, RED, YELLOW, bargauge, dashboard, heatmap, in_range, link_to, per_minute, query, row, stat,
+                      table, texts, timeseries, variable, words)
 
 WHO = '<target>, cause=~"$cause", user=~"$user"'
 
@@ -26,6 +26,8 @@ COUNT = {"unit": "locale", "decimals": 0}
 NARROW = {**COUNT, "custom_width": 85}
 CAUSE_COLUMN = {"mappings": texts(CAUSES), "custom_cellOptions": {"type": "color-text"},
                 "color": {"mode": "fixed", "fixedColor": "text"}, "custom_minWidth": 170}
+ONLY_USER = link_to("mysqlconn-clients", "Only ${__value.text}", user="__value.text")
+ONLY_CAUSE = link_to("mysqlconn-clients", "Only ${__value.text}", cause="__value.text")
 
 
 def _known_drivers():
@@ -75,12 +77,12 @@ DASHBOARD = dashboard("mysqlconn-clients", "Which clients of MySQL and MariaDB s
              "sum(increase(mysqlconn_client_aborts_folded_total{<target>}[$__range]))", unit="locale", decimals=0, steps=(GREEN, (1, YELLOW)))),
     row("Who is it?",
         table("Clients by aborts", "Each client and cause, in the time range: where user is empty nobody had logged in, and 'unknown' is a driver "
-              "that did not announce itself or whose session was not seen. Choose a cause or a user above to see only those.",
+              "that did not announce itself or whose session was not seen. A click on a user or a cause leaves only those.",
               query(f"topk(200, sum by (target, user, host, driver, cause) ({ABORTS}) > 0.5)", table=True),
               query(f"sum by (target, user, host, driver, cause) ({NOW}) > 0", table=True),
-              columns={"target": ("Target", {"links": [TO_TARGET], "custom_minWidth": 130}), "user": ("User", {"custom_minWidth": 130}),
+              columns={"target": ("Target", {"links": [TO_TARGET], "custom_minWidth": 130}), "user": ("User", {"custom_minWidth": 130, "links": [ONLY_USER]}),
                        "host": ("Host", {"custom_minWidth": 140}), "driver": ("Driver", {"custom_minWidth": 140}),
-                       "cause": ("Cause", CAUSE_COLUMN),
+                       "cause": ("Cause", {**CAUSE_COLUMN, "links": [ONLY_CAUSE]}),
                        "Value #A": ("Aborts", {**COUNT, "custom_minWidth": 200, "color": {"mode": "continuous-YlRd"},
                                                "custom_cellOptions": {"type": "gauge", "mode": "gradient", "valueDisplayMode": "text"}}),
                        "Value #B": ("a minute, now", {"decimals": 1, "custom_width": 120})},

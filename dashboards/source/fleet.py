@@ -55,7 +55,7 @@ TOP = [
          steps=(GREEN, (0.1, YELLOW), (0.5, ORANGE)), decimals=0, no_value="no aborts"),
     stat("Fullest server", "Open connections against max_connections, of the server that has most of them.", f"max({FILLED})",
          unit="percentunit", steps=(GREEN, (0.8, ORANGE), (0.95, RED)), decimals=0),
-    stat("Slowest login", "The slowest phase of the plain probes of any server, p99.", f"max({P99})", unit="s",
+    stat("Slowest phase", "The slowest phase of the plain probes of any server, p99.", f"max({P99})", unit="s",
          steps=(GREEN, (0.2, YELLOW), (1, ORANGE)), no_value="no probes"),
 ]
 

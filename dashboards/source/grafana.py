@@ -14,10 +14,10 @@ GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "#56A64B", "#E0B400", "#FF780A", "#E02F
 
 # One colour for a cause, in all panels: who left red to yellow, before the login blue, refused green, full pink, ours grey.
 CAUSES = {
-    "client_vanished": "#F2495C", "left_mid_result": "#FF9830", "idle_timeout": "#F2CC0C", "read_timeout": "#CC9D00",
-    "write_timeout": "#B58D3D", "packet_too_large": "#A352CC", "protocol_error": "#7C2EA3", "killed": "#C4162A",
+    "client_vanished": "#F2495C", "left_mid_result": "#FF9830", "idle_timeout": "#E0B400", "read_timeout": "#B08500",
+    "write_timeout": "#8A6A2F", "packet_too_large": "#A352CC", "protocol_error": "#7C2EA3", "killed": "#C4162A",
     "server_restart": "#8F6FD6", "init_connect": "#E05F9C", "replication_client": "#96D98D", "released": "#B8D9A0",
-    "health_check": "#8AB8FF", "handshake_timeout": "#3274D9", "tls_failure": "#1F60C4", "before_login": "#5794F2",
+    "health_check": "#6FA3F0", "handshake_timeout": "#3274D9", "tls_failure": "#1F60C4", "before_login": "#4A7FDB",
     "access_denied": "#2AA198", "unknown_database": "#6FC7C0", "too_many_connections": "#E02F8C", "user_limit": "#FF85C8",
     "host_blocked": "#9C2A6F", "host_not_allowed": "#37872D", "dns": "#CA95E5", "peer_address": "#B0C8EE",
     "server_resources": "#8B3A2B", "self": "#8E8E8E", "no_abort": "#B8B8B8", "unknown": "#6E7580",
@@ -191,7 +191,7 @@ def bargauge(title, description, expr, legend, unit="short", width=12, height=8,
                   colours(palette or {}))
 
 
-def heatmap(title, description, expr, unit="s", width=12, height=8, no_value="no data", scheme="Turbo"):
+def heatmap(title, description, expr, unit="s", width=12, height=8, no_value="no data", scheme="Oranges"):
     """`expr` has a series for each bucket, with the label le."""
     defaults = {"unit": "short", "noValue": no_value,
                 "custom": {"scaleDistribution": {"type": "linear"}, "hideFrom": {"legend": False, "tooltip": False, "viz": False}}}

@@ -14,7 +14,7 @@ LINE = {"custom_drawStyle": "line", "custom_lineWidth": 2, "custom_fillOpacity":
 
 def phase_quantile(q):
     return (f"histogram_quantile({q}, sum by (phase, le) (rate(mysqlconn_probe_phase_duration_seconds_bucket"
-            '{<target>, module="default"}[$__rate_interval])))')
+            '{<target>, module="default"}[$__rate_interval]))) > 0')  # which not a number is not: a phase that nobody had
 
 
 def ledger(counter, meaning):
@@ -27,7 +27,7 @@ def ledger(counter, meaning):
         query(f"sum(rate(mysqlconn_aborts_unexplained_total{{{matchers}}}[$__rate_interval])) * 60", "unexplained"),
         query(f"sum(rate(mysqlconn_ledger_increase_total{{{matchers}}}[$__rate_interval])) * 60", counter),
         stack=True, palette=CAUSES, links=TO_CAUSE, height=9,
-        overrides=[override(counter, color={"mode": "fixed", "fixedColor": "text"}, **LINE)])
+        overrides=[override(counter, color={"mode": "fixed", "fixedColor": "text"}, links=[], **LINE), override("unexplained", links=[])])
 
 
 def variables(*names):
@@ -64,7 +64,7 @@ DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or Maria
         state_timeline("Polls and probes", "Whether the polls over the kept connection and the probes of each module succeed.",
                        query("min by (target) (mysql_up{<target>})", "{{target}} polls"),
                        query("min by (target, module) (mysqlconn_probe_success{<target>})", "{{target}} probes, {{module}}"),
-                       mapping={1: ("fine", GREEN), 0: ("failing", RED)}, width=24, height=6),
+                       mapping={1: ("fine", GREEN), 0: ("failing", RED)}, width=24, height=7),
         table("Advice", "What is wrong by the rules of the README, which says of each what to change.",
               query('max by (job, instance, target, rule) (3 * mysqlconn_advice{<target>, severity="critical"}'
                     ' or 2 * mysqlconn_advice{<target>, severity="warning"} or mysqlconn_advice{<target>, severity="info"})', table=True),
@@ -91,7 +91,7 @@ DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or Maria
                             **{f"Connection_errors_{name}": CAUSES["server_resources"] for name in ("accept", "internal", "select")}}),
         bargauge("Noisiest users", "Aborts and refused logins in the time range, by user, of those who logged in or tried to. A click leads "
                  "to what that user's clients do.",
-                 f"sort_desc(topk(8, sum by (user) ({NAMED}) > 0))", "{{user}}", width=8,
+                 f"sort_desc(topk(7, sum by (user) ({NAMED}) > 0))", "{{user}}", width=8,
                  links=TO_USER, decimals=0, steps=(ORANGE,)),
         timeseries("How sure the causes are", "Aborts and refused logins a minute. likely: other causes remain possible; unknown: the evidence "
                    "does not tell.", query(f"sum by (confidence) ({per_minute('mysqlconn_abort_events_total{<target>}')})", "{{confidence}}"),
@@ -141,7 +141,8 @@ DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or Maria
                    query("sum(mysql_global_status_threads_running{<target>})", "running"),
                    query("sum(mysql_global_status_max_used_connections{<target>})", "most so far"),
                    query("sum(mysql_global_variables_max_connections{<target>})", "max_connections"),
-                   palette={"open": BLUE, "running": GREEN, "most so far": YELLOW, "max_connections": RED}, no_value="not known"),
+                   palette={"open": BLUE, "running": GREEN, "most so far": YELLOW, "max_connections": RED}, fill=0,
+                   no_value="not known"),
         timeseries("New connections a second", "Attempts to connect, and threads made for them. Many that live for a short time want a pool.",
                    query("sum(rate(mysql_global_status_connections{<target>}[$__rate_interval]))", "connections"),
                    query("sum(rate(mysql_global_status_threads_created{<target>}[$__rate_interval]))", "threads created"),
@@ -211,7 +212,7 @@ DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or Maria
         timeseries("Accept queue", "Connections that wait for the server to accept them, and how many may.",
                    query("sum(mysqlconn_server_accept_queue{<target>})", "waiting"),
                    query("sum(mysqlconn_server_accept_queue_limit{<target>})", "limit"), width=8, legend="bottom",
-                   palette={"waiting": BLUE, "limit": RED}, no_value="the server is on another machine"),
+                   palette={"waiting": BLUE, "limit": RED}, fill=0, no_value="the server is on another machine"),
         timeseries("TCP trouble on the exporter's machine", "The kernel's counters a second, those that move, under the names that nstat gives them.",
                    query("sum by (counter) (rate(mysqlconn_host_network_events_total{<exporter>}[$__rate_interval])) > 0", "{{counter}}"), unit="cps",
                    width=8, legend="bottom", no_value="no server is on the exporter's machine"), collapsed=True),

@@ -1,5 +1,6 @@
 """The catalogue of metrics, causes, rules of advice and phases, from the README's generated tables."""
 
+import functools
 import os
 import re
 from dataclasses import dataclass
@@ -25,20 +26,24 @@ def _rows(table):
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in text.splitlines()[2:]]
 
 
+@functools.cache
 def families():
     """{name: Family}."""
     return {name.strip("`"): Family(name.strip("`"), kind, {l.strip() for l in labels.split(",") if l.strip()}, meaning)
             for name, kind, labels, _, meaning in _rows("metrics")}
 
 
+@functools.cache
 def causes():
     return [re.search(r"`(\w+)`", row[0])[1] for row in _rows("causes")]
 
 
+@functools.cache
 def advice_rules():
     return [re.search(r"`(\w+)`", row[0])[1] for row in _rows("advice")]
 
 
+@functools.cache
 def phases():
     with open(f"{TOP}/src/observe/phase.h", encoding="utf-8") as f:
         return re.findall(r'^    X\(\w+, "(\w+)",', f.read().split("enum phase")[0], re.M)

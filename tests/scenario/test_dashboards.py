@@ -35,7 +35,8 @@ BEGAN = re.compile(r"(?P<counter>\w+\{[^}]*\}) unless (?P=counter) offset (?P<wi
 
 @pytest.fixture(scope="module")
 def known():
-    return catalogue.families()
+    """{sample name: family}."""
+    return catalogue.samples(catalogue.families())
 
 
 def load():
@@ -118,14 +119,13 @@ def about_queries(dashboard, known):
 
 
 def about_query(expr, instant, legend, known):
-    of_sample = catalogue.samples(known)
     plain = BEGAN.sub(lambda match: f"increase({match['counter']}[{match['window']}])", expr)
     if "offset" in plain:
         yield f"offset without need: {plain}"
     query = promql.read(plain)
     labels = {"job", "instance"}
     for selector in query.selectors:
-        family = of_sample.get(selector.metric)
+        family = known.get(selector.metric)
         if family is None and selector.metric not in OF_PROMETHEUS:
             yield f"{selector.metric} is not in the catalogue"
             continue
