@@ -174,6 +174,7 @@ static int connect_once(struct client *client, const char *numeric, struct failu
     }
     phase_end(client, client->heard);
     client->connection_id = mysql_thread_id(&client->mysql);
+    mysql_optionsv(&client->mysql, MYSQL_OPT_CONNECT_ATTR_RESET, NULL); /* told, and 8 KB for as long as they stay */
     client_tls_read(client);
     if (!tls_as_wanted(client)) {
         *failure = (struct failure){FAILURE_TLS_UNSUPPORTED, PHASE_TLS, 0, "the connection is not encrypted"};
