@@ -187,6 +187,11 @@ class Server:
         """Connection ids of `user`, as the process list has them."""
         return sorted(row[0] for row in self.execute("SHOW PROCESSLIST") if row[1] == user)
 
+    def kept_thread_of(self, user):
+        """The connection id that `user` keeps, asked for when those of its probes are gone."""
+        threads = wait_until(lambda: [ids for ids in [self.threads_of(user)] if len(ids) == 1], 10, f"one connection of {user} alone")
+        return threads[0][0]
+
     def error_text(self):
         try:
             with open(self.error_log, encoding="utf-8", errors="backslashreplace") as f:

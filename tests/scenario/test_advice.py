@@ -99,7 +99,7 @@ def test_what_is_not_seen_is_advised_until_it_is(exporter, server):
     watching.wait_for(lambda m: advice(m) == {"error_log_not_read": "info", "privileges_missing": "info",
                                               "performance_schema_off": "info"}, 10)
     server.execute(f"GRANT PROCESS ON *.* TO '{MONITOR[0]}'@'%'")
-    kept, = server.threads_of(MONITOR[0])
+    kept = server.kept_thread_of(MONITOR[0])
     server.execute(f"KILL CONNECTION {kept}")
     watching.wait_for(lambda m: "privileges_missing" not in advice(m) and m.value("mysql_up") == 1, 10)
     server.stop()

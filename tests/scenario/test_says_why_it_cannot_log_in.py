@@ -95,7 +95,7 @@ def test_certificate_with_a_dns_name_only_is_verified_by_name(exporter, tls):
     watching = exporter({**SCHEDULE, "targets": [verified(tls)]})
     watching.wait_for(lambda m: m.value("mysql_up") == 1 and m.value("mysqlconn_probe_success") == 1
                       and m.sum("mysqlconn_probe_phase_duration_seconds_count", phase="tls") >= 2, 10)
-    kept, = tls.threads_of(MONITOR[0])[:1]
+    kept = tls.kept_thread_of(MONITOR[0])
     assert kept
 
 

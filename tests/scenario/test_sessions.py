@@ -178,7 +178,7 @@ def test_without_privileges_nothing_is_zero_but_missing(exporter, server):
     after = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 5, 10).value("mysqlconn_polls_total")
     assert server.status("Com_select") - asked <= after - polls + 1, "one SELECT a poll, of the settings"
     server.execute(f"GRANT PROCESS ON *.* TO '{MONITOR[0]}'@'%'")
-    kept, = server.threads_of(MONITOR[0])
+    kept = server.kept_thread_of(MONITOR[0])
     server.execute(f"KILL CONNECTION {kept}")
     metrics = watching.wait_for(lambda m: seen(m, "by_user", user=MONITOR[0]) == 1, 10)
     assert missing(metrics)["client_attributes"] == "disabled" and "sessions" not in missing(metrics)
