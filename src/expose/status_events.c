@@ -115,7 +115,7 @@ static void add_cause(const struct status_page *page, struct strbuf *out, const 
 }
 
 static void add_client(const struct status_page *page, struct strbuf *out, const struct abort_event *event) {
-    html_cell(out, "", "Client");
+    html_cell(out, "client", "Client");
     if (!event->user.ptr && !event->host.ptr)
         strbuf_addstr(out, "<span class=sub>not known</span>");
     if (event->user.ptr)

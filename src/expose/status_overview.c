@@ -165,7 +165,7 @@ static void add_aborts(struct strbuf *out, const struct target *target) {
 static void add_advice(struct strbuf *out, const struct status_page *page, const struct target *target) {
     size_t count, of[SEVERITY_CRITICAL + 1] = {0};
     const struct advice *advice = advice_of(target, &count);
-    html_cell(out, "", "Advice");
+    html_cell(out, "advised", "Advice");
     for (size_t i = 0; i < count; i++)
         of[advice[i].severity]++;
     if (count == 0) {
@@ -183,6 +183,11 @@ static void add_advice(struct strbuf *out, const struct status_page *page, const
             strbuf_addch(out, ' ');
         }
     strbuf_addstr(out, "</a>");
+    if (advice->severity >= SEVERITY_WARNING) {
+        strbuf_addstr(out, "<div class=sub>");
+        html_str(out, advice->rule->problem);
+        strbuf_addstr(out, "</div>");
+    }
 }
 
 static void add_target(struct strbuf *out, const struct status_page *page, const struct target *target) {
