@@ -97,7 +97,7 @@ static bool take_parameter(struct status_page *page, const struct api_request *r
     if (!keep(page, p))
         return false;
     struct span value = status_given(page, page->given[page->given_count - 1].name);
-    uint64_t n;
+    uint64_t n = 0;
     if (option && !option->take(&page->filter, value, request->targets, request->target_count))
         fail(page, p->name, "wanted is ", option->form);
     else if (span_is(p->name, "page") && (number_parse_u64(value, UINT32_MAX, &n) != 0 || n == 0))
