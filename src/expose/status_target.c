@@ -293,9 +293,9 @@ static void add_cause(const struct status_page *page, struct strbuf *out, enum c
     status_add_link(out, page, "cause", span_of(cause_name(cause)));
     strbuf_addf(out,
                 "#events-title\">%s</a><td class=num>%llu<td class=num>%llu<td>%s <details id=cause-%s><summary>"
-                "what to do</summary>%s</details>\n",
+                "what to do</summary>%s More in <code>README.md#cause-%s</code></details>\n",
                 cause_name(cause), (unsigned long long)lately, (unsigned long long)all, cause_meaning(cause),
-                cause_name(cause), cause_advice(cause));
+                cause_name(cause), cause_advice(cause), cause_name(cause));
 }
 
 static void add_causes(const struct status_page *page, struct strbuf *out, const struct target *target) {

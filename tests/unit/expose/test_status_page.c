@@ -290,7 +290,7 @@ static void targets_come_in_pages(void **state) {
 static void the_page_is_the_same_in_every_piece_size(void **state) {
     struct target *targets[60];
     static const char *const queries[][2] = {{STATUS_PATH, ""}, {STATUS_TARGET_PATH, "target=t7"}};
-    char name[8];
+    char name[16];
     (void)state;
     for (int i = 0; i < 60; i++) {
         snprintf(name, sizeof name, "t%d", i);
