@@ -92,6 +92,9 @@ $(B)/%.o: %.c $(B)/.flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Files that the assembler takes into the program.
+$(B)/src/expose/page_assets.o: src/expose/status.css src/expose/status.js src/expose/icon.svg
+
 # Rebuild when the flags change.
 $(B)/.flags: .FORCE
 	@pkg-config --exists $(PKGS) || { echo 'libraries are missing: tests/lib/install-packages build' >&2; exit 1; }

@@ -125,3 +125,10 @@ const struct advice *advice_of(const struct target *target, size_t *count) {
     *count = ta ? ta->count : 0;
     return ta ? ta->raised : NULL;
 }
+
+bool advice_lately(const struct target *target, struct advice_recent *out) {
+    const struct target_advice *ta = target->advice;
+    if (ta)
+        advice_history_recent(ta->history, out, mono_now());
+    return ta != NULL;
+}

@@ -28,5 +28,7 @@ struct abort_sink advice_sink(void);
 int64_t advice_checked_wall_ns(const struct target *target);
 /* Of the last poll, the most severe first; *count may be 0. Valid until the next poll of that target. */
 const struct advice *advice_of(const struct target *target, size_t *count);
+/* What there was in the last hour at most. False: there was no poll yet. Valid as above. */
+bool advice_lately(const struct target *target, struct advice_recent *out);
 
 #endif

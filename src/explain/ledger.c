@@ -477,6 +477,16 @@ uint64_t ledger_explained(const struct target *target, enum abort_counter counte
     return cause == abort_counter_cause(counter) ? ledger->increase[counter] : 0;
 }
 
+bool ledger_settled(const struct target *target, enum abort_counter counter, uint64_t *settled, uint64_t *open) {
+    struct ledger_account account;
+    if (!ledger_account_of(target, counter, &account) || account.increase == account.pending)
+        return false;
+    *settled = account.increase - account.pending;
+    *open = account.unexplained + ledger_explained(target, counter, CAUSE_UNKNOWN) +
+            ledger_explained(target, counter, CAUSE_BEFORE_LOGIN);
+    return true;
+}
+
 uint64_t ledger_unmatched(const struct target *target, enum abort_counter counter, enum cause cause) {
     const struct ledger *ledger = target->ledger;
     return ledger && counter < COUNTER_LINED ? ledger->unmatched[counter][cause] : 0;

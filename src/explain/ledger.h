@@ -57,6 +57,9 @@ struct ledger_account {
 
 /* False: there is no ledger (yet). */
 bool ledger_account_of(const struct target *target, enum abort_counter counter, struct ledger_account *out);
+/* What the counter rose by and is judged, and how much of that is open: unexplained, or of a cause that says no more.
+ * False: there is no ledger, or nothing was judged yet. */
+bool ledger_settled(const struct target *target, enum abort_counter counter, uint64_t *settled, uint64_t *open);
 uint64_t ledger_explained(const struct target *target, enum abort_counter counter, enum cause cause);
 /* Evidence for which the counter did not rise. */
 uint64_t ledger_unmatched(const struct target *target, enum abort_counter counter, enum cause cause);

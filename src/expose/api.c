@@ -46,24 +46,15 @@ static void fail(struct api_page *page, struct span parameter, const char *what)
     page->resource = NULL;
 }
 
-static bool take_target(struct api_page *page, struct span value) {
-    for (size_t i = 0; i < page->target_count && !page->target; i++)
-        if (span_is(value, page->targets[i]->config->name))
-            page->target = page->targets[i];
-    return page->target != NULL;
+/* The first option is the target. */
+static size_t count_options(const struct api_resource *resource) {
+    return resource->filtered ? event_option_count : 1;
 }
 
-static const struct api_option common[] = {
-    {"target", "the name of one", "of this target only", take_target},
-};
-
-static const struct api_option *find_option(const struct api_resource *resource, struct span name) {
-    for (size_t i = 0; i < sizeof common / sizeof *common; i++)
-        if (span_is(name, common[i].name))
-            return &common[i];
-    for (size_t i = 0; i < resource->option_count; i++)
-        if (span_is(name, resource->options[i].name))
-            return &resource->options[i];
+static const struct event_option *find_option(const struct api_resource *resource, struct span name) {
+    for (size_t i = 0; i < count_options(resource); i++)
+        if (span_is(name, event_options[i].name))
+            return &event_options[i];
     return NULL;
 }
 
@@ -81,13 +72,13 @@ static bool take_parameters(struct api_page *page, const struct api_request *req
     }
     for (size_t i = 0; i < request->parameter_count; i++) {
         const struct api_parameter *p = &request->parameters[i];
-        const struct api_option *option = find_option(page->resource, p->name);
+        const struct event_option *option = find_option(page->resource, p->name);
         struct strbuf wanted;
         if (!option || is_given_before(request, i)) {
             fail(page, p->name, option ? "given twice" : "there is no such parameter here");
             return false;
         }
-        if (option->take(page, p->value))
+        if (option->take(&page->filter, p->value, page->targets, page->target_count))
             continue;
         strbuf_init(&wanted, ERROR_MAX);
         strbuf_addf(&wanted, "wanted is %s", option->form);
@@ -110,7 +101,7 @@ static void release_targets(struct api_page *page) {
 static void keep_target(struct api_page *page) {
     struct target *wanted = NULL;
     for (size_t i = 0; i < page->target_count; i++)
-        if (page->targets[i] == page->target)
+        if (page->targets[i] == page->filter.target)
             wanted = target_ref(page->targets[i]);
     release_targets(page);
     page->targets[0] = wanted;
@@ -124,14 +115,13 @@ struct api_page *api_begin(const struct api_request *request) {
     strbuf_init(&page->error, ERROR_MAX * 8);
     page->resource = find(request->path);
     page->state = request->state;
-    page->filter =
-        (struct event_filter){.cause = -1, .since = INT64_MIN, .until_ns = INT64_MAX, .limit = API_EVENTS_DEFAULT};
+    event_filter_init(&page->filter, API_EVENTS_DEFAULT);
     page->target_count = request->target_count;
     for (size_t i = 0; i < page->target_count; i++)
         page->targets[i] = target_ref(request->targets[i]);
     if (!take_parameters(page, request))
         return page;
-    if (page->target)
+    if (page->filter.target)
         keep_target(page);
     if (page->resource->begin && !page->resource->begin(page)) {
         api_end(page);
@@ -185,16 +175,14 @@ void api_end(struct api_page *page) {
     if (!page)
         return;
     release_targets(page);
-    for (size_t i = 0; i < page->event_count; i++)
-        kept_event_unref(page->events[i]);
-    free(page->events);
+    event_list_release(&page->events);
     strbuf_release(&page->error);
     free(page);
 }
 
 /* --- the README --- */
 
-static void add_option(struct strbuf *out, const struct api_option *option) {
+static void add_option(struct strbuf *out, const struct event_option *option) {
     strbuf_addf(out, "| | `%s` | %s: %s |\n", option->name, option->meaning, option->form);
 }
 
@@ -202,9 +190,8 @@ void api_reference(struct strbuf *out) {
     strbuf_addstr(out, "| Path | Parameter | Meaning |\n|---|---|---|\n");
     for (size_t i = 0; i < RESOURCES; i++) {
         strbuf_addf(out, "| `%s` | | %s |\n", resources[i]->path, resources[i]->meaning);
-        add_option(out, &common[0]);
-        for (size_t o = 0; o < resources[i]->option_count; o++)
-            add_option(out, &resources[i]->options[o]);
+        for (size_t o = 0; o < count_options(resources[i]); o++)
+            add_option(out, &event_options[o]);
     }
     strbuf_addch(out, '\n');
     api_events_reference(out);

@@ -1,112 +1,13 @@
 /*
  * /api/v1/events: the aborts that are kept, newest first, by page. One table declares what is written of each.
  */
-#include "base/clock.h"
 #include "base/json.h"
-#include "base/number.h"
-#include "base/time_zone.h"
 #include "expose/api_internal.h"
 
 #include <stdlib.h>
 
-/* How many events one page looks at for those that are wanted; where it ends then, the next page goes on. */
-enum { LOOKED_AT_MAX = 20000 };
-
-/* --- parameters --- */
-
-static bool take_cause(struct api_page *page, struct span value) {
-    for (int cause = 0; cause < CAUSE_COUNT; cause++)
-        if (span_is(value, cause_name((enum cause)cause)))
-            page->filter.cause = cause;
-    return page->filter.cause >= 0;
-}
-
-static bool take_user(struct api_page *page, struct span value) {
-    page->filter.user = value;
-    return true;
-}
-
-static bool take_host(struct api_page *page, struct span value) {
-    page->filter.host = value;
-    return true;
-}
-
-static bool take_time(struct span value, int64_t *ns) {
-    static const double seconds_max = 9e9; /* in the year 2255 */
-    double seconds;
-    bool has_zone;
-    if (number_parse_double(value, &seconds) == 0) {
-        if (seconds < 0 || seconds > seconds_max)
-            return false;
-        *ns = (int64_t)(seconds * (double)NS_PER_S);
-        return true;
-    }
-    return time_parse(value, ns, &has_zone) == 0 && has_zone;
-}
-
-static bool take_since(struct api_page *page, struct span value) {
-    return take_time(value, &page->filter.since);
-}
-
-static bool take_until(struct api_page *page, struct span value) {
-    return take_time(value, &page->filter.until_ns);
-}
-
-static bool take_limit(struct api_page *page, struct span value) {
-    return number_parse_u64(value, API_EVENTS_MAX, &page->filter.limit) == 0 && page->filter.limit > 0;
-}
-
-static bool take_cursor(struct api_page *page, struct span value) {
-    return number_parse_u64(value, UINT64_MAX, &page->filter.before) == 0 && page->filter.before > 0;
-}
-
-#define TIME_FORM "a time, RFC 3339 with its zone or in Unix seconds"
-static const struct api_option options[] = {
-    {"cause", "the name of a cause", "of this cause", take_cause},
-    {"user", "a name as the server has it", "of this user; empty: of none that is known", take_user},
-    {"host", "a name or address as the server has it", "from this host; empty: from none that is known", take_host},
-    {"since", TIME_FORM, "not before it", take_since},
-    {"until", TIME_FORM, "not after it", take_until},
-    {"limit", "a number from 1 to 1000", "at most so many, 100 if it is not given", take_limit},
-    {"cursor", "the next_cursor of a page", "what comes after that page", take_cursor},
-};
-
-/* --- finding --- */
-
-static bool is_wanted_text(struct span wanted, struct span text) {
-    if (!wanted.ptr)
-        return true;
-    return text.ptr ? span_equal(wanted, text) : wanted.len == 0;
-}
-
-static bool is_wanted(const struct event_filter *filter, const struct abort_event *event) {
-    int64_t at = abort_event_wall_ns(event);
-    return (filter->cause < 0 || event->cause.cause == (enum cause)filter->cause) && at >= filter->since &&
-           at <= filter->until_ns && is_wanted_text(filter->user, event->user) &&
-           is_wanted_text(filter->host, event->host);
-}
-
 static bool begin(struct api_page *page) {
-    const struct event_filter *filter = &page->filter;
-    const struct event_ring *ring = page->state->events;
-    uint64_t before = filter->before;
-    if (!ring)
-        return true;
-    page->events = calloc(filter->limit, sizeof(struct kept_event *));
-    if (!page->events)
-        return false;
-    for (unsigned looked_at = 0;; looked_at++) {
-        struct kept_event *kept = event_ring_before(ring, page->target, before);
-        if (!kept)
-            return true;
-        if (page->event_count == filter->limit || looked_at == LOOKED_AT_MAX)
-            break;
-        before = kept->event.id;
-        if (is_wanted(filter, &kept->event))
-            page->events[page->event_count++] = kept_event_ref(kept);
-    }
-    page->next_cursor = before;
-    return true;
+    return !page->state->events || event_list_make(&page->events, &page->filter, page->state->events);
 }
 
 /* --- writing --- */
@@ -236,22 +137,22 @@ static void add_field(struct strbuf *out, const struct event_field *field, const
 }
 
 static bool item(const struct api_page *page, struct strbuf *out) {
-    if (page->item >= page->event_count)
+    if (page->item >= page->events.count)
         return false;
     strbuf_addch(out, '{');
     for (size_t i = 0; i < FIELDS; i++)
-        add_field(out, &fields[i], page->events[page->item]);
+        add_field(out, &fields[i], page->events.at[page->item]);
     strbuf_addch(out, '}');
     return true;
 }
 
 static void tail(const struct api_page *page, struct strbuf *out) {
-    if (!page->next_cursor) {
+    if (!page->events.next) {
         json_null(out, "next_cursor");
         return;
     }
     strbuf_addstr(out, ",\"next_cursor\":\"");
-    strbuf_addu64(out, page->next_cursor);
+    strbuf_addu64(out, page->events.next);
     strbuf_addch(out, '"');
 }
 
@@ -261,8 +162,7 @@ const struct api_resource api_events = {
     .meaning =
         "The newest aborts and refused logins, `limits.events_per_target` of each target, the one that was learnt "
         "of last first. `next_cursor` leads to the next page; null: this was the last.",
-    .options = options,
-    .option_count = sizeof options / sizeof *options,
+    .filtered = true,
     .begin = begin,
     .item = item,
     .tail = tail,

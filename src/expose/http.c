@@ -8,6 +8,7 @@
 #include "expose/gzip.h"
 #include "expose/http_guests.h"
 #include "expose/negotiate.h"
+#include "expose/page_assets.h"
 #include "expose/render.h"
 #include "expose/sd_page.h"
 #include "expose/status_page.h"
@@ -56,12 +57,16 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned
 }
 
 /* `text` is a constant. */
-static struct MHD_Response *text_response(const char *text) {
+static struct MHD_Response *constant_response(const char *text, size_t len) {
     union {
         const char *in;
         void *out;
     } unconst = {.in = text}; /* MHD_RESPMEM_PERSISTENT does not write to it */
-    return MHD_create_response_from_buffer(strlen(text), unconst.out, MHD_RESPMEM_PERSISTENT);
+    return MHD_create_response_from_buffer(len, unconst.out, MHD_RESPMEM_PERSISTENT);
+}
+
+static struct MHD_Response *text_response(const char *text) {
+    return constant_response(text, strlen(text));
 }
 
 enum MHD_Result http_send_text(struct MHD_Connection *connection, unsigned status, const char *text) {
@@ -270,24 +275,6 @@ static enum MHD_Result answer_metrics(const struct request *request) {
     return http_send_metrics(request, page, format);
 }
 
-static enum MHD_Result answer_status(const struct request *request) {
-    size_t count;
-    struct target **targets = list_targets(request->http->fleet, &count);
-    void *page = targets ? status_page_begin(targets, count, request->http->state) : NULL;
-
-    free(targets);
-    struct MHD_Response *response = page_response(request, page, status_next, status_end);
-    if (response &&
-        (MHD_add_response_header(response, "Content-Security-Policy",
-                                 "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-                                 "frame-ancestors 'none'") != MHD_YES ||
-         MHD_add_response_header(response, "Referrer-Policy", "no-referrer") != MHD_YES)) {
-        MHD_destroy_response(response);
-        response = NULL;
-    }
-    return send_response(request->connection, MHD_HTTP_OK, "text/html; charset=utf-8", response);
-}
-
 static enum MHD_Result add_parameter(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len,
                                      const char *value, size_t value_len) {
     struct api_request *api = arg;
@@ -301,17 +288,47 @@ static enum MHD_Result add_parameter(void *arg, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
+/* The parameters live as long as the request. */
+static void read_parameters(const struct request *request, struct api_request *out) {
+    *out = (struct api_request){.path = request->path, .state = request->http->state};
+    MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, add_parameter, out);
+}
+
 static enum MHD_Result answer_api(const struct request *request) {
-    struct api_request api = {.path = request->path, .state = request->http->state};
+    struct api_request api;
+    read_parameters(request, &api);
     struct target **targets = list_targets(request->http->fleet, &api.target_count);
 
     api.targets = targets;
-    MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, add_parameter, &api);
     struct api_page *page = targets ? api_begin(&api) : NULL;
     free(targets);
     unsigned status = page ? api_status(page) : MHD_HTTP_INTERNAL_SERVER_ERROR;
     return send_response(request->connection, status, "application/json",
                          page_response(request, page, api_body_next, api_body_end));
+}
+
+static enum MHD_Result answer_status(const struct request *request) {
+    struct api_request asked;
+    read_parameters(request, &asked);
+    struct target **targets = list_targets(request->http->fleet, &asked.target_count);
+
+    asked.targets = targets;
+    struct status_page *page = targets ? status_page_begin(&asked) : NULL;
+    free(targets);
+    unsigned status = page ? status_page_status(page) : MHD_HTTP_INTERNAL_SERVER_ERROR;
+    struct MHD_Response *response = page_response(request, page, status_next, status_end);
+    if (response && (MHD_add_response_header(response, "Content-Security-Policy", STATUS_SECURITY_POLICY) != MHD_YES ||
+                     MHD_add_response_header(response, "Referrer-Policy", "same-origin") != MHD_YES)) {
+        MHD_destroy_response(response);
+        response = NULL;
+    }
+    return send_response(request->connection, status, "text/html; charset=utf-8", response);
+}
+
+static enum MHD_Result answer_asset(const struct request *request) {
+    const struct page_asset *asset = page_asset_find(request->path);
+    return send_response(request->connection, MHD_HTTP_OK, asset->type,
+                         constant_response(asset->begin, (size_t)(asset->end - asset->begin)));
 }
 
 static bool sd_body_next(void *page, struct strbuf *out, size_t enough) {
@@ -378,13 +395,15 @@ struct route {
 /* Besides the metrics, whose path is a setting. */
 static const struct route metrics_route = {NULL, answer_metrics, READ};
 static const struct route api_route = {NULL, answer_api, READ};
+static const struct route asset_route = {NULL, answer_asset, READ};
 static const struct route routes[] = {
-    {"/", answer_status, READ},           //
-    {"/probe", answer_look, READ},        //
-    {"/sd", answer_sd, READ},             //
-    {"/config", answer_config, READ},     //
-    {"/-/healthy", answer_healthy, READ}, //
-    {"/-/ready", answer_ready, READ},     //
+    {STATUS_PATH, answer_status, READ},        //
+    {STATUS_TARGET_PATH, answer_status, READ}, //
+    {"/probe", answer_look, READ},             //
+    {"/sd", answer_sd, READ},                  //
+    {"/config", answer_config, READ},          //
+    {"/-/healthy", answer_healthy, READ},      //
+    {"/-/ready", answer_ready, READ},          //
     {"/-/reload", http_answer_reload, ACT},
 };
 
@@ -394,7 +413,9 @@ static const struct route *find_route(const struct http *http, const char *path)
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (strcmp(path, routes[i].path) == 0)
             return &routes[i];
-    return api_has(path) ? &api_route : NULL;
+    if (api_has(path))
+        return &api_route;
+    return page_asset_find(path) ? &asset_route : NULL;
 }
 
 /* NULL where the path is outside of the prefix. */

@@ -62,16 +62,11 @@ ACCOUNT_FAMILY(emit_unexplained, unexplained)
 ACCOUNT_FAMILY(emit_pending, pending)
 
 static void emit_ratio(struct sample_writer *w, const struct target *target) {
-    struct ledger_account account;
-    for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
-        if (!ledger_account_of(target, counter, &account) || account.increase == account.pending)
-            continue;
-        uint64_t settled = account.increase - account.pending;
-        uint64_t open = account.unexplained + ledger_explained(target, counter, CAUSE_UNKNOWN) +
-                        ledger_explained(target, counter, CAUSE_BEFORE_LOGIN);
-        sample_double(w, SAMPLE_LABELS("counter", abort_counter_name(counter)),
-                      (double)(settled - open) / (double)settled);
-    }
+    uint64_t settled, open;
+    for (unsigned counter = 0; counter < COUNTER_LINED; counter++)
+        if (ledger_settled(target, counter, &settled, &open))
+            sample_double(w, SAMPLE_LABELS("counter", abort_counter_name(counter)),
+                          (double)(settled - open) / (double)settled);
 }
 
 static void emit_steps(struct sample_writer *w, const struct target *target) {

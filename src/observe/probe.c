@@ -16,8 +16,9 @@
 
 struct probe_run {
     struct probe *probe;
-    bool told;             /* the result is already in the facts: the probe was late */
-    double wait_timeout_s; /* of our session, where it is held */
+    bool told;                  /* the result is already in the facts: the probe was late */
+    double wait_timeout_s;      /* of our session, where it is held */
+    enum close_outcome outcome; /* CLOSE_COUNT: there was nothing to close */
     enum hold_end end;
     bool cut; /* while it was held, or when it was used again */
 };
@@ -196,6 +197,7 @@ static enum close_end close_in_style(struct probe_run *run, struct client *clien
     enum close_outcome outcome = client_close(client, style);
     struct probe_facts *facts = &run->probe->facts;
     facts->closes[outcome]++;
+    run->outcome = outcome;
     if (outcome == CLOSE_UNEXPECTED_DATA) {
         facts->closes_unexpected[client_facts(client)->close_code]++;
         facts->close_number = client_facts(client)->close_number;
@@ -215,6 +217,18 @@ static void note_self_aborts(const struct probe_run *run, const struct client *c
         aborts[SELF_CLOSE_STYLE]++;
     else
         aborts[SELF_PROBE] += client_self_aborted(client);
+}
+
+static void note_history(const struct probe_run *run, const struct failure *failure) {
+    struct probe_facts *facts = &run->probe->facts;
+    struct past_probe past = {.wall_s = (uint32_t)(wall_now_ns() / NS_PER_S), .end = (uint8_t)run->outcome};
+    for (int i = 0; i < PHASE_COUNT; i++)
+        past.phase_us[i] = past_probe_phase_us(facts->last_phase_ns[i]);
+    if (failure) {
+        past.failure = (uint8_t)failure->failure;
+        past.failed_in = (uint8_t)failure->phase;
+    }
+    probe_history_add(&facts->history, &past);
 }
 
 static bool converse(struct probe_run *run, struct client *client, struct failure *failure) {
@@ -239,7 +253,7 @@ static bool converse(struct probe_run *run, struct client *client, struct failur
 }
 
 void probe_run(struct probe *probe) {
-    struct probe_run run = {.probe = probe};
+    struct probe_run run = {.probe = probe, .outcome = CLOSE_COUNT};
     struct failure failure;
     struct client_deadline deadline = deadline_from_now(&run);
 
@@ -255,6 +269,7 @@ void probe_run(struct probe *probe) {
     tell(&run, ok ? NULL : &failure);
     note_phases(&probe->facts, client);
     note_facts(probe, client, ok ? NULL : &failure);
+    note_history(&run, ok ? NULL : &failure);
     note_self_aborts(&run, client);
     client_free(client);
 }

@@ -17,6 +17,7 @@
 #include "observe/log_source.h"
 #include "observe/own_connections.h"
 #include "observe/phase.h"
+#include "observe/probe_history.h"
 #include "observe/resolve.h"
 #include "observe/server_errors.h"
 #include "observe/sessions.h"
@@ -118,6 +119,7 @@ struct probe_facts {
     uint64_t verdicts[VERDICT_COUNT];
     uint32_t holds[HOLD_END_COUNT][CUTTER_COUNT];
     int64_t last_cut_after_ns; /* how long the last connection that was cut had been idle; 0 none was */
+    struct probe_history history;
 };
 
 /* One of a target's probes. */

@@ -1,11 +1,9 @@
 #!/usr/bin/python3
 """The product's first impression: a private MariaDB, clients that behave badly in five ways, and what the exporter makes of it,
 live. DEMO_SECONDS=20 ends by itself; the exit status is 0 when all that was provoked was seen. Everything that is shown of the
-aborts comes from the exporter: /metrics and its status page."""
+aborts comes from the exporter: /metrics and /api/v1/events."""
 
 import argparse
-import collections
-import html.parser
 import os
 import random
 import signal
@@ -112,47 +110,6 @@ class Players:
             self.error = e
 
 
-class EventTable(html.parser.HTMLParser):
-    """The status page's table of the newest aborts, as dictionaries by its column heads; newest first."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.rows, self._heads, self._cells, self._text = [], [], None, None
-        self.feed(page)
-        self._end_row()
-        self.events = [r for r in self.rows if "Connection" in r and "Event" in r]
-
-    def handle_starttag(self, tag, attrs):
-        if tag == "table":
-            self._end_row()
-            self._heads = []
-        elif tag == "tr":
-            self._end_row()
-            self._cells = []
-        elif tag in ("td", "th") and self._cells is not None:
-            self._cells.append("")
-            self._text = tag
-        elif tag == "tbody":
-            self._end_row()
-
-    def handle_endtag(self, tag):
-        if tag in ("table", "thead", "tbody"):
-            self._end_row()
-
-    def handle_data(self, data):
-        if self._cells:
-            self._cells[-1] += data
-
-    def _end_row(self):
-        if self._cells:
-            cells = [c.strip() for c in self._cells]
-            if not self._heads:
-                self._heads = cells
-            else:
-                self.rows.append(dict(zip(self._heads, cells)))
-        self._cells = None
-
-
 class Demo:
     """What the views show: all of it as of the last refresh()."""
 
@@ -160,7 +117,6 @@ class Demo:
         self.server, self.exporter, self.rows, self.seconds = server, exporter, rows, seconds
         self.started = time.monotonic()
         self.events = []  # oldest first
-        self._known = collections.Counter()
         self.metrics = None
         self.first = {}
         self.history = {"aborted_clients": [], "aborted_connects": []}
@@ -188,14 +144,8 @@ class Demo:
                 if value is not None:
                     self.first.setdefault(name, value)
                     values.append(value)
-        # A refused login has no connection id on the page: what looks alike is told apart by how often it is there.
-        new, here = [], collections.Counter()
-        for event in reversed(EventTable(self.exporter.get("/")).events):
-            key = tuple(event.values())
-            here[key] += 1
-            if here[key] > self._known[key]:
-                self._known[key] += 1
-                new.append(event)
+        known = self.events[-1]["id"] if self.events else 0
+        new = [event for event in reversed(self.exporter.events()) if event["id"] > known]
         self.events += new
         return new
 

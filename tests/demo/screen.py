@@ -34,11 +34,10 @@ def milliseconds(seconds):
 
 
 def describe(event):
-    """(who, what, detail) of an event of the status page."""
-    who = f"{event['User']}@{event['Host']}"
-    what = "access denied" if event["Event"] == "access_denied" else event["Reason"]
-    db = event.get("Database", "")
-    return who, what, f"db {db}" if db and db != "unconnected" else ""
+    """(who, connection, what, detail) of an event."""
+    who = f"{event['user'] or '?'}@{event['host'] or '?'}"
+    connection = f"#{event['connection_id']}" if event["connection_id"] else ""
+    return who, connection, event["cause"].replace("_", " "), f"db {event['db']}" if event["db"] else ""
 
 
 def sparkline(values, width):
@@ -142,8 +141,7 @@ class PlainView(View):
                             f"Aborted_connects {demo.counter('aborted_connects')}"))
             self.write(Line(f"{'':10}probe, in ms: {phases}; closes: {closes_of(demo.metrics)}"))
         for event in new:
-            who, what, detail = describe(event)
-            connection = "#" + event["Connection"] if event["Connection"] else ""
+            who, connection, what, detail = describe(event)
             self.write(Line(f"{demo.elapsed:6.1f} s  {who:26} {connection:7} {what}{'; ' + detail if detail else ''}"))
         self.out.flush()
 
@@ -191,10 +189,9 @@ class ScreenView(View):
 
     @staticmethod
     def event(event):
-        who, what, detail = describe(event)
-        connection = "#" + event["Connection"] if event["Connection"] else ""
-        line = Line(("  " + event["Seen"][-9:-1] + "  ", DIM), (f"{who:25.25} ", CYAN), (f"{connection:<6} ", DIM))
-        return line.add(what, YELLOW if event["Event"] == "access_denied" else RED).add("  " + detail, DIM)
+        who, connection, what, detail = describe(event)
+        line = Line(("  " + event["seen"][11:19] + "  ", DIM), (f"{who:25.25} ", CYAN), (f"{connection:<6} ", DIM))
+        return line.add(what, YELLOW if event["cause"] == "access_denied" else RED).add("  " + detail, DIM)
 
     @staticmethod
     def counters(demo, width):

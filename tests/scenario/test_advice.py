@@ -53,7 +53,7 @@ def test_a_full_server_is_critical_and_who_was_refused_is_counted(exporter, watc
         assert target_of["target"] == "db1" and full["severity"] == "critical"
         assert any("of max_connections = 10 (" in text for text in full["evidence"]) and full["change"]
         assert full["runbook"] == "README.md#advice-max_connections" and full["since"].endswith("Z")
-        page = watching.get("/")
+        page = watching.get("/target?target=db1")
         assert "The server is about to run out of connections" in page and "of max_connections = 10 (" in page
 
 
@@ -90,7 +90,7 @@ def test_an_abort_is_laid_to_its_driver(exporter, watched):
     del connection
     gc.collect()
     watching.wait_for(lambda m: advice(m).get("drivers") == "warning" and advice(m).get("clients_vanish") == "info", 10)
-    page = watching.get("/")
+    page = watching.get("/target?target=db1")
     assert "1 abort of PyMySQL 1." in page and f"the last: app@127.0.0.1, connection {dead}, pymysql 1." in page
 
 
@@ -117,7 +117,7 @@ def test_hosts_that_are_nearly_blocked_and_then_are_and_have_no_names(exporter):
         assert not {"hosts_blocked", "reverse_dns"} & set(advice(watching.scrape()))
         refusing.left(HOSTS[0], LIMIT - 1)
         watching.wait_for(lambda m: advice(m).get("hosts_blocked") == "warning" and advice(m).get("reverse_dns") == "warning", 15)
-        assert f"{HOSTS[0]} has {LIMIT - 1} failed handshakes in a row, of max_connect_errors = {LIMIT}" in watching.get("/")
+        assert f"{HOSTS[0]} has {LIMIT - 1} failed handshakes in a row, of max_connect_errors = {LIMIT}" in watching.get("/target?target=db1")
         refusing.left(HOSTS[0], 1)
         watching.wait_for(lambda m: advice(m).get("hosts_blocked") == "critical", 15)
         refusing.server.execute("TRUNCATE TABLE performance_schema.host_cache")

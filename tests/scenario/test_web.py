@@ -116,8 +116,8 @@ def test_prefixes(exporter, args, routes, links):
     running = exporter(TARGETS, args)
     page = ask(running.port, routes + "/")
     assert page.status == 200
-    hrefs = re.findall(r'href="?([^">]+)', page.text)
-    assert f"{links}/metrics" in hrefs and all(h.startswith(links + "/") or "://" in h for h in hrefs), hrefs
+    hrefs = re.findall(r'(?:href|src)="?([^">]+)', page.text)
+    assert f"{links}/metrics" in hrefs and all(h.startswith((links + "/", "#")) or "://" in h for h in hrefs), hrefs
     assert "mysql_up" in ask(running.port, routes + "/metrics").text
     assert ask(running.port, routes + "/-/healthy").status == 200
     assert ask(running.port, routes + "/api/v1/targets").status == 200

@@ -119,6 +119,8 @@ static void filters(void **state) {
     assert_int_equal(events_of(fx, "user="), 0);
     assert_int_equal(events_of(fx, "host=10.0.0.7&user=root&cause=client_vanished"), 4);
     assert_int_equal(events_of(fx, "cause=unknown&target=db1"), 1);
+    assert_int_equal(events_of(fx, "confidence=certain"), events_of(fx, "cause=client_vanished"));
+    assert_int_equal(events_of(fx, "confidence=unknown"), 10 - events_of(fx, "confidence=certain"));
     assert_int_equal(events_of(fx, "since=4000000000"), 0);
     assert_int_equal(events_of(fx, "until=1"), 0);
     assert_int_equal(events_of(fx, "since=2020-01-01T00:00:00Z&until=4000000000.5"), 10);
@@ -155,6 +157,7 @@ static void wrong_parameters_are_named(void **state) {
                                         "limit=+1",
                                         "limit=",
                                         "cause=CLIENT_VANISHED",
+                                        "confidence=sure",
                                         "since=now",
                                         "since=-1",
                                         "until=nan",

@@ -239,7 +239,18 @@ static void pages_are_served(void **state) {
     assert_whole_page(ask("GET", "/metrics?name%5B%5D=x", ""));
     assert_answer(ask("GET", "/", ""), "200", "\r\nContent-Type: text/html; charset=utf-8\r\n");
     assert_answer(ask("GET", "/", ""), "200", "\r\nContent-Security-Policy: default-src 'none'; ");
-    assert_answer(ask("GET", "/", ""), "200", "target-299");
+    assert_answer(ask("GET", "/?page=6", ""), "200", "target-299");
+    assert_answer(ask("GET", "/?find=target-299&page=", ""), "200", ">target-299<");
+    assert_answer(ask("GET", "/?page=x", ""), "400", "Parameter &#39;page&#39;: wanted is a number");
+    assert_answer(ask("GET", "/target?target=target-299", ""), "200",
+                  "\r\nContent-Security-Policy: default-src 'none'; ");
+    assert_answer(ask("GET", "/target?target=target", ""), "404", "No such target");
+    assert_answer(ask("GET", "/target", ""), "404", "No such target");
+    assert_answer(ask("GET", "/static/status.css", ""), "200", "\r\nContent-Type: text/css; charset=utf-8\r\n");
+    assert_answer(ask("GET", "/static/status.css", ""), "200", "prefers-color-scheme");
+    assert_answer(ask("GET", "/static/status.js", ""), "200", "\r\nContent-Type: text/javascript; charset=utf-8\r\n");
+    assert_answer(ask("GET", "/static/icon.svg", ""), "200", "</svg>\n");
+    assert_answer(ask("GET", "/static/", ""), "404", "There is no such page");
     assert_answer(ask("GET", "/-/healthy", ""), "200", "\r\n\r\nmysqlconn_exporter is healthy.\n");
 }
 
