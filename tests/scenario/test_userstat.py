@@ -3,6 +3,7 @@ whatever the account may, and what is not seen is said."""
 
 import pytest
 
+from fake.liar import COM_QUIT, Liar
 from lib.exporter import target
 from lib.mariadb import APP, MONITOR, MariaDB
 from lib.server import close
@@ -92,3 +93,44 @@ def test_it_follows_the_servers_setting_and_ours(exporter, counting):
     never = exporter({**POLLS, "userstat": {"interval": "0s"}, "targets": [target(counting)]})
     metrics = never.wait_for(lambda m: m.value("mysqlconn_polls_total") >= 3, 10)
     assert why_not_seen(metrics) == ["disabled"] and not statistics(metrics)
+
+
+# Percona Server's; it has neither ROWS_READ nor ROWS_SENT.
+PERCONA = ("TOTAL_CONNECTIONS", "CONCURRENT_CONNECTIONS", "CONNECTED_TIME", "BUSY_TIME", "CPU_TIME", "BYTES_RECEIVED", "BYTES_SENT",
+           "BINLOG_BYTES_WRITTEN", "ROWS_FETCHED", "ROWS_UPDATED", "TABLE_ROWS_READ", "SELECT_COMMANDS", "UPDATE_COMMANDS",
+           "OTHER_COMMANDS", "COMMIT_TRANSACTIONS", "ROLLBACK_TRANSACTIONS", "DENIED_CONNECTIONS", "LOST_CONNECTIONS", "ACCESS_DENIED",
+           "EMPTY_QUERIES", "TOTAL_SSL_CONNECTIONS")
+
+
+def keeps(rows):
+    """A server with Percona's columns and these rows."""
+    async def script(peer):
+        await peer.log_in()
+        while (command := await peer.receive())[:1] != bytes([COM_QUIT]):
+            if b"SHOW GLOBAL VARIABLES" in command:
+                await peer.rows(["Variable_name", "Value"], [("userstat", "ON"), ("wait_timeout", "28800")])
+            elif b"information_schema.COLUMNS" in command and b"USER_STATISTICS" in command:
+                await peer.rows(["TABLE_NAME", "COLUMN_NAME"], [(f"{of}_STATISTICS", name) for of in ("USER", "CLIENT")
+                                                                for name in (of, *PERCONA)])
+            elif b"_STATISTICS" in command:
+                peer.heard.append(command)
+                await peer.rows(["USER", *PERCONA], rows)
+            else:
+                await peer.answer(command)
+    return script
+
+
+def test_perconas_columns_and_rows_that_lie(exporter):
+    rows = [("app", *range(100, 100 + len(PERCONA))), ("app", *["7"] * len(PERCONA)), ("quo\"te\n\\", *["x", "-1", "1e999", "inf", "nan", ""] + ["3"] * 15),
+            ("ö" * 120, *["5"] * len(PERCONA)), ("", *["1"] * len(PERCONA))]
+    with Liar(keeps(rows)) as liar:
+        watching = exporter({**POLLS, "targets": [target(liar)]})
+        metrics = watching.wait_for(lambda m: m.samples(USER + "rows_fetched_total"), 10)
+        assert metrics.value(USER + "total_connections", user="app") == 100, "the first of two rows of one name"
+        assert metrics.value(USER + "rows_fetched_total", user="app") == 108
+        assert metrics.value(CLIENT + "total_ssl_connections_total", client="app") == 120
+        assert {l["user"] for l, _ in metrics.samples(USER + "rows_updated_total")} == {"app", "quo\"te\n\\", "ö" * 120, ""}
+        assert not metrics.samples(USER + "total_connections", user="quo\"te\n\\"), "what is no number has no sample"
+        assert not metrics.samples(USER + "rows_read_total") and not metrics.samples(USER + "max_statement_time_exceeded")
+        assert metrics.value("mysqlconn_userstat_left_out", by="user") == 1
+        assert all(b"ROWS_READ" not in q.replace(b"TABLE_ROWS_READ", b"") for q in liar.heard)
