@@ -7,6 +7,7 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import urllib.request
 
@@ -196,11 +197,41 @@ def test_systemd_takes_the_units(program, tmp_path):
 
 
 # --- Kubernetes -----------------------------------------------------------------------------------------------------------
+# Beside the real ones: what is hard to put into YAML.
+SAMPLE_RULES = """# A comment first.
+groups:
+  - name: sample
+
+    rules:
+      - alert: Sample
+        expr: |-
+          up == 0
+
+            unless on (job) up{a="b: c"} == 1
+        annotations: {summary: 'it''s', description: "\\"x\\": {{ $value }}"}
+"""
+SAMPLE_DASHBOARD = {"title": "a: b # c", "text": "line\nline", "panels": [{"expr": "up{a=\"b\"}"}, "---", "ä"]}
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def tree(tmp_path_factory):
+    """A tree with our rules and dashboards, and the sample ones."""
+    top = tmp_path_factory.mktemp("tree")
+    for folder, ending in (("alerts", "yml"), ("dashboards", "json"), ("config/kubernetes", "*")):
+        (top / folder).mkdir(parents=True)
+        for path in glob.glob(os.path.join(TOP, folder, f"*.{ending}")):
+            shutil.copy(path, top / folder)
+    shutil.copy(os.path.join(CONFIG, "kubernetes", "generate"), top / "config" / "kubernetes")
+    (top / "alerts" / "sample.yml").write_text(SAMPLE_RULES, encoding="utf-8")
+    (top / "dashboards" / "sample.json").write_text(json.dumps(SAMPLE_DASHBOARD, indent=1, ensure_ascii=False), encoding="utf-8")
+    return str(top)
+
+
+@pytest.fixture(scope="module")
+def made(tree, tmp_path_factory):
     """By kind and name: what kubectl would be given, and the secret."""
     folder = tmp_path_factory.mktemp("kubernetes")
-    status, said = run(os.path.join(CONFIG, "kubernetes", "generate"), str(folder))
+    status, said = run(os.path.join(tree, "config", "kubernetes", "generate"), str(folder))
     assert status == 0, said
     objects = {}
     for path in glob.glob(os.path.join(CONFIG, "kubernetes", "*.yaml")) + glob.glob(f"{folder}/*.yaml"):
@@ -287,13 +318,13 @@ def test_the_exporter_takes_its_configuration_as_kubernetes_mounts_it(made, prog
     assert "level=warn" not in said, said
 
 
-def test_rules_and_dashboards_are_the_same_files(made):
-    rules = glob.glob(os.path.join(TOP, "alerts", "*.yml"))
+def test_rules_and_dashboards_are_the_same_files(made, tree):
+    rules = glob.glob(os.path.join(tree, "alerts", "*.yml"))
     for path in rules:
         with open(path, encoding="utf-8") as f:
             spec = yaml.safe_load(f)
         assert made["PrometheusRule", f"{NAME}-{os.path.basename(path)[:-4]}"]["spec"] == spec
-    dashboards = glob.glob(os.path.join(TOP, "dashboards", "*.json"))
+    dashboards = glob.glob(os.path.join(tree, "dashboards", "*.json"))
     for path in dashboards:
         found = made["ConfigMap", f"{NAME}-dashboard-{os.path.basename(path)[:-5]}"]
         (text,), labels = found["data"].values(), found["metadata"]["labels"]
