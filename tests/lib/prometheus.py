@@ -27,20 +27,19 @@ def promtool_3():
 
 class Prometheus:
     """Scrapes `address` each `interval` seconds from start() on; use it in a `with`. `command` is another one than
-    Debian 12's, `scrape` has more settings of the scrape configuration, `args` more flags; `config` is a whole configuration
-    instead, as text."""
+    Debian 12's, `scrape` has more settings of the scrape configuration, `args` more flags."""
 
-    def __init__(self, address, interval=2, command=("prometheus",), scrape=None, args=(), config=None):
+    def __init__(self, address, interval=2, command=("prometheus",), scrape=None, args=()):
         self._command = [*command, *args]
         self._folder = tempfile.TemporaryDirectory(prefix="mysqlconn-prometheus-")
         self.port = free_port()
         self._user = unprivileged_user() if command == ("prometheus",) else None  # others cannot reach our cache
-        generated = {"global": {"scrape_interval": f"{interval}s", "scrape_timeout": f"{interval}s"},
-                     "scrape_configs": [{"job_name": "mysqlconn", "static_configs": [{"targets": [address]}],
-                                         **(scrape or {})}]}
+        config = {"global": {"scrape_interval": f"{interval}s", "scrape_timeout": f"{interval}s"},
+                  "scrape_configs": [{"job_name": "mysqlconn", "static_configs": [{"targets": [address]}],
+                                      **(scrape or {})}]}
         self._config = os.path.join(self._folder.name, "prometheus.yml")
         with open(self._config, "w", encoding="utf-8") as f:
-            f.write(config or json.dumps(generated))
+            json.dump(config, f)
         if self._user:
             os.chown(self._folder.name, *self._user)
         self.process = None

@@ -69,6 +69,15 @@ def scrape_config(name, exporter_port, *more):
     return replaced(text, ("exporter.example:9704", f"127.0.0.1:{exporter_port}"), *more)
 
 
+class Configured(Prometheus):
+    """With a whole configuration, as text."""
+
+    def __init__(self, text):
+        super().__init__("")
+        with open(self._config, "w", encoding="utf-8") as f:
+            f.write(text)
+
+
 def test_prometheus_gets_what_they_promise(exporter, server, open_folder, figure):
     server.execute(f"GRANT PROCESS ON *.* TO '{MONITOR[0]}'@'%'")
     address = f"127.0.0.1:{server.port}"
@@ -89,7 +98,7 @@ def test_prometheus_gets_what_they_promise(exporter, server, open_folder, figure
                "http_sd": scrape_config("http_sd", port)}
     exporter_address = f"127.0.0.1:{port}"
     with contextlib.ExitStack() as stack:
-        running = {name: stack.enter_context(Prometheus("", config=text)) for name, text in configs.items()}
+        running = {name: stack.enter_context(Configured(text)) for name, text in configs.items()}
 
         def up(name, job):
             return {(l["instance"], l["target"], l.get("env")): v for l, v in running[name].query(f'mysql_up{{job="{job}"}}')}
