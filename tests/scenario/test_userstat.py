@@ -4,7 +4,7 @@ whatever the account may, and what is not seen is said."""
 import pytest
 
 from fake.liar import COM_QUIT, Liar
-from lib.exporter import target
+from lib.exporter import Metrics, target
 from lib.mariadb import APP, MONITOR, MariaDB
 from lib.server import close
 from scenario.test_sessions import refusals
@@ -134,3 +134,11 @@ def test_perconas_columns_and_rows_that_lie(exporter):
         assert not metrics.samples(USER + "rows_read_total") and not metrics.samples(USER + "max_statement_time_exceeded")
         assert metrics.value("mysqlconn_userstat_left_out", by="user") == 1
         assert all(b"ROWS_READ" not in q.replace(b"TABLE_ROWS_READ", b"") for q in liar.heard)
+
+
+def test_a_look_tells_them_too(exporter, counting):
+    grant(counting)
+    watching = exporter({"credentials": target(counting)["credentials"], "allow_targets": ["127.0.0.1:*"]})
+    looked = Metrics(watching.get(f"/probe?target={counting.address}"))
+    assert looked.value(USER + "total_connections", user=MONITOR[0]) >= 1
+    assert all("target" not in labels for labels, _ in looked.samples(USER + "bytes_sent_total"))
