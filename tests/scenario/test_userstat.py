@@ -142,3 +142,5 @@ def test_a_look_tells_them_too(exporter, counting):
     looked = Metrics(watching.get(f"/probe?target={counting.address}"))
     assert looked.value(USER + "total_connections", user=MONITOR[0]) >= 1
     assert all("target" not in labels for labels, _ in looked.samples(USER + "bytes_sent_total"))
+    assert looked.value("mysqlconn_sessions_by_user", user=MONITOR[0]) >= 1, "within the limits, as on /metrics"
+    assert looked.value("mysqlconn_userstat_left_out", by="user") == 0
