@@ -6,7 +6,7 @@ import re
 import pytest
 
 from lib import world
-from lib.exporter import target
+from lib.exporter import Metrics, target
 from lib.mariadb import APP, MONITOR, MariaDB
 from lib.process import wait_until
 from lib.prometheus import Prometheus
@@ -25,8 +25,8 @@ def asked():
         close(kept)
 
 
-def not_as_it_was(metrics, wanted):
-    """Of the metrics that are asked for: what is missing, of another type, or without a label."""
+def not_as_it_was(metrics, wanted, more=("target",)):
+    """Of the metrics that are asked for: what is missing, of another type, or has other labels; `more` is on each."""
     wrong = []
     for name, (kind, labels) in wanted.items():
         samples = metrics.samples(name)
@@ -34,7 +34,7 @@ def not_as_it_was(metrics, wanted):
             wrong.append((name, "missing"))
         elif metrics.types.get(name) != kind:
             wrong.append((name, metrics.types.get(name), "not", kind))
-        elif any(set(labels) | {"target"} != set(found) for found, _ in samples):
+        elif any(set(labels) | set(more) != set(found) for found, _ in samples):
             wrong.append((name, samples[:2]))
     return wrong
 
@@ -43,6 +43,12 @@ def test_each_metric_has_its_type_and_labels(exporter, asked):
     watching = exporter({**POLLS, "targets": [target(asked)]})
     watching.wait_for(lambda m: m.samples(world.USER + "total_connections", user=APP[0]) and m.samples(world.LIST + "threads"), 15)
     assert not not_as_it_was(watching.scrape(), {**world.METRICS, **world.USERSTAT})
+
+
+def test_probe_has_them_without_our_label(exporter, asked):
+    watching = exporter({"credentials": target(asked)["credentials"], "allow_targets": ["127.0.0.1:*"]})
+    looked = Metrics(watching.get(f"/probe?target={asked.address}"))
+    assert not not_as_it_was(looked, {**world.METRICS, **world.USERSTAT}, more=())
 
 
 def test_the_table_names_all_that_its_queries_ask():
