@@ -43,8 +43,8 @@ static void emit_left_out(struct sample_writer *w, const struct target *target) 
 }
 
 static void emit_read(struct sample_writer *w, const struct target *target) {
-    if (seen(target))
-        sample_seconds(w, SAMPLE_NO_LABELS, userstat_read_wall_ns(target->userstat));
+    if (knowledge_wall_ns(target, KNOWN_USERSTAT) != 0)
+        sample_seconds(w, SAMPLE_NO_LABELS, knowledge_wall_ns(target, KNOWN_USERSTAT));
 }
 
 /* Since the server's start, or since somebody emptied the table, which nobody tells. */
@@ -84,8 +84,9 @@ static const struct metric_family rows[] = {
         .name = "mysqlconn_userstat_last_success_timestamp_seconds",
         .type = METRIC_GAUGE,
         .unit = "seconds",
-        .help = "Unix time of the look at these statistics that all of them are from.",
+        .help = "Unix time of the last look at the statistics of users and clients.",
         .condition = READ,
+        .known = KNOWN_OWN,
         .of_target = emit_read,
     },
 };

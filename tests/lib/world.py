@@ -31,11 +31,11 @@ METRICS = {
     "mysql_version_info": ("gauge", ("version", "version_comment")),
     **{STATUS + name: ("unknown", ()) for name in (
         "aborted_clients", "aborted_connects", "bytes_received", "bytes_sent", "connections", "max_used_connections",
-        "prepared_stmt_count", "threads_cached", "threads_connected", "threads_created", "threads_running", "uptime")},
+        "threads_cached", "threads_connected", "threads_created", "threads_running", "uptime")},
     STATUS + "connection_errors_total": ("counter", ("error",)),
     **{SETTING + name: ("gauge", ()) for name in (
         "connect_timeout", "interactive_timeout", "max_allowed_packet", "max_connect_errors", "max_connections",
-        "max_prepared_stmt_count", "net_read_timeout", "net_write_timeout", "thread_cache_size", "wait_timeout")},
+        "net_read_timeout", "net_write_timeout", "thread_cache_size", "wait_timeout")},
     LIST + "threads": ("gauge", ("command", "state")),
     LIST + "seconds": ("gauge", ("command", "state")),
     LIST + "processes_by_user": ("gauge", ("mysql_user",)),
@@ -111,7 +111,6 @@ QUERIES = [
     ("awesome", "mysql_up", "== 0"),
     ("awesome", f"max_over_time({STATUS}threads_connected[1m]) / {SETTING}max_connections * 100", f"> 80 and {SETTING}max_connections > 0"),
     ("awesome", f"max_over_time({STATUS}threads_running[1m]) / {SETTING}max_connections * 100", f"> 60 and {SETTING}max_connections > 0"),
-    ("awesome", f"max_over_time({STATUS}prepared_stmt_count[1m]) / {SETTING}max_prepared_stmt_count * 100", "> 80"),
     ("canonical", f"{STATUS}uptime", "< 60"),
     ("sapcc", f'{SETTING}max_connections{{app=~"$app"}} - {STATUS}threads_connected{{app=~"$app"}}', "< 200"),
     ("sapcc", f'{LIST}seconds{{app=~"$app"}} / 1000', "> 20"),

@@ -22,7 +22,6 @@ from lib.prometheus import Prometheus, promtool_3
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CONFIG = os.path.join(TOP, "config")
 SCRAPES = ("static", "file_sd", "probe", "http_sd")
-ALERTS = os.path.join(TOP, "alerts", "alerts.yml")
 
 
 def read(*path):
@@ -132,11 +131,10 @@ def test_alertmanager_takes_its_configuration_and_routes_by_severity():
     for severity, receiver in (("critical", "pager"), ("warning", "tickets"), ("info", "digest")):
         status, said = run("amtool", "config", "routes", "test", f"--config.file={ROUTING}", f"severity={severity}", "target=db1")
         assert status == 0 and said.splitlines()[0] == receiver, said
-    if os.path.exists(ALERTS):
-        with open(ALERTS, encoding="utf-8") as f:
-            known = {rule["alert"] for group in yaml.safe_load(f)["groups"] for rule in group["rules"]}
-        named = set(re.findall(r"MysqlConn[A-Z]\w+", read("alertmanager", "alertmanager.yml")))
-        assert named <= known, named - known
+    with open(os.path.join(TOP, "alerts", "alerts.yml"), encoding="utf-8") as f:
+        known = {rule["alert"] for group in yaml.safe_load(f)["groups"] for rule in group["rules"]}
+    named = set(re.findall(r"MysqlConn[A-Z]\w+", read("alertmanager", "alertmanager.yml")))
+    assert named <= known, named - known
 
 
 def test_what_follows_from_a_server_that_is_down_is_not_told(tmp_path):
