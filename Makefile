@@ -194,20 +194,36 @@ GRAFANA_URL ?= https://grafana.example
 RUNBOOK_URL ?= https://runbooks.example
 LINKS := -e 's|https://grafana\.example|$(GRAFANA_URL)|' -e 's|https://runbooks\.example|$(RUNBOOK_URL)|'
 DOCS := README.md config/mysqlconn_exporter.example.yml $(wildcard config/*.sql)
+# What Prometheus, Alertmanager, Grafana and Kubernetes are given, in folders as here.
+RULES := $(wildcard alerts/*.yml)
+SHARED := $(RULES) $(wildcard dashboards/*.json) \
+  $(shell find config/prometheus config/alertmanager config/grafana config/kubernetes -type f)
+UNITS := mysqlconn_exporter.service mysqlconn_exporter.socket
 install: build
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/mysqlconn_exporter
 	install -d $(DESTDIR)$(DOC_DIR) $(DESTDIR)$(UNIT_DIR)
 	install -m 644 $(DOCS) $(DESTDIR)$(DOC_DIR)
-	install -d $(DESTDIR)$(DOC_DIR)/alerts $(DESTDIR)$(SHARE_DIR)/alerts
+	install -d $(DESTDIR)$(DOC_DIR)/alerts
 	install -m 644 alerts/*.md $(DESTDIR)$(DOC_DIR)/alerts
-	install -m 644 alerts/*.yml $(DESTDIR)$(SHARE_DIR)/alerts
-	sed -i $(LINKS) $(DESTDIR)$(SHARE_DIR)/alerts/alerts.yml
-	sed 's|@PREFIX@|$(PREFIX)|g' config/mysqlconn_exporter.service > $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
-	chmod 644 $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
+	for file in $(SHARED); do install -D -m 644 $$file $(DESTDIR)$(SHARE_DIR)/$$file || exit 1; done
+	sed -i $(LINKS) $(RULES:%=$(DESTDIR)$(SHARE_DIR)/%)
+	chmod 755 $(DESTDIR)$(SHARE_DIR)/config/kubernetes/generate
+	for unit in $(UNITS); do sed 's|@PREFIX@|$(PREFIX)|g' config/$$unit > $(DESTDIR)$(UNIT_DIR)/$$unit && \
+	  chmod 644 $(DESTDIR)$(UNIT_DIR)/$$unit || exit 1; done
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/mysqlconn_exporter $(DESTDIR)$(UNIT_DIR)/mysqlconn_exporter.service
+	rm -f $(DESTDIR)$(PREFIX)/bin/mysqlconn_exporter $(UNITS:%=$(DESTDIR)$(UNIT_DIR)/%)
 	rm -rf $(DESTDIR)$(DOC_DIR) $(DESTDIR)$(SHARE_DIR)
+
+# All that `kubectl apply -n monitoring --server-side -f build/kubernetes` takes: the objects of config/kubernetes but for the secret,
+# and those that are made of alerts/ and dashboards/.
+.PHONY: kubernetes
+kubernetes:
+	@rm -rf build/kubernetes && mkdir -p build/kubernetes
+	@cp $(filter-out %/secret.yaml,$(wildcard config/kubernetes/*.yaml)) build/kubernetes
+	@config/kubernetes/generate build/kubernetes
+	@sed -i $(LINKS) build/kubernetes/*.yaml
+	@echo 'build/kubernetes is made: make the secret first (config/kubernetes/secret.yaml says how)'
 
 # Write the generated tables into README.md; a test fails when they are stale.
 readme: build
@@ -232,6 +248,7 @@ help:
 	@echo 'make lint        both compilers with -Werror, clang-format, clang-tidy, cppcheck, shellcheck, include directions'
 	@echo 'make bench       cost against peers and floors, as ratios (BENCH=--quick: one short round)'
 	@echo 'make install     into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX), alerts for GRAFANA_URL=… RUNBOOK_URL=…; make uninstall takes it away'
+	@echo 'make kubernetes  write build/kubernetes: what kubectl applies, rules and dashboards included'
 	@echo 'make readme      refresh the generated tables of README.md'
 	@echo 'make dashboards  write dashboards/*.json out of dashboards/source/'
 	@echo 'make localized-frames  make the tables of messages in other languages anew'

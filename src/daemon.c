@@ -211,7 +211,7 @@ static bool look(void *arg, const struct look_request *request, void (*told)(voi
         *refusal = refusals[error];
         return false;
     }
-    int rc = looks_begin(daemon->looks, config, request->timeout_ns, told, told_arg);
+    int rc = looks_begin(daemon->looks, config, &daemon->config->limits, request->timeout_ns, told, told_arg);
     *refusal = rc == -EBUSY ? LOOK_TOO_MANY : rc == -EINVAL ? LOOK_BAD_REQUEST : LOOK_OUT_OF_MEMORY;
     if (rc < 0)
         strbuf_addstr(why, rc == -EBUSY    ? "too many probes are under way"

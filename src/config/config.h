@@ -113,6 +113,7 @@ struct target_config {
     int64_t probe_grace_ns;
     int64_t sessions_interval_ns;   /* DURATION_NOT_GIVEN: with every poll */
     int64_t host_cache_interval_ns; /* 0 never */
+    int64_t userstat_interval_ns;   /* 0 never */
     struct text_list module_names;  /* of the probes that it runs */
     unsigned allowed_closes;        /* 1 << style for each bad close style that its modules may use */
     struct tls_config tls;

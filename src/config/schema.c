@@ -138,6 +138,7 @@ static const char *const reserved_labels[] = {
     "version",
     "version_comment",
     /* of the families that are named as mysqld_exporter's */
+    "client",
     "client_host",
     "command",
     "error",
@@ -432,6 +433,19 @@ const struct schema_row schema[] = {
      .min = 0,
      .max = DAY_NS,
      .meaning = "Time from one look at it to the next, each with the poll that is nearest; `0s`: never."},
+
+    {.path = "userstat",
+     .type = VALUE_MAP,
+     .scope = SCOPE_BOTH,
+     .meaning = "Reading the statistics of users and clients that a server with userstat on keeps."},
+    {.path = "userstat.interval",
+     .type = VALUE_DURATION,
+     .scope = SCOPE_BOTH,
+     TARGET(userstat_interval_ns),
+     .initial = "15s",
+     .min = 0,
+     .max = DAY_NS,
+     .meaning = "Time from one look at them to the next, each with the poll that is nearest; `0s`: never."},
 
     {.path = "probe",
      .type = VALUE_MAP,

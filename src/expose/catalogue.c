@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FAMILY_MAX = 256 };
+enum { FAMILY_MAX = 320 };
 
 static struct metric_family all[FAMILY_MAX];
 static size_t all_count;
@@ -77,6 +77,7 @@ const struct metric_family *catalogue(size_t *count) {
         append_variables();
         append_table(&target_families);
         append_table(&session_families);
+        append_table(&userstat_families);
         append_table(&host_families);
         append_table(&error_log_families);
         append_table(&ledger_families);

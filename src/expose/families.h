@@ -15,6 +15,7 @@ struct metric_table {
 extern const struct metric_table server_families;    /* under mysqld_exporter's names, besides the variables */
 extern const struct metric_table target_families;    /* polls and probes */
 extern const struct metric_table session_families;   /* who is connected; the errors that MySQL counted */
+extern const struct metric_table userstat_families;  /* the server's statistics of users and clients */
 extern const struct metric_table host_families;      /* the hosts that a server refuses; the network of ours */
 extern const struct metric_table error_log_families; /* the error log of a target */
 extern const struct metric_table ledger_families;    /* who aborted and why, against the counters */

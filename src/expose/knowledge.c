@@ -46,6 +46,10 @@ static int64_t host_cache_time(const struct target *target) {
     return target->host_cache ? host_cache_facts(target->host_cache)->wall_ns : 0;
 }
 
+static int64_t userstat_time(const struct target *target) {
+    return target->userstat ? userstat_read_wall_ns(target->userstat) : 0;
+}
+
 static int64_t sockets_time(const struct target *target) {
     return target->port_watch ? port_watch_wall_ns(target->port_watch) : 0;
 }
@@ -62,6 +66,10 @@ static int64_t host_cache_interval(const struct target *target) {
     return target->config->host_cache_interval_ns + poll_interval(target);
 }
 
+static int64_t userstat_interval(const struct target *target) {
+    return target->config->userstat_interval_ns + poll_interval(target);
+}
+
 static int64_t error_log_interval(const struct target *target) {
     return target->config->error_log.poll_interval_ns + poll_interval(target);
 }
@@ -74,6 +82,7 @@ static const struct {
     [KNOWN_SESSIONS] = {sessions_time, target_sessions_interval_ns},
     [KNOWN_SERVER_ERRORS] = {server_errors_time, poll_interval},
     [KNOWN_HOST_CACHE] = {host_cache_time, host_cache_interval},
+    [KNOWN_USERSTAT] = {userstat_time, userstat_interval},
     [KNOWN_SOCKETS] = {sockets_time, poll_interval},
     [KNOWN_ERROR_LOG] = {error_log_time, error_log_interval},
     [KNOWN_ADVICE] = {advice_checked_wall_ns, poll_interval},

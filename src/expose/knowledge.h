@@ -16,6 +16,7 @@
     X(SESSIONS, "the process list", "mysqlconn_sessions_read_timestamp_seconds")                                       \
     X(SERVER_ERRORS, "MySQL's summary of errors", "mysqlconn_server_errors_last_success_timestamp_seconds")            \
     X(HOST_CACHE, "the host cache", "mysqlconn_host_cache_last_look_timestamp_seconds")                                \
+    X(USERSTAT, "statistics of users and clients", "mysqlconn_userstat_last_success_timestamp_seconds")                \
     X(SOCKETS, "the sockets on the server's port", "mysqlconn_server_sockets_last_success_timestamp_seconds")          \
     X(PROBE, "the last probe", "mysqlconn_probe_last_timestamp_seconds")                                               \
     X(LOGIN, "the last probe that succeeded", "mysqlconn_probe_last_success_timestamp_seconds")                        \

@@ -9,6 +9,7 @@
 #define EVIDENCE_KINDS(X)                                                                                              \
     X(SESSIONS, "sessions", "PROCESS")                                                                                 \
     X(TRANSACTIONS, "transactions", "PROCESS")                                                                         \
+    X(USERSTAT, "userstat", "PROCESS")                                                                                 \
     X(ATTRIBUTES, "client_attributes", "SELECT ON performance_schema.session_connect_attrs")                           \
     X(ERRORS, "error_summary", "SELECT ON performance_schema.events_errors_summary_global_by_error")                   \
     X(ERROR_ACCOUNTS, "error_summary_by_account",                                                                      \

@@ -133,7 +133,8 @@ static void drop_target_label(struct target *target) {
     labels_drop_front(&target->labels, &target->labels);
 }
 
-static struct look *begin(struct looks *looks, struct target_config *config, int64_t lasts_ns, struct mono until) {
+static struct look *begin(struct looks *looks, struct target_config *config, const struct limits_config *limits,
+                          int64_t lasts_ns, struct mono until) {
     struct look *look = calloc(1, sizeof *look);
     struct target *target = look ? target_new(looks->loop, looks->coroutines, &looks->observer, config) : NULL;
     if (!target) {
@@ -141,6 +142,7 @@ static struct look *begin(struct looks *looks, struct target_config *config, int
         return NULL;
     }
     drop_target_label(target);
+    target->limits = *limits;
     *look = (struct look){.looks = looks, .next = looks->first, .target = target, .until = until};
     looks->first = look;
     looks->count++;
@@ -157,7 +159,8 @@ static void cut(int64_t *timeout_ns, int64_t most_ns) {
         *timeout_ns = most_ns;
 }
 
-int looks_begin(struct looks *looks, struct target_config *config, int64_t timeout_ns, look_fn *fn, void *arg) {
+int looks_begin(struct looks *looks, struct target_config *config, const struct limits_config *limits,
+                int64_t timeout_ns, look_fn *fn, void *arg) {
     struct module_config *module = &config->modules[0];
     if (looks->stopping || looks->count >= LOOKS_MAX) {
         target_config_free(config);
@@ -175,7 +178,7 @@ int looks_begin(struct looks *looks, struct target_config *config, int64_t timeo
     struct look *look = find_same(looks, config, until);
     if (look)
         target_config_free(config);
-    else if (!(look = begin(looks, config, lasts_ns, until))) {
+    else if (!(look = begin(looks, config, limits, lasts_ns, until))) {
         target_config_free(config);
         return -ENOMEM;
     }

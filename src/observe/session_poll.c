@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "observe/host_cache_poll.h"
 #include "observe/privileges.h"
+#include "observe/userstat_poll.h"
 
 #include <string.h>
 
@@ -292,6 +293,8 @@ static void look(struct session_poll *poll) {
         poll_errors(poll);
     if (may_go_on(poll))
         host_cache_poll(target, poll->client);
+    if (may_go_on(poll))
+        userstat_poll(target, poll->client);
 }
 
 /* Ids and sums begin again with each start of the server; another server has its own. */

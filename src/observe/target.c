@@ -109,6 +109,7 @@ static void target_free(struct target *target) {
     sessions_free(target->sessions);
     server_errors_free(target->server_errors);
     host_cache_free(target->host_cache);
+    userstat_free(target->userstat);
     labels_release(&target->labels);
     free(target->schedule->probes);
     free(target->schedule);

@@ -22,6 +22,7 @@
 #include "observe/server_errors.h"
 #include "observe/sessions.h"
 #include "observe/tcp_facts.h"
+#include "observe/userstat.h"
 #include "observe/variable.h"
 #include "observe/wire.h"
 
@@ -82,7 +83,7 @@ struct poll_facts {
     int64_t start_mono_ns;         /* of start_wall_ns, on the monotonic clock, to notice restarts by; so are these: */
     struct mono succeeded;         /* the last poll that did; 0 none */
     uint64_t succeeded_connection; /* the connection that it had */
-    int64_t start_wall_ns;                          /* when the server started: poll time - Uptime; 0 unknown */
+    int64_t start_wall_ns;         /* when the server started: poll time - Uptime; 0 unknown */
 };
 
 /* What a TLS handshake made of the server's certificate. */
@@ -166,7 +167,9 @@ struct target {
     struct mono host_cache_due;
     uint64_t host_cache_restarts; /* what it knows of poll.restarts … */
     uint64_t host_cache_others;   /* … and of poll.others */
-    bool old_process_list;        /* there is no performance_schema.processlist */
+    struct userstat *userstat;    /* NULL before there was a look at it */
+    struct mono userstat_due;
+    bool old_process_list; /* there is no performance_schema.processlist */
 
     struct host_network *network;  /* the fleet's; NULL there is none */
     struct port_watch *port_watch; /* NULL: the server is not known to be on this machine */

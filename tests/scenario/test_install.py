@@ -21,8 +21,14 @@ def files(folder):
 def test_install_and_uninstall(program, tmp_path):
     make("install", program, tmp_path)
     assert {"opt/x/bin/mysqlconn_exporter", "opt/x/lib/systemd/system/mysqlconn_exporter.service",
+            "opt/x/lib/systemd/system/mysqlconn_exporter.socket",
             "opt/x/share/doc/mysqlconn_exporter/README.md",
             "opt/x/share/doc/mysqlconn_exporter/mysqlconn_exporter.example.yml"} <= files(tmp_path)
+    share = tmp_path / "opt/x/share/mysqlconn_exporter"
+    ours = {path for folder in ("config/prometheus", "config/alertmanager", "config/grafana", "config/kubernetes", "dashboards")
+            for path in files(os.path.join(TOP, folder))}
+    assert {os.path.basename(path) for path in ours if path.endswith((".yml", ".yaml", ".json"))} <= {
+        os.path.basename(path) for path in files(share)}
     unit = (tmp_path / "opt/x/lib/systemd/system/mysqlconn_exporter.service").read_text(encoding="utf-8")
     assert "ExecStart=/opt/x/bin/mysqlconn_exporter " in unit and "@" + "PREFIX@" not in unit
     alerts = (tmp_path / "opt/x/share/mysqlconn_exporter/alerts/alerts.yml").read_text(encoding="utf-8")

@@ -42,9 +42,9 @@ def refusals(server):
 
 
 def missing(metrics):
-    """By kind, without the host cache, which these servers do not fill: it has tests of its own."""
+    """By kind, without the host cache and userstat, which these servers do not have: they have tests of their own."""
     return {l["kind"]: l["reason"] for l, _ in metrics.samples("mysqlconn_evidence_missing_info")
-            if l["kind"] != "host_cache"}
+            if l["kind"] not in ("host_cache", "userstat")}
 
 
 def seen(metrics, what, **labels):

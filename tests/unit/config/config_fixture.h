@@ -23,10 +23,12 @@
 
 /* What may stand there, as the messages list it. */
 #define TOP_KEYS                                                                                                       \
-    "limits, modules, auth_modules, allow_targets, file_sd, targets, poll, sessions, host_cache, probe, tls, "         \
+    "limits, modules, auth_modules, allow_targets, file_sd, targets, poll, sessions, host_cache, userstat, probe, "    \
+    "tls, "                                                                                                            \
     "credentials, host_network, max_age"
 #define TARGET_KEYS                                                                                                    \
-    "name, address, labels, poll, sessions, host_cache, probe, tls, credentials, host_network, max_age, error_log"
+    "name, address, labels, poll, sessions, host_cache, userstat, probe, tls, credentials, host_network, max_age, "    \
+    "error_log"
 
 static char folder[64];
 static struct strbuf error, warnings; /* of the last load */

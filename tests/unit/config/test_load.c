@@ -402,7 +402,7 @@ static void mistakes(void **state) {
         {"auth_modules: {p: {allow_targets: [x]}, p: {}}\n", ":1:41: auth_modules: this auth_module is already there"},
         {"auth_modules: {p: {targets: []}}\n",
          ":1:20: auth_modules.p: unknown key 'targets'; known here: "
-         "allow_targets, poll, sessions, host_cache, probe, tls, credentials, host_network, max_age"},
+         "allow_targets, poll, sessions, host_cache, userstat, probe, tls, credentials, host_network, max_age"},
         {"auth_modules: {p: {}}\n", ":1:1: targets: is missing, and neither allow_targets nor file_sd is given"},
         {"allow_targets: []\n", ":1:16: allow_targets: must have one element at least"},
         {"targets: [{name: a, address: a, allow_targets: [x]}]\n",
