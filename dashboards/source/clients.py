@@ -136,7 +136,7 @@ DASHBOARD = dashboard("mysqlconn-clients", "Which clients of MySQL and MariaDB s
               "what to call instead. The README's table of drivers has the sources.",
               query("label_replace(sum by (target, driver, version) (mysqlconn_sessions_by_driver{<target>}), \"known\", \"$1\", \"driver\", "
                     f"\"({'|'.join(KNOWN_DRIVERS)})\")", table=True),
-              columns={"driver": ("Driver", {"custom_minWidth": 140}), "version": ("Version", {"custom_width": 90}),
+              columns={"driver": ("Driver", {"custom_width": 180}), "version": ("Version", {"custom_width": 90}),
                        "target": ("Target", {"custom_width": 120}), "Value": ("Sessions", {"decimals": 0, "custom_width": 85}),
                        "known": ("Known to close badly", {"mappings": words({name: (text, ORANGE) for name, text in KNOWN_DRIVERS.items()}),
                                                           "custom_cellOptions": {"type": "color-text"}, "color": {"mode": "fixed", "fixedColor": "text"},

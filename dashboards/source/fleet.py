@@ -119,8 +119,10 @@ DASHBOARD = dashboard("mysqlconn-fleet", "Which MySQL and MariaDB servers have u
         timeseries("Connections in use", "Open connections against max_connections.", query(f"max by (target) ({FILLED})", "{{target}}"),
                    unit="percentunit", width=8, legend="bottom", steps=("transparent", (0.8, ORANGE), (0.95, RED)), maximum=1, height=9,
                    links=LEGEND_TO_TARGET),
-        timeseries("Slowest phase of the probe, p99", "Of resolve, connect, greeting, tls, auth, ping, query and quit.",
-                   query(f"max by (target) ({P99})", "{{target}}"),
+        # Of the last probes, not of the histograms: those have 150 series for each target.
+        timeseries("Slowest phase of the probes", "Of resolve, connect, greeting, tls, auth, ping, query and quit, the slowest of the probes since the point "
+                   "before.", query('max by (target) (max_over_time(mysqlconn_probe_last_phase_duration_seconds{<target>, module="default"}'
+                                    "[$__rate_interval]))", "{{target}}"),
                    unit="s", width=8, height=9, legend="bottom", links=LEGEND_TO_TARGET),
         timeseries("Unexplained aborts a minute", "Aborts whose cause nothing tells. Where there are many, read the error log of that "
                    "target, or grant what its advice asks for.",

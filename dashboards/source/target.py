@@ -203,7 +203,7 @@ DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or Maria
         timeseries("Evidence that did not fit", "In each $__rate_interval: evidence for which no counter rose, and steps in the counters by restarts and FLUSH "
                    "STATUS, at which what they gained since the poll before is lost.",
                    query("sum by (step) (increase(mysqlconn_ledger_steps_total{<target>}[$__rate_interval]))", "{{step}}"),
-                   query("sum(increase(mysqlconn_ledger_unmatched_total{<target>}[$__rate_interval]))", "unmatched"), width=24, height=6,
+                   query("sum(increase(mysqlconn_ledger_unmatched_total{<target>}[$__rate_interval])) or vector(0)", "unmatched"), width=24, height=6,
                    palette={"restart": ORANGE, "flush_status": YELLOW, "gap": GREY, "unmatched": "#A352CC"})),
     row("The network of the server, where it is on the exporter's machine",
         timeseries("Sockets on the server's port", "close_wait that stays means a server that is stuck, many in time_wait clients without a pool.",

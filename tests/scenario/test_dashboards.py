@@ -24,7 +24,7 @@ OF_PROMETHEUS = {"up", "scrape_duration_seconds", "scrape_samples_scraped"}
 FOLLOWS = [("job", "=~", "$job"), ("instance", "=~", "$instance")]
 FOLLOWS_TARGET = ("target", "=~", "$target")
 RATES = {"rate", "increase"}
-CHANGES = {"changes", "resets", "last_over_time"}
+OVER_TIME = {"changes", "resets", "last_over_time", "max_over_time"}
 # mysqld_exporter calls all of SHOW GLOBAL STATUS untyped; these go up and down.
 STATUS_GAUGES = re.compile(r"mysql_global_status_(threads_(connected|running|cached)|threadpool_.*|max_used_connections|uptime.*|"
                            r"global_connection_memory)$")
@@ -162,7 +162,7 @@ def about_use(selector, family, instant):
         yield f"the counter {selector.metric} without rate() or increase()"
     if not counts and selector.function in RATES:
         yield f"{selector.function}() of {selector.metric}, which is no counter"
-    if bool(selector.range) != (selector.function in RATES | CHANGES):
+    if bool(selector.range) != (selector.function in RATES | OVER_TIME):
         yield f"{selector.metric} with the range [{selector.range}] in {selector.function}()"
     if selector.range and selector.range != "$__rate_interval" and not (
             selector.range == "$__range" and (instant or selector.function == "last_over_time")):
