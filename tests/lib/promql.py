@@ -39,8 +39,8 @@ def _tokens(text):
     return found
 
 
-def read(text):
-    """The Query that `text` is; ValueError where it is none. Each metric must have its {}."""
+def read(text, bare=False):
+    """The Query that `text` is; ValueError where it is none. Each metric must have its {}, unless they may be `bare`."""
     tokens = [*_tokens(text), ("end", "")]
     query, around, at = Query([], set()), [], 0
     while tokens[at][0] != "end":
@@ -59,6 +59,8 @@ def read(text):
             around.append(word)
             at += 1
         elif kind == "name" and word.lower() not in _WORDS:
+            if following != "{" and not bare:
+                raise ValueError(f"{word} without {{}}: {text}")
             at = _selector(tokens, at, word, around, query, text)
         elif word == "(":
             around.append("")
@@ -83,16 +85,16 @@ def _label_list(tokens, at, labels):
 
 
 def _selector(tokens, at, metric, around, query, text):
-    if tokens[at][1] != "{":
-        raise ValueError(f"{metric} without {{}}: {text}")
-    at, matchers = at + 1, []
-    while tokens[at][1] != "}":
+    matchers, window = [], ""
+    braces = tokens[at][1] == "{"
+    at += braces
+    while braces and tokens[at][1] != "}":
         (_, label), (_, operator), (kind, value) = tokens[at:at + 3]
         if kind != "string":
             raise ValueError(f"{metric}{{{label}…: {text}")
         matchers.append((label, operator, value[1:-1]))
         at += 3 + (tokens[at + 3][1] == ",")
-    at, window = at + 1, ""
+    at += braces
     if tokens[at][1] == "[":
         end = at + [word for _, word in tokens[at:]].index("]")
         window = "".join(word for _, word in tokens[at + 1:end])

@@ -34,15 +34,6 @@ def test_readme_tables_are_not_stale(program):
     assert done.returncode == 0, done.stderr + done.stdout[:1500]
 
 
-def test_links_of_the_documents_lead_somewhere():
-    for document in ("README.md", "src/README.md"):
-        with open(f"{TOP}/{document}", encoding="utf-8") as f:
-            text = f.read()
-        for link in re.findall(r"\]\(([^)#\s]+)", text):
-            if "://" not in link:
-                assert os.path.exists(os.path.join(TOP, os.path.dirname(document), link)), f"{document}: {link}"
-
-
 def test_the_map_names_every_source_file():
     with open(f"{TOP}/src/README.md", encoding="utf-8") as f:
         text = f.read()
