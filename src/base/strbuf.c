@@ -25,10 +25,6 @@ void strbuf_reset(struct strbuf *sb) {
         sb->data[0] = '\0';
 }
 
-bool strbuf_failed(const struct strbuf *sb) {
-    return sb->failed;
-}
-
 const char *strbuf_text(const struct strbuf *sb) {
     return sb->data ? sb->data : "";
 }

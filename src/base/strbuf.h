@@ -32,7 +32,9 @@ void strbuf_init(struct strbuf *sb, size_t max);
 void strbuf_release(struct strbuf *sb);
 /* Forget the content and the error, keep the memory. */
 void strbuf_reset(struct strbuf *sb);
-bool strbuf_failed(const struct strbuf *sb);
+static inline bool strbuf_failed(const struct strbuf *sb) {
+    return sb->failed;
+}
 /* The content as a C string; "" when empty. Valid until the next change. */
 const char *strbuf_text(const struct strbuf *sb);
 /* Hand the content over to the caller, who free()s it; NULL if the buffer failed. The buffer is empty afterwards. */

@@ -19,6 +19,7 @@
 
 enum {
     BLOCK_BYTES = 16 * 1024,
+    TURN_BYTES = 128 * 1024, /* made in one turn of the loop: gzip may make a hundredth of them */
     PIECE_MAX_BYTES = 64 * 1024 * 1024, /* never reached by honest label values */
     ERROR_BYTES = 4096,
 };
@@ -151,11 +152,11 @@ static bool gzip_next(struct body *body) {
 
 static ssize_t body_read(void *arg, uint64_t position, char *out, size_t max) {
     struct body *body = arg;
-    size_t len = 0;
+    size_t len = 0, made = 0;
 
     (void)position;
     body->http->progress++;
-    while (len < max) {
+    while (len < max && made < TURN_BYTES) {
         if (body->taken == body->pending.len) {
             strbuf_reset(&body->pending);
             body->taken = 0;
@@ -164,6 +165,7 @@ static ssize_t body_read(void *arg, uint64_t position, char *out, size_t max) {
                 return MHD_CONTENT_READER_END_WITH_ERROR; /* cut off visibly rather than served in part */
             if (!more)
                 break;
+            made += body->made.len;
         }
         size_t part = body->pending.len - body->taken;
         if (part > max - len)

@@ -19,6 +19,7 @@ from lib.exporter import Exporter, target  # noqa: E402
 from lib.mariadb import MONITOR, MariaDB  # noqa: E402
 from lib.process import Process, free_port, wait_until  # noqa: E402
 from log_bench import log_bench  # noqa: E402
+from page_bench import page_bench  # noqa: E402
 
 PEER = "prometheus-mysqld-exporter"
 
@@ -196,42 +197,50 @@ def memory(build, server, many=1001):
     return one, anon, (all_kb - one) / (many - 1)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--quick", action="store_true", help="one short round of each: to see that it works")
-    parser.add_argument("--only", choices=["logs", "servers"], help="a part of it")
-    args = parser.parse_args()
-    rounds, seconds = (1, 4) if args.quick else (5, 6)
-
-    print(f"{'what':<46} {'ours':>9} {'other':>9} {'':<3} {'ratio':>7} [lowest .. highest]  bound", flush=True)
-    if args.only != "servers":
-        log_bench(args.build, Row, rounds, (1 << 30) // (16 if args.quick else 1))
-    if args.only == "logs":
-        return
+def servers(build, rounds, seconds, quick):
+    """What watching costs."""
     with tempfile.TemporaryDirectory(prefix="mysqlconn-bench-") as folder:
         authority = Authority(folder)
         certificate = authority.sign("server", names="IP:127.0.0.1")
         with MariaDB().use_certificate(*certificate) as server:
-            for row in tls_probe(args.build, server, authority.ca, rounds, seconds):
+            for row in tls_probe(build, server, authority.ca, rounds, seconds):
                 print(row.line(), flush=True)
     with MariaDB(options=["--max-connections=3000", "--back-log=2000"]) as server:
-        for row in plain_probe(args.build, server, rounds, seconds):
+        for row in plain_probe(build, server, rounds, seconds):
             print(row.line(), flush=True)
         for targets, interval_s in ((50, 2), (1, 1)):
-            rows, peer_rss = product_against_peer(args.build, server, rounds, seconds, targets, interval_s)
+            rows, peer_rss = product_against_peer(build, server, rounds, seconds, targets, interval_s)
             for row in rows:
                 print(row.line(), flush=True)
-        for row in product_against_peer(args.build, server, rounds, seconds, 1, 1, sessions=True)[0]:
+        for row in product_against_peer(build, server, rounds, seconds, 1, 1, sessions=True)[0]:
             print(row.line(), flush=True)
         server.execute(f"REVOKE PROCESS ON *.* FROM '{MONITOR[0]}'@'%'")
-        one, anon, further = memory(args.build, server)
-        for line in abandonment.lines(args.build, PEER, server, 100 if args.quick else 300):
+        one, anon, further = memory(build, server)
+        for line in abandonment.lines(build, PEER, server, 100 if quick else 300):
             print(line, flush=True)
     print(f"{'resident memory with 1 target':<46} {one:>9.0f} {peer_rss:>9.0f} KB  {one / peer_rss:>7.3f}  <= 8192 KB: "
           f"{'ok' if one <= 8192 else 'ABOVE'}  ({anon} KB of it our own, the rest pages of shared libraries)  against {PEER}")
     print(f"{'resident memory of each further target':<46} {further:>9.1f} {'':>9} KB  {'':>7}  <= 45 KB: "
           f"{'ok' if further <= 45 else 'ABOVE'}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--quick", action="store_true", help="one short round of each: to see that it works")
+    parser.add_argument("--only", choices=["logs", "pages", "servers"], help="a part of it")
+    args = parser.parse_args()
+    rounds, seconds = (1, 4) if args.quick else (5, 6)
+
+    print(f"{'what':<46} {'ours':>9} {'other':>9} {'':<3} {'ratio':>7} [lowest .. highest]  bound", flush=True)
+    if args.only in (None, "logs"):
+        log_bench(args.build, Row, rounds, (1 << 30) // (16 if args.quick else 1))
+    if args.only in (None, "pages"):
+        with MariaDB(options=["--max-connections=3000", "--back-log=2000"]) as server:
+            for line in page_bench(args.build, server, cpu_ns):
+                print(line, flush=True)
+    if args.only in (None, "servers"):
+        servers(args.build, rounds, seconds, args.quick)
 
 
 if __name__ == "__main__":
