@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "explain/abort_case.h"
 #include "explain/balance.h"
-#include "explain/event_ring.h"
+#include "explain/held_lines.h"
 #include "explain/kills.h"
 #include "explain/untold.h"
 
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SINKS_MAX = 8, HELD_MAX = 64, HELD_LOOKS = 2, WENT_MAX = 32, WENT_NAMED = 8 };
+enum { SINKS_MAX = 8, WENT_MAX = 32, WENT_NAMED = 8 };
 enum { TOO_MANY = 1040, WRITE_ERROR = 1160, INIT_CONNECT_FAILED = 1184 };
 
 /* From the first line that tells of a shutdown until its other lines are written. */
@@ -34,11 +34,7 @@ struct judgement {
     bool kills_doubtful;        /* there were fewer KILLs than aborts that one might have been */
     struct balance balances[2]; /* of Aborted_connects and Aborted_clients */
     struct mono closing;        /* when a line last told of a shutdown; 0 never */
-    struct {
-        struct kept_event *kept;
-        unsigned looks; /* at the sums since it came */
-    } held[HELD_MAX];   /* lines that name nobody, until a sum does; the oldest first */
-    unsigned held_count;
+    struct held_lines *held;
     uint64_t disorder; /* the connection of which a line told last that its packets are out of order; 0 none */
 };
 
@@ -162,20 +158,18 @@ static void expect_sum(struct target *target, const struct abort_event *e) {
         untold_lines(untold, e->user, e->host, e->cause.number, e->cause.with_number, 1);
 }
 
-/* MySQL's lines of those who did not log in name nobody; its sums do, at the next look. */
+/* Where a look may tell more of it, that is waited for. */
 static bool hold(struct target *target, struct abort_case *c) {
     const struct abort_event *e = &c->event;
-    struct judgement *j = judgement_of(target);
-    if (e->user.ptr || e->host.ptr || e->cause.number == 1040 || !has_sum(target, e) ||
-        target->evidence[EVIDENCE_ERROR_ACCOUNTS] != EVIDENCE_SEEN || !j || j->held_count == HELD_MAX)
+    bool nobody = !e->user.ptr && !e->host.ptr && e->cause.number != TOO_MANY && has_sum(target, e) &&
+                  target->evidence[EVIDENCE_ERROR_ACCOUNTS] == EVIDENCE_SEEN;
+    struct judgement *j = nobody || held_lines_host_cache_may_tell(target, e) ? judgement_of(target) : NULL;
+    if (j && !j->held)
+        j->held = held_lines_new();
+    if (!j || !j->held)
         return false;
     abort_case_end(c, target);
-    struct kept_event *kept = kept_event_new(target->config->name, e);
-    if (!kept)
-        return false;
-    j->held[j->held_count].looks = 0;
-    j->held[j->held_count++].kept = kept;
-    return true;
+    return held_lines_add(j->held, target, e);
 }
 
 static void judge_line(struct judge *judge, struct target *target, const struct log_event *line) {
@@ -393,9 +387,7 @@ static bool log_is_behind(const struct target *target) {
 }
 
 /* The line's event, with what a sum adds to it. */
-static void release(struct judge *judge, struct target *target, struct kept_event *kept, const char *user,
-                    const char *host) {
-    struct abort_event *e = &kept->event;
+static void release(void *arg, struct target *target, struct abort_event *e, const char *user, const char *host) {
     if (user && e->evidence_count < ABORT_EVIDENCE_MAX) {
         const char *name = server_error_name(e->cause.number);
         e->evidence[e->evidence_count++] =
@@ -405,22 +397,7 @@ static void release(struct judge *judge, struct target *target, struct kept_even
     }
     expect_sum(target, e);
     note_told(target, e, true);
-    tell_sinks(judge, target, e);
-}
-
-static void release_held(struct judge *judge, struct target *target, struct judgement *j, bool all) {
-    unsigned kept = 0;
-    for (unsigned i = 0; i < j->held_count; i++) {
-        const char *user = NULL, *host = NULL;
-        bool known = j->untold && untold_who(j->untold, j->held[i].kept->event.cause.number, &user, &host);
-        if (!known && !all && ++j->held[i].looks < HELD_LOOKS) {
-            j->held[kept++] = j->held[i];
-            continue;
-        }
-        release(judge, target, j->held[i].kept, user, host);
-        kept_event_unref(j->held[i].kept);
-    }
-    j->held_count = kept;
+    tell_sinks(arg, target, e);
 }
 
 /* The log's past may be read long after those that are there now were seen. */
@@ -432,10 +409,10 @@ static bool is_of_the_past(const struct target *target, const struct log_event *
 /* Ids begin again, and what was counted is counted no more: what waits is of the life before. */
 static void begin_new_life(struct judge *judge, struct target *target, const struct log_event *line) {
     struct judgement *j = target->judgement;
-    if (j) {
-        release_held(judge, target, j, true);
+    if (j && j->held)
+        held_lines_release(j->held, target, NULL, true, release, judge);
+    if (j)
         j->disorder = 0;
-    }
     own_connections_forget(&target->own, mono_now());
     if (target->sessions && !is_of_the_past(target, line))
         sessions_restarted(target->sessions);
@@ -465,7 +442,8 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
     if (!j)
         return;
     kills_polled(&j->kills, target);
-    release_held(arg, target, j, false);
+    if (j->held)
+        held_lines_release(j->held, target, j->untold, false, release, arg);
     /* Each KILL raises a write error, and so does much else. */
     int64_t kills = kills_lately(&j->kills);
     j->kills_doubtful = j->untold && kills >= 0 && untold_waiting(j->untold, WRITE_ERROR) > (uint64_t)kills;
@@ -495,10 +473,10 @@ static void on_rose(void *arg, struct target *target, enum abort_counter counter
 static void on_target_removed(void *arg, struct target *target) {
     struct judgement *j = target->judgement;
     (void)arg;
-    for (unsigned i = 0; j && i < j->held_count; i++)
-        kept_event_unref(j->held[i].kept);
-    if (j)
+    if (j) {
+        held_lines_free(j->held);
         untold_free(j->untold);
+    }
     free(j);
     target->judgement = NULL;
 }

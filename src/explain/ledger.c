@@ -18,8 +18,8 @@
 #define LOG_WITHIN_NS (5 * NS_PER_S)
 
 enum {
-    SLACK_S = 3, /* the server's clocks count whole seconds, and travel */
-    JUMP_S = 60, /* as far the server's clock may be set */
+    SLACK_S = 3,   /* the server's clocks count whole seconds, and travel */
+    JUMP_S = 60,   /* as far the server's clock may be set */
     WAITS_MAX = 8, /* polls come at most about once a second */
     /* Polls that a ledger's begin is put off for while the error log's past is still being read. */
     CATCH_UP_POLLS = 4,

@@ -381,7 +381,7 @@ void sessions_add(struct sessions *s, const struct session_row *row) {
     struct entry *entry = find(s, row->id);
     bool transaction = in_transaction(s, row->id);
     if (entry && entry->pass == s->pass && !entry->session.gone)
-        return;                         /* it came twice */
+        return;                                                               /* it came twice */
     if (entry && (entry->session.gone || is_another(&entry->session, row))) { /* ids have begun again */
         forget(s, entry);
         entry = NULL;

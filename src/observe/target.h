@@ -81,7 +81,7 @@ struct poll_facts {
     int64_t start_mono_ns;         /* of start_wall_ns, on the monotonic clock, to notice restarts by; so are these: */
     struct mono succeeded;         /* the last poll that did; 0 none */
     uint64_t succeeded_connection; /* the connection that it had */
-    int64_t start_wall_ns;                          /* when the server started: poll time - Uptime; 0 unknown */
+    int64_t start_wall_ns;         /* when the server started: poll time - Uptime; 0 unknown */
 };
 
 /* What a TLS handshake made of the server's certificate. */
@@ -162,6 +162,7 @@ struct target {
     uint64_t others_seen;          /* … and of poll.others */
     struct host_cache *host_cache; /* NULL before there was a look at it */
     struct mono host_cache_due;
+    bool host_cache_wanted;       /* the next poll is to look at it, due or not: explain's wish */
     uint64_t host_cache_restarts; /* what it knows of poll.restarts … */
     uint64_t host_cache_others;   /* … and of poll.others */
     bool old_process_list;        /* there is no performance_schema.processlist */

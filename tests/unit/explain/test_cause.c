@@ -295,21 +295,11 @@ static void error_numbers_stand_for_lines(void **state) {
     static const struct {
         unsigned number;
         enum cause cause;
-    } known[] = {{1158, CAUSE_CLIENT_VANISHED},
-                 {1160, CAUSE_LEFT_MID_RESULT},
-                 {1040, CAUSE_TOO_MANY_CONNECTIONS},
-                 {1161, CAUSE_WRITE_TIMEOUT},
-                 {1153, CAUSE_PACKET_TOO_LARGE},
-                 {4031, CAUSE_IDLE_TIMEOUT},
-                 {1045, CAUSE_ACCESS_DENIED},
-                 {1049, CAUSE_UNKNOWN_DATABASE},
-                 {1130, CAUSE_HOST_NOT_ALLOWED},
-                 {1226, CAUSE_USER_LIMIT},
-                 {1203, CAUSE_USER_LIMIT},
-                 {1129, CAUSE_HOST_BLOCKED},
-                 {1156, CAUSE_PROTOCOL_ERROR},
-                 {3159, CAUSE_TLS_REQUIRED},
-                 {0, CAUSE_UNKNOWN},
+    } known[] = {{1158, CAUSE_CLIENT_VANISHED}, {1160, CAUSE_LEFT_MID_RESULT},  {1040, CAUSE_TOO_MANY_CONNECTIONS},
+                 {1161, CAUSE_WRITE_TIMEOUT},   {1153, CAUSE_PACKET_TOO_LARGE}, {4031, CAUSE_IDLE_TIMEOUT},
+                 {1045, CAUSE_ACCESS_DENIED},   {1049, CAUSE_UNKNOWN_DATABASE}, {1130, CAUSE_HOST_NOT_ALLOWED},
+                 {1226, CAUSE_USER_LIMIT},      {1203, CAUSE_USER_LIMIT},       {1129, CAUSE_HOST_BLOCKED},
+                 {1156, CAUSE_PROTOCOL_ERROR},  {3159, CAUSE_TLS_REQUIRED},     {0, CAUSE_UNKNOWN},
                  {1064, CAUSE_UNKNOWN}};
     (void)state;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

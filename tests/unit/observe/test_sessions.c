@@ -76,8 +76,9 @@ static void an_id_that_comes_from_another_port_is_another_session(void **state) 
     const char *const hosts[] = {"10.0.0.7:51234", "10.0.0.7:51234", "10.0.0.7:40001", ""};
     for (int pass = 0; pass < 4; pass++) {
         begin(s, &many, (pass + 1) * MINUTE);
-        sessions_add(s, &(struct session_row){
-                            .id = 7, .user = span_of("app"), .host = span_of(hosts[pass]), .command = span_of("Sleep")});
+        sessions_add(s,
+                     &(struct session_row){
+                         .id = 7, .user = span_of("app"), .host = span_of(hosts[pass]), .command = span_of("Sleep")});
         if (pass == 0) {
             sessions_attribute(s, 7, span_of("_client_name"), span_of("pymysql"));
             sessions_attributes_read(s);
