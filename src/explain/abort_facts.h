@@ -18,6 +18,7 @@ struct abort_facts {
     unsigned error_number;    /* MySQL's, where its sums of errors are the evidence; 0 none … */
     unsigned with_number;     /* … and the one that was raised with it; 0 none */
     bool untold;              /* the log would have told of it, and did not */
+    bool doubtful;            /* no more than a counter's rise tells that it was an abort */
     enum server_flavour flavour;
     unsigned version;     /* 101119 is 10.11.19; 0 unknown */
     bool user_known;      /* it had logged in, or the server knew at least who wanted to */

@@ -221,6 +221,7 @@ static void facts_of_sum(struct abort_facts *facts, const struct target *target,
     facts->error_number = aborts->number;
     facts->with_number = aborts->with_number;
     facts->untold = aborts->untold;
+    facts->doubtful = aborts->doubtful;
     facts->user_known = aborts->user[0] != '\0';
     facts->host_known = aborts->host[0] != '\0';
     const struct judgement *j = target->judgement;
