@@ -21,6 +21,9 @@ enum { TOO_MANY = 1040, WRITE_ERROR = 1160, INIT_CONNECT_FAILED = 1184 };
 /* From the first line that tells of a shutdown until its other lines are written. */
 #define SHUTDOWN_WITHIN_NS (15 * NS_PER_S)
 
+/* The ledger waits so long for a line before it tells of one. */
+#define KILL_TOLD_WITHIN_NS (5 * NS_PER_S)
+
 struct judge {
     struct abort_sink sinks[SINKS_MAX];
     size_t sink_count;
@@ -296,6 +299,23 @@ static void judge_sum(struct judge *judge, struct target *target, const struct u
     abort_case_release(&c);
 }
 
+/* A KILL that only counters tell of was of a session that went meanwhile; where those are few they are named. */
+static void add_who_may_be_killed(struct abort_case *c, const struct target *target) {
+    const struct session *gone[WENT_NAMED + 1];
+    int64_t now = c->event.seen_wall_ns;
+    int64_t since =
+        now - KILL_TOLD_WITHIN_NS - 2 * target->config->poll.interval_ns - target_sessions_interval_ns(target);
+    size_t count =
+        sessions_gone(target->sessions, (struct span){0}, (struct span){0}, since, now, gone, WENT_NAMED + 1);
+    if (count == 0 || count > WENT_NAMED)
+        return;
+    struct strbuf *text = abort_case_say(c, FACT_SESSIONS, gone[0]->last_seen_wall_ns);
+    strbuf_addstr(text, "it may have been one of those that went: ");
+    for (size_t i = 0; i < count; i++)
+        strbuf_addf(text, "%s%llu '%s'@'%s'", i ? ", " : "", (unsigned long long)gone[i]->id, gone[i]->user,
+                    gone[i]->host);
+}
+
 static void judge_counter(struct judge *judge, struct target *target, enum abort_counter counter, enum cause cause,
                           uint64_t n) {
     struct abort_case c;
@@ -313,6 +333,8 @@ static void judge_counter(struct judge *judge, struct target *target, enum abort
     strbuf_addf(abort_case_say(&c, FACT_COUNTER, c.event.seen_wall_ns), "%s rose by %llu%s",
                 abort_counter_name(counter), (unsigned long long)n,
                 cause == CAUSE_KILLED ? " when there was a KILL, and no line" : "");
+    if (cause == CAUSE_KILLED)
+        add_who_may_be_killed(&c, target);
     tell(judge, target, &c);
     abort_case_release(&c);
 }

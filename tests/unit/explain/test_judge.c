@@ -345,6 +345,27 @@ static void two_lines_of_one_abort_are_one(void **state) {
     assert_true(span_is(newest(fx)->user, "app"));
 }
 
+static void who_may_have_been_killed_is_named_and_not_accused(void **state) {
+    struct fixture *fx = *state;
+    struct session_limits limits = {.sessions = 10, .users = 10, .drivers = 10};
+    struct quiet_log log;
+    quiet_log_open(&log, fx->target);
+    see_session(fx, 7, "Sleep", 90);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 1);
+    poll_server(fx);
+    sessions_begin(fx->target->sessions, &limits, 0, wall_now_ns());
+    sessions_end(fx->target->sessions);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 2);
+    fx->clients = 1;
+    poll_server(fx);
+    restart(fx);
+    assert_true(count(fx) == 1 && newest(fx)->cause.cause == CAUSE_KILLED);
+    assert_int_equal(newest(fx)->cause.confidence, CONFIDENCE_LIKELY);
+    assert_true(newest(fx)->connection_id == 0 && !newest(fx)->user.ptr);
+    assert_true(is_said(newest(fx), FACT_SESSIONS, "it may have been one of those that went: 7 'app'@'10.0.0.7'"));
+    quiet_log_close(&log, fx->target);
+}
+
 static void the_killer_is_named(void **state) {
     struct fixture *fx = *state;
     struct log_event line = abort_line(7, "KILLED");
@@ -533,6 +554,7 @@ int main(void) {
         TEST(the_host_cache_narrows_mariadbs_one_line),
         TEST(forged_and_foreign_lines_are_no_events),
         TEST(two_lines_of_one_abort_are_one),
+        TEST(who_may_have_been_killed_is_named_and_not_accused),
         TEST(the_killer_is_named),
         TEST(sums_tell_where_the_log_does_not),
         TEST(what_is_held_is_of_the_life_that_wrote_it),

@@ -66,6 +66,9 @@ static void who_went_is_found_by_account_and_time(void **state) {
     assert_int_equal(sessions_gone(s, app, host, 0, INT64_MAX, gone, 1), 1);
     assert_int_equal(sessions_gone(s, app, span_of("10.0.0.8"), 0, INT64_MAX, gone, 4), 0);
     assert_int_equal(sessions_gone(s, span_of("root"), host, 0, INT64_MAX, gone, 4), 1);
+    assert_int_equal(sessions_gone(s, (struct span){0}, host, 0, INT64_MAX, gone, 4), 3);
+    sessions_restarted(s); /* what is told from now on is of others */
+    assert_int_equal(sessions_gone(s, app, host, 0, INT64_MAX, gone, 4), 0);
     sessions_free(s);
 }
 
