@@ -75,7 +75,8 @@ static void take_login(struct abort_case *c, const struct session *s) {
 /* Who was never seen had come after the last look before its end. */
 static void take_unseen_login(struct abort_case *c, const struct target *target) {
     const struct abort_event *e = &c->event;
-    if (!e->connection_id || e->wall_ns <= 0 || !target->sessions || sessions_sums(target->sessions)->not_remembered > 0)
+    if (!e->connection_id || e->wall_ns <= 0 || !target->sessions ||
+        sessions_sums(target->sessions)->not_remembered > 0)
         return;
     int64_t looked_ns = sessions_read_before(target->sessions, e->wall_ns);
     if (looked_ns > 0)
@@ -153,6 +154,9 @@ static void add_network(struct abort_case *c, const struct target *target) {
 }
 
 void abort_case_end(struct abort_case *c, const struct target *target) {
+    if (c->ended)
+        return;
+    c->ended = true;
     if (c->facts.own && c->event.source != FACT_OWN)
         strbuf_addstr(abort_case_say(c, FACT_OWN, c->event.seen_wall_ns), "a connection of ours");
     if (timed_out(&c->event) && !isnan(target_setting(target, "wait_timeout")))

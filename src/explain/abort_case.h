@@ -16,6 +16,7 @@ struct abort_case {
     struct abort_facts facts;
     const struct session *session; /* NULL not known */
     struct strbuf said[ABORT_EVIDENCE_MAX];
+    bool ended;
 };
 
 /* One abort of which nothing is known but what told of it. */
@@ -26,7 +27,7 @@ void abort_case_release(struct abort_case *c);
 struct strbuf *abort_case_say(struct abort_case *c, enum fact_source source, int64_t wall_ns);
 /* What the session of its connection tells; of a line's own words none is replaced. */
 void abort_case_take_session(struct abort_case *c, const struct target *target);
-/* All is said, and the event's cause known: its evidence is complete. */
+/* All is said, and the event's cause known: its evidence is complete. Once is enough. */
 void abort_case_end(struct abort_case *c, const struct target *target);
 
 /* ptr NULL for "". */

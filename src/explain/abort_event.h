@@ -16,6 +16,7 @@
     X(ERRORS, "error_summary", "MySQL's sums of errors by account")                                                    \
     X(COUNTER, "counter", "a counter of the server's that rose")                                                       \
     X(SESSIONS, "sessions", "the process list, and what the client announced")                                         \
+    X(HOST_CACHE, "host_cache", "what the server's host cache counted of its host")                                    \
     X(SETTINGS, "settings", "the server's settings")                                                                   \
     X(NETWORK, "host_network", "counters of this machine's network that moved about that time")                        \
     X(OWN, "own", "what we did ourselves")

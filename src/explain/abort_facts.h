@@ -18,6 +18,7 @@ struct abort_facts {
     unsigned error_number;    /* MySQL's, where its sums of errors are the evidence; 0 none … */
     unsigned with_number;     /* … and the one that was raised with it; 0 none */
     bool untold;              /* the log would have told of it, and did not */
+    bool doubtful;            /* no more than a counter's rise tells that it was an abort */
     enum server_flavour flavour;
     unsigned version;     /* 101119 is 10.11.19; 0 unknown */
     bool user_known;      /* it had logged in, or the server knew at least who wanted to */
@@ -31,12 +32,12 @@ struct abort_facts {
     int64_t writing_ns;   /* … and had been for so long at most, when it was aborted; -1 unknown */
     double write_limit_s; /* net_write_timeout; NaN unknown */
     int64_t login_at_least_ns, login_at_most_ns; /* so long it had been logging in; -1 unknown: only `at_most` */
-    double login_limit_s; /* connect_timeout; NaN unknown */
-    int64_t kills;        /* how many KILLs there were lately; -1 unknown */
-    int64_t idle_ns;      /* how long its session had been idle at most; -1 unknown */
-    bool asleep;          /* its session waited for a command when it was last seen */
-    double idle_limit_s;  /* the session's wait_timeout where it is known, else the lower of the server's two limits for
-                           * idle clients; NaN unknown */
+    double login_limit_s;                        /* connect_timeout; NaN unknown */
+    int64_t kills;                               /* how many KILLs there were lately; -1 unknown */
+    int64_t idle_ns;                             /* how long its session had been idle at most; -1 unknown */
+    bool asleep;                                 /* its session waited for a command when it was last seen */
+    double idle_limit_s; /* the session's wait_timeout where it is known, else the lower of the server's two limits for
+                          * idle clients; NaN unknown */
 };
 
 /* What the line and the target tell. The spans live as long as the event's. */

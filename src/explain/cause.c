@@ -195,6 +195,12 @@ static void narrow_refused(struct abort_cause *c, const struct abort_facts *fact
     c->with_number = CHANGE_USER_REFUSED;
 }
 
+/* A write error is most often a second one; COMMIT RELEASE raises the counter that confirms it, and nothing else. */
+static void widen_doubtful(struct abort_cause *c, const struct abort_facts *facts) {
+    if (facts->doubtful && c->possible & BIT(LEFT_MID_RESULT))
+        c->possible |= BIT(RELEASED);
+}
+
 /* What else is known. */
 static void narrow(struct abort_cause *c, const struct abort_facts *facts) {
     if (facts->untold)
@@ -216,6 +222,8 @@ static void narrow(struct abort_cause *c, const struct abort_facts *facts) {
     }
     if (facts->own && c->cause != CAUSE_KILLED && c->cause != CAUSE_SERVER_RESTART && c->cause != CAUSE_NO_ABORT)
         conclude(c, CAUSE_SELF, SURE);
+    else
+        widen_doubtful(c, facts);
 }
 
 struct abort_cause cause_of(const struct abort_facts *facts) {

@@ -81,9 +81,8 @@
       "Correct the password, the account or its host, or find who is guessing.", "gave what does not fit",             \
       "refused it")                                                                                                    \
     X(TLS_REQUIRED, "tls_required", "a login without TLS was refused, for the server requires it",                     \
-      "on MySQL error 3159",                                                                                           \
-      "Switch TLS on in the client, or set require_secure_transport off while clients change.", "did not ask for TLS", \
-      "requires it of all (require_secure_transport)")                                                                 \
+      "on MySQL error 3159", "Switch TLS on in the client, or set require_secure_transport off while clients change.", \
+      "did not ask for TLS", "requires it of all (require_secure_transport)")                                          \
     X(UNKNOWN_DATABASE, "unknown_database", "a login asked for a database that does not exist",                        \
       "on MySQL Unknown database; error 1049", "Correct the database's name in the client.", "named a wrong database", \
       "refused the login")                                                                                             \

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "explain/abort_case.h"
 #include "explain/balance.h"
-#include "explain/event_ring.h"
+#include "explain/held_lines.h"
 #include "explain/kills.h"
 #include "explain/untold.h"
 
@@ -15,11 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SINKS_MAX = 8, HELD_MAX = 64, HELD_LOOKS = 2, WENT_MAX = 32, WENT_NAMED = 8 };
+enum { SINKS_MAX = 8, WENT_MAX = 32, WENT_NAMED = 8 };
 enum { TOO_MANY = 1040, WRITE_ERROR = 1160, INIT_CONNECT_FAILED = 1184 };
 
 /* From the first line that tells of a shutdown until its other lines are written. */
 #define SHUTDOWN_WITHIN_NS (15 * NS_PER_S)
+
+/* The ledger waits so long for a line before it tells of one. */
+#define KILL_TOLD_WITHIN_NS (5 * NS_PER_S)
 
 struct judge {
     struct abort_sink sinks[SINKS_MAX];
@@ -34,11 +37,7 @@ struct judgement {
     bool kills_doubtful;        /* there were fewer KILLs than aborts that one might have been */
     struct balance balances[2]; /* of Aborted_connects and Aborted_clients */
     struct mono closing;        /* when a line last told of a shutdown; 0 never */
-    struct {
-        struct kept_event *kept;
-        unsigned looks; /* at the sums since it came */
-    } held[HELD_MAX];   /* lines that name nobody, until a sum does; the oldest first */
-    unsigned held_count;
+    struct held_lines *held;
     uint64_t disorder; /* the connection of which a line told last that its packets are out of order; 0 none */
 };
 
@@ -162,20 +161,18 @@ static void expect_sum(struct target *target, const struct abort_event *e) {
         untold_lines(untold, e->user, e->host, e->cause.number, e->cause.with_number, 1);
 }
 
-/* MySQL's lines of those who did not log in name nobody; its sums do, at the next look. */
+/* Where a look may tell more of it, that is waited for. */
 static bool hold(struct target *target, struct abort_case *c) {
     const struct abort_event *e = &c->event;
-    struct judgement *j = judgement_of(target);
-    if (e->user.ptr || e->host.ptr || e->cause.number == 1040 || !has_sum(target, e) ||
-        target->evidence[EVIDENCE_ERROR_ACCOUNTS] != EVIDENCE_SEEN || !j || j->held_count == HELD_MAX)
+    bool nobody = !e->user.ptr && !e->host.ptr && e->cause.number != TOO_MANY && has_sum(target, e) &&
+                  target->evidence[EVIDENCE_ERROR_ACCOUNTS] == EVIDENCE_SEEN;
+    struct judgement *j = nobody || held_lines_host_cache_may_tell(target, e) ? judgement_of(target) : NULL;
+    if (j && !j->held)
+        j->held = held_lines_new();
+    if (!j || !j->held)
         return false;
     abort_case_end(c, target);
-    struct kept_event *kept = kept_event_new(target->config->name, e);
-    if (!kept)
-        return false;
-    j->held[j->held_count].looks = 0;
-    j->held[j->held_count++].kept = kept;
-    return true;
+    return held_lines_add(j->held, target, e);
 }
 
 static void judge_line(struct judge *judge, struct target *target, const struct log_event *line) {
@@ -227,6 +224,7 @@ static void facts_of_sum(struct abort_facts *facts, const struct target *target,
     facts->error_number = aborts->number;
     facts->with_number = aborts->with_number;
     facts->untold = aborts->untold;
+    facts->doubtful = aborts->doubtful;
     facts->user_known = aborts->user[0] != '\0';
     facts->host_known = aborts->host[0] != '\0';
     const struct judgement *j = target->judgement;
@@ -301,6 +299,23 @@ static void judge_sum(struct judge *judge, struct target *target, const struct u
     abort_case_release(&c);
 }
 
+/* A KILL that only counters tell of was of a session that went meanwhile; where those are few they are named. */
+static void add_who_may_be_killed(struct abort_case *c, const struct target *target) {
+    const struct session *gone[WENT_NAMED + 1];
+    int64_t now = c->event.seen_wall_ns;
+    int64_t since =
+        now - KILL_TOLD_WITHIN_NS - 2 * target->config->poll.interval_ns - target_sessions_interval_ns(target);
+    size_t count =
+        sessions_gone(target->sessions, (struct span){0}, (struct span){0}, since, now, gone, WENT_NAMED + 1);
+    if (count == 0 || count > WENT_NAMED)
+        return;
+    struct strbuf *text = abort_case_say(c, FACT_SESSIONS, gone[0]->last_seen_wall_ns);
+    strbuf_addstr(text, "it may have been one of those that went: ");
+    for (size_t i = 0; i < count; i++)
+        strbuf_addf(text, "%s%llu '%s'@'%s'", i ? ", " : "", (unsigned long long)gone[i]->id, gone[i]->user,
+                    gone[i]->host);
+}
+
 static void judge_counter(struct judge *judge, struct target *target, enum abort_counter counter, enum cause cause,
                           uint64_t n) {
     struct abort_case c;
@@ -318,6 +333,8 @@ static void judge_counter(struct judge *judge, struct target *target, enum abort
     strbuf_addf(abort_case_say(&c, FACT_COUNTER, c.event.seen_wall_ns), "%s rose by %llu%s",
                 abort_counter_name(counter), (unsigned long long)n,
                 cause == CAUSE_KILLED ? " when there was a KILL, and no line" : "");
+    if (cause == CAUSE_KILLED)
+        add_who_may_be_killed(&c, target);
     tell(judge, target, &c);
     abort_case_release(&c);
 }
@@ -393,9 +410,7 @@ static bool log_is_behind(const struct target *target) {
 }
 
 /* The line's event, with what a sum adds to it. */
-static void release(struct judge *judge, struct target *target, struct kept_event *kept, const char *user,
-                    const char *host) {
-    struct abort_event *e = &kept->event;
+static void release(void *arg, struct target *target, struct abort_event *e, const char *user, const char *host) {
     if (user && e->evidence_count < ABORT_EVIDENCE_MAX) {
         const char *name = server_error_name(e->cause.number);
         e->evidence[e->evidence_count++] =
@@ -405,22 +420,7 @@ static void release(struct judge *judge, struct target *target, struct kept_even
     }
     expect_sum(target, e);
     note_told(target, e, true);
-    tell_sinks(judge, target, e);
-}
-
-static void release_held(struct judge *judge, struct target *target, struct judgement *j, bool all) {
-    unsigned kept = 0;
-    for (unsigned i = 0; i < j->held_count; i++) {
-        const char *user = NULL, *host = NULL;
-        bool known = j->untold && untold_who(j->untold, j->held[i].kept->event.cause.number, &user, &host);
-        if (!known && !all && ++j->held[i].looks < HELD_LOOKS) {
-            j->held[kept++] = j->held[i];
-            continue;
-        }
-        release(judge, target, j->held[i].kept, user, host);
-        kept_event_unref(j->held[i].kept);
-    }
-    j->held_count = kept;
+    tell_sinks(arg, target, e);
 }
 
 /* The log's past may be read long after those that are there now were seen. */
@@ -432,10 +432,10 @@ static bool is_of_the_past(const struct target *target, const struct log_event *
 /* Ids begin again, and what was counted is counted no more: what waits is of the life before. */
 static void begin_new_life(struct judge *judge, struct target *target, const struct log_event *line) {
     struct judgement *j = target->judgement;
-    if (j) {
-        release_held(judge, target, j, true);
+    if (j && j->held)
+        held_lines_release(j->held, target, NULL, true, release, judge);
+    if (j)
         j->disorder = 0;
-    }
     own_connections_forget(&target->own, mono_now());
     if (target->sessions && !is_of_the_past(target, line))
         sessions_restarted(target->sessions);
@@ -465,7 +465,8 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
     if (!j)
         return;
     kills_polled(&j->kills, target);
-    release_held(arg, target, j, false);
+    if (j->held)
+        held_lines_release(j->held, target, j->untold, false, release, arg);
     /* Each KILL raises a write error, and so does much else. */
     int64_t kills = kills_lately(&j->kills);
     j->kills_doubtful = j->untold && kills >= 0 && untold_waiting(j->untold, WRITE_ERROR) > (uint64_t)kills;
@@ -495,10 +496,10 @@ static void on_rose(void *arg, struct target *target, enum abort_counter counter
 static void on_target_removed(void *arg, struct target *target) {
     struct judgement *j = target->judgement;
     (void)arg;
-    for (unsigned i = 0; j && i < j->held_count; i++)
-        kept_event_unref(j->held[i].kept);
-    if (j)
+    if (j) {
+        held_lines_free(j->held);
         untold_free(j->untold);
+    }
     free(j);
     target->judgement = NULL;
 }

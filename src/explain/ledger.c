@@ -18,15 +18,15 @@
 #define LOG_WITHIN_NS (5 * NS_PER_S)
 
 enum {
-    SLACK_S = 3, /* the server's clocks count whole seconds, and travel */
-    JUMP_S = 60, /* as far the server's clock may be set */
+    SLACK_S = 3,   /* the server's clocks count whole seconds, and travel */
+    JUMP_S = 60,   /* as far the server's clock may be set */
     WAITS_MAX = 8, /* polls come at most about once a second */
     /* Polls that a ledger's begin is put off for while the error log's past is still being read. */
     CATCH_UP_POLLS = 4,
 };
 
 struct wait {
-    struct mono since;
+    struct mono since, before; /* before: the good poll before it */
     uint64_t open[COUNTER_LINED];
     /* What came with the same poll, or somewhat before it, from `hinted` on, and may be the reason where nothing else
      * is. */
@@ -51,7 +51,7 @@ struct ledger {
     struct wait waits[WAITS_MAX];
     unsigned wait_count;
     uint64_t steps[LEDGER_STEP_COUNT];
-    struct mono polled;         /* … which was then */
+    struct mono polled, before; /* … which was then; and the one before it */
     double uptime_s, flushed_s; /* the server's; flushed_s: how long after its start */
     uint64_t restarts;
     bool in_gap;
@@ -121,15 +121,17 @@ static uint64_t give_to_maybes(struct ledger *ledger, unsigned counter, uint64_t
 
 /* An abort of ours is counted when the server notices: at once, or when it is no longer stuck. */
 static uint64_t give_to_self(struct ledger *ledger, struct target *target, unsigned counter, uint64_t n,
-                             struct mono polled) {
+                             const struct wait *w) {
     static const enum own_abort own[COUNTER_LINED] = {[COUNTER_CLIENTS] = OWN_ABORTED_CLIENT,
                                                       [COUNTER_CONNECTS] = OWN_ABORTED_CONNECT,
                                                       [COUNTER_PREAUTH] = OWN_ABORTED_PREAUTH};
-    struct mono since = mono_add(polled, -(2 * target->config->poll.interval_ns + LOG_WITHIN_NS));
+    struct mono since = mono_add(w->since, -(2 * target->config->poll.interval_ns + LOG_WITHIN_NS));
+    if (mono_before(w->before, since)) /* a gap */
+        since = w->before;
     if (mono_before(since, ledger->counted_from))
         since = ledger->counted_from;
     unsigned max = (unsigned)least(n, OWN_CONNECTIONS_KEPT);
-    unsigned part = own_connections_take(&target->own, own[counter], since, polled, max);
+    unsigned part = own_connections_take(&target->own, own[counter], since, w->since, max);
     ledger->explained[counter][CAUSE_SELF] += part;
     return n - part;
 }
@@ -172,7 +174,7 @@ static void close_wait(struct ledger *ledger, struct target *target, struct wait
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
         left[counter] = w->open[counter];
         if (left[counter] > 0)
-            own[counter] = left[counter] - give_to_self(ledger, target, counter, left[counter], w->since);
+            own[counter] = left[counter] - give_to_self(ledger, target, counter, left[counter], w);
         left[counter] -= own[counter];
         if (left[counter] > 0)
             left[counter] = give_to_maybes(ledger, counter, left[counter]);
@@ -290,6 +292,7 @@ static void read_clocks(const struct target *target, struct ledger *ledger) {
     ledger->uptime_s = target_status(target, "Uptime");
     ledger->flushed_s = ledger->uptime_s - target_status(target, "Uptime_since_flush_status");
     ledger->restarts = target->poll.restarts;
+    ledger->before = ledger->polled;
     ledger->polled = mono_now();
 }
 
@@ -355,7 +358,7 @@ static struct wait *new_wait(struct ledger *ledger) {
     if (ledger->wait_count == WAITS_MAX)
         return &ledger->waits[WAITS_MAX - 1];
     struct wait *w = &ledger->waits[ledger->wait_count++];
-    *w = (struct wait){.since = mono_now()};
+    *w = (struct wait){.since = mono_now(), .before = ledger->before};
     w->hinted = w->since;
     return w;
 }

@@ -46,7 +46,7 @@ static bool due(const struct target *target) {
     struct mono nearest = mono_add(target->host_cache_due, -target->config->poll.interval_ns / 2);
     enum evidence_state state = target->evidence[EVIDENCE_HOST_CACHE];
     return state == EVIDENCE_UNTRIED || state == EVIDENCE_FAILED ||
-           (state == EVIDENCE_SEEN && !mono_before(mono_now(), nearest));
+           (state == EVIDENCE_SEEN && (target->host_cache_wanted || !mono_before(mono_now(), nearest)));
 }
 
 /* --- which columns there are --- */
@@ -211,5 +211,6 @@ void host_cache_poll(struct target *target, struct client *client) {
     target->host_cache_restarts = target->poll.restarts;
     target->host_cache_others = target->poll.others;
     *state = look(&poll);
+    target->host_cache_wanted = false;
     target->host_cache_due = mono_add(mono_now(), target->config->host_cache_interval_ns);
 }

@@ -26,7 +26,7 @@ struct server_errors {
     } codes[SERVER_ERROR_CODE_COUNT];
     struct account *accounts;
     struct server_error_count *counts; /* as accounts */
-    size_t count;
+    size_t count, refused;             /* refused: those of logins that were */
     uint64_t steps;
     int64_t last_wall_ns;
 };
@@ -115,9 +115,19 @@ static struct account *find(struct server_errors *e, struct span user, struct sp
     return NULL;
 }
 
-/* NULL when there is no place, or memory is short. */
+/* Anybody can make up the names of those. */
+static bool is_refusal(unsigned code) {
+    static const unsigned refusals[] = {1040, 1044, 1045, 1049, 1251, 3118, 3159, 3955};
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (code == refusals[i])
+            return true;
+    return false;
+}
+
+/* NULL when there is no place, or memory is short. Half of the places are for those who got in. */
 static struct account *add(struct server_errors *e, struct span user, struct span host, unsigned code, uint32_t hash) {
-    if (e->count >= SERVER_ERROR_ACCOUNTS_MAX)
+    bool refusal = is_refusal(code);
+    if (e->count >= SERVER_ERROR_ACCOUNTS_MAX || (refusal && e->refused >= SERVER_ERROR_ACCOUNTS_MAX / 2))
         return NULL;
     struct account *accounts = reallocarray(e->accounts, e->count + 1, sizeof *accounts);
     if (accounts)
@@ -134,6 +144,7 @@ static struct account *add(struct server_errors *e, struct span user, struct spa
     text[user.len] = '\0';
     memcpy(text + user.len + 1, host.ptr, host.len);
     text[user.len + 1 + host.len] = '\0';
+    e->refused += refusal;
     accounts[e->count] = (struct account){.hash = hash};
     counts[e->count] = (struct server_error_count){.code = code, .user = text, .host = text + user.len + 1};
     return &accounts[e->count++];

@@ -381,7 +381,7 @@ void sessions_add(struct sessions *s, const struct session_row *row) {
     struct entry *entry = find(s, row->id);
     bool transaction = in_transaction(s, row->id);
     if (entry && entry->pass == s->pass && !entry->session.gone)
-        return;                         /* it came twice */
+        return;                                                               /* it came twice */
     if (entry && (entry->session.gone || is_another(&entry->session, row))) { /* ids have begun again */
         forget(s, entry);
         entry = NULL;
@@ -510,7 +510,8 @@ size_t sessions_gone(const struct sessions *s, struct span user, struct span hos
         const struct session *session = &entry->session;
         if (session->last_seen_wall_ns < since_wall_ns)
             break;
-        if (session->last_seen_wall_ns <= until_wall_ns && span_is(user, session->user) && span_is(host, session->host))
+        bool of_account = !user.ptr || (span_is(user, session->user) && span_is(host, session->host));
+        if (of_account && !session->before_restart && session->last_seen_wall_ns <= until_wall_ns)
             out[count++] = session;
     }
     return count;

@@ -115,8 +115,9 @@ void sessions_each(const struct sessions *sessions, void (*each)(void *arg, cons
 /* The session of that connection id, or NULL. Valid until the next turn of the loop. */
 const struct session *sessions_find(const struct sessions *sessions, uint64_t id);
 const struct session *session_find(const struct target *target, uint64_t id);
-/* Sessions of an account that went, and were seen last from `since_wall_ns` to `until_wall_ns`: at most `max` of them
- * into `out`, the last that went first; returns how many. Looks at the last few hundred that went. Valid as above. */
+/* Sessions of an account (user.ptr NULL: of any) that went, and were seen last from `since_wall_ns` to `until_wall_ns`:
+ * at most `max` of them into `out`, the last that went first; returns how many. Looks at the last few hundred that
+ * went. Valid as above. */
 size_t sessions_gone(const struct sessions *sessions, struct span user, struct span host, int64_t since_wall_ns,
                      int64_t until_wall_ns, const struct session **out, size_t max);
 

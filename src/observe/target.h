@@ -165,6 +165,7 @@ struct target {
     uint64_t others_seen;          /* … and of poll.others */
     struct host_cache *host_cache; /* NULL before there was a look at it */
     struct mono host_cache_due;
+    bool host_cache_wanted;       /* the next poll is to look at it, due or not: explain's wish */
     uint64_t host_cache_restarts; /* what it knows of poll.restarts … */
     uint64_t host_cache_others;   /* … and of poll.others */
     struct userstat *userstat;    /* NULL before there was a look at it */

@@ -232,6 +232,22 @@ static void a_kill_is_told_from_a_client_that_is_gone(void **state) {
     assert_is(&line, CAUSE_CLIENT_VANISHED, SURE);
 }
 
+/* COMMIT RELEASE raises the counter and nothing else. */
+static void a_write_error_that_the_counter_confirms_may_be_a_release(void **state) {
+    struct abort_facts facts = facts_of_sum(1160, 0);
+    (void)state;
+    facts.kills = 0;
+    struct abort_cause c = cause_of(&facts);
+    assert_false(possible(&c, CAUSE_RELEASED));
+    facts.doubtful = true;
+    c = cause_of(&facts);
+    assert_int_equal(c.confidence, LIKELY);
+    assert_true(possible(&c, CAUSE_RELEASED) && possible(&c, CAUSE_LEFT_MID_RESULT));
+    facts = facts_of_sum(1159, 0); /* twice of one abort, but of nothing else */
+    facts.doubtful = true;
+    assert_is(&facts, CAUSE_READ_TIMEOUT, SURE);
+}
+
 static void a_second_timeout_of_one_abort_is_none(void **state) {
     struct abort_facts facts = facts_of_sum(1159, 0);
     (void)state;
@@ -295,21 +311,11 @@ static void error_numbers_stand_for_lines(void **state) {
     static const struct {
         unsigned number;
         enum cause cause;
-    } known[] = {{1158, CAUSE_CLIENT_VANISHED},
-                 {1160, CAUSE_LEFT_MID_RESULT},
-                 {1040, CAUSE_TOO_MANY_CONNECTIONS},
-                 {1161, CAUSE_WRITE_TIMEOUT},
-                 {1153, CAUSE_PACKET_TOO_LARGE},
-                 {4031, CAUSE_IDLE_TIMEOUT},
-                 {1045, CAUSE_ACCESS_DENIED},
-                 {1049, CAUSE_UNKNOWN_DATABASE},
-                 {1130, CAUSE_HOST_NOT_ALLOWED},
-                 {1226, CAUSE_USER_LIMIT},
-                 {1203, CAUSE_USER_LIMIT},
-                 {1129, CAUSE_HOST_BLOCKED},
-                 {1156, CAUSE_PROTOCOL_ERROR},
-                 {3159, CAUSE_TLS_REQUIRED},
-                 {0, CAUSE_UNKNOWN},
+    } known[] = {{1158, CAUSE_CLIENT_VANISHED}, {1160, CAUSE_LEFT_MID_RESULT},  {1040, CAUSE_TOO_MANY_CONNECTIONS},
+                 {1161, CAUSE_WRITE_TIMEOUT},   {1153, CAUSE_PACKET_TOO_LARGE}, {4031, CAUSE_IDLE_TIMEOUT},
+                 {1045, CAUSE_ACCESS_DENIED},   {1049, CAUSE_UNKNOWN_DATABASE}, {1130, CAUSE_HOST_NOT_ALLOWED},
+                 {1226, CAUSE_USER_LIMIT},      {1203, CAUSE_USER_LIMIT},       {1129, CAUSE_HOST_BLOCKED},
+                 {1156, CAUSE_PROTOCOL_ERROR},  {3159, CAUSE_TLS_REQUIRED},     {0, CAUSE_UNKNOWN},
                  {1064, CAUSE_UNKNOWN}};
     (void)state;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
@@ -350,6 +356,7 @@ int main(void) {
         cmocka_unit_test(a_session_narrows_a_timeout),
         cmocka_unit_test(who_did_not_read_is_told_from_who_left),
         cmocka_unit_test(a_kill_is_told_from_a_client_that_is_gone),
+        cmocka_unit_test(a_write_error_that_the_counter_confirms_may_be_a_release),
         cmocka_unit_test(a_second_timeout_of_one_abort_is_none),
         cmocka_unit_test(what_else_is_known_counts),
         cmocka_unit_test(our_own_are_ours_unless_another_ended_them),

@@ -170,9 +170,8 @@ static void an_old_session_is_not_meant(void **state) {
 /* Ids begin again with the server, and its log tells that before a poll can. */
 static void another_life_of_the_server_has_other_sessions(void **state) {
     struct fixture *fx = *state;
-    struct log_event line = abort_line(7, READING), other = {.kind = LOG_EVENT_OTHER,
-                                                             .thread = 9,
-                                                             .reason = span_of("Got packets out of order")};
+    struct log_event line = abort_line(7, READING),
+                     other = {.kind = LOG_EVENT_OTHER, .thread = 9, .reason = span_of("Got packets out of order")};
     see_session(fx, 7, "Sleep", 90);
     tell(fx, &other);
     tell(fx, &(struct log_event){.kind = LOG_EVENT_SERVER_START});
@@ -243,6 +242,72 @@ static void logins_narrow_the_cause(void **state) {
     assert_true(newest(fx)->cause.possible & UINT32_C(1) << CAUSE_HANDSHAKE_TIMEOUT);
 }
 
+static void look_at_hosts(struct fixture *fx, uint64_t handshakes, uint64_t acl, uint64_t blocked) {
+    struct host_cache *cache = fx->target->host_cache;
+    struct host_cache_rows rows = {.age = HOST_CACHE_OLD, .hosts = 3};
+    rows.errors[HOST_CACHE_HANDSHAKE] = handshakes;
+    rows.errors[HOST_CACHE_HOST_ACL] = acl;
+    rows.errors[HOST_CACHE_HOST_BLOCKED] = blocked;
+    host_cache_begin(cache, 100, 0xffffff, 0);
+    host_cache_add(cache, &rows);
+    host_cache_end(cache, wall_now_ns());
+    poll_server(fx);
+}
+
+static void tell_preauth(struct fixture *fx, const char *host) {
+    struct log_event line = abort_line(7, PREAUTH);
+    line.user = span_of("unauthenticated");
+    line.host = span_of(host);
+    tell(fx, &line);
+}
+
+static void the_host_cache_narrows_mariadbs_one_line(void **state) {
+    struct fixture *fx = *state;
+    const uint32_t refused = UINT32_C(1) << CAUSE_HOST_NOT_ALLOWED | UINT32_C(1) << CAUSE_HOST_BLOCKED;
+    fx->target->host_cache = host_cache_new();
+    fx->target->evidence[EVIDENCE_HOST_CACHE] = EVIDENCE_SEEN;
+    look_at_hosts(fx, 5, 5, 5);
+    tell_preauth(fx, "127.0.0.1"); /* of which there are no rows */
+    assert_int_equal(count(fx), 1);
+    assert_false(fx->target->host_cache_wanted);
+
+    tell_preauth(fx, "10.0.0.7");
+    assert_true(count(fx) == 1 && fx->target->host_cache_wanted);
+    fx->connects = fx->preauth = 2;
+    look_at_hosts(fx, 5, 6, 5);
+    assert_true(count(fx) == 2 && newest(fx)->cause.cause == CAUSE_HOST_NOT_ALLOWED);
+    assert_int_equal(newest(fx)->cause.confidence, CONFIDENCE_LIKELY);
+    assert_true(is_said(newest(fx), FACT_HOST_CACHE, "COUNT_HOST_ACL_ERRORS"));
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_HOST_NOT_ALLOWED), 1);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_PREAUTH, CAUSE_HOST_NOT_ALLOWED), 1);
+
+    tell_preauth(fx, "10.0.0.7");
+    look_at_hosts(fx, 5, 6, 6);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_HOST_BLOCKED);
+    tell_preauth(fx, "10.0.0.7");
+    tell_preauth(fx, "10.0.0.8");
+    look_at_hosts(fx, 7, 6, 6);
+    assert_true(count(fx) == 5 && newest(fx)->cause.cause == CAUSE_BEFORE_LOGIN);
+    assert_int_equal(newest(fx)->cause.possible & refused, 0);
+    tell_preauth(fx, "10.0.0.7");
+    tell_preauth(fx, "10.0.0.8");
+    look_at_hosts(fx, 8, 7, 6); /* one of each: whose is which? */
+    assert_true(count(fx) == 7 && newest(fx)->cause.cause == CAUSE_BEFORE_LOGIN);
+    assert_int_equal(newest(fx)->cause.possible & refused, refused);
+    tell_preauth(fx, "10.0.0.7"); /* and nobody looks */
+    poll_server(fx);
+    assert_int_equal(count(fx), 7);
+    poll_server(fx);
+    assert_true(count(fx) == 8 && newest(fx)->cause.cause == CAUSE_BEFORE_LOGIN);
+    for (int i = 0; i < 70; i++) /* more than are held */
+        tell_preauth(fx, "10.0.0.7");
+    assert_int_equal(count(fx), 14);
+    look_at_hosts(fx, 8, 77, 6);
+    assert_true(newest(fx)->cause.cause == CAUSE_BEFORE_LOGIN);
+    host_cache_free(fx->target->host_cache);
+    fx->target->host_cache = NULL;
+}
+
 static void forged_and_foreign_lines_are_no_events(void **state) {
     struct fixture *fx = *state;
     struct log_event line = abort_line(7, READING);
@@ -278,6 +343,27 @@ static void two_lines_of_one_abort_are_one(void **state) {
     tell(fx, &other);
     assert_int_equal(count(fx), 3);
     assert_true(span_is(newest(fx)->user, "app"));
+}
+
+static void who_may_have_been_killed_is_named_and_not_accused(void **state) {
+    struct fixture *fx = *state;
+    struct session_limits limits = {.sessions = 10, .users = 10, .drivers = 10};
+    struct quiet_log log;
+    quiet_log_open(&log, fx->target);
+    see_session(fx, 7, "Sleep", 90);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 1);
+    poll_server(fx);
+    sessions_begin(fx->target->sessions, &limits, 0, wall_now_ns());
+    sessions_end(fx->target->sessions);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 2);
+    fx->clients = 1;
+    poll_server(fx);
+    restart(fx);
+    assert_true(count(fx) == 1 && newest(fx)->cause.cause == CAUSE_KILLED);
+    assert_int_equal(newest(fx)->cause.confidence, CONFIDENCE_LIKELY);
+    assert_true(newest(fx)->connection_id == 0 && !newest(fx)->user.ptr);
+    assert_true(is_said(newest(fx), FACT_SESSIONS, "it may have been one of those that went: 7 'app'@'10.0.0.7'"));
+    quiet_log_close(&log, fx->target);
 }
 
 static void the_killer_is_named(void **state) {
@@ -465,8 +551,10 @@ int main(void) {
         TEST(another_life_of_the_server_has_other_sessions),
         TEST(sessions_narrow_the_cause),
         TEST(logins_narrow_the_cause),
+        TEST(the_host_cache_narrows_mariadbs_one_line),
         TEST(forged_and_foreign_lines_are_no_events),
         TEST(two_lines_of_one_abort_are_one),
+        TEST(who_may_have_been_killed_is_named_and_not_accused),
         TEST(the_killer_is_named),
         TEST(sums_tell_where_the_log_does_not),
         TEST(what_is_held_is_of_the_life_that_wrote_it),

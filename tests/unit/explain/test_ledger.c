@@ -333,6 +333,21 @@ static void our_own_count_once(void **state) {
     assert_int_equal(account(fx, COUNTER_CLIENTS).unexplained, 2);
 }
 
+/* However long ago, if it was after the last good poll. (The interval makes everything long ago.) */
+static void our_own_in_a_gap_are_ours(void **state) {
+    struct fixture *fx = *state;
+    poll_server(fx);
+    fx->target->config->poll.interval_ns = -20 * NS_PER_S;
+    fx->target->poll.health = TARGET_DOWN;
+    fx->observer.polled(fx->observer.arg, fx->target, mono_now());
+    add_own(fx, 0, 7, OWN_ABORTED_CLIENT);
+    fx->clients = 2;
+    poll_server(fx);
+    restart(fx);
+    assert_int_equal(explained(fx, COUNTER_CLIENTS, CAUSE_SELF), 1);
+    assert_int_equal(account(fx, COUNTER_CLIENTS).unexplained, 1);
+}
+
 static void a_new_life_of_the_server_forgets_ids_and_evidence(void **state) {
     struct fixture *fx = *state;
     poll_server(fx);
@@ -407,6 +422,7 @@ int main(void) {
         TEST(a_gap_loses_nothing),
         TEST(a_full_server_counts_twice),
         TEST(our_own_count_once),
+        TEST(our_own_in_a_gap_are_ours),
         TEST(a_new_life_of_the_server_forgets_ids_and_evidence),
         TEST(who_was_cut_off_by_a_shutdown_is_of_the_life_before),
         TEST(forged_lines_are_no_evidence),

@@ -181,6 +181,26 @@ static void accounts_are_bounded(void **state) {
     server_errors_free(e);
 }
 
+/* Names that anybody can make up. */
+static void refused_logins_leave_places_for_those_who_got_in(void **state) {
+    (void)state;
+    struct server_errors *e = server_errors_new();
+    enum { REFUSED = 1045 };
+    char user[32];
+    look(e, 0);
+    for (int i = 0; i < 2 * SERVER_ERROR_ACCOUNTS_MAX; i++) {
+        snprintf(user, sizeof user, "guess%d", i);
+        server_errors_account(e, span_of(user), span_of("10.9.9.9"), REFUSED, 1);
+    }
+    server_errors_global(e, REFUSED, 2 * SERVER_ERROR_ACCOUNTS_MAX);
+    end(e, true);
+    server_errors_global(e, READ_ERROR, 3);
+    account(e, "late", 3);
+    struct told told = end(e, true);
+    assert_true(told.known == 3 && strcmp(told.user, "late") == 0);
+    server_errors_free(e);
+}
+
 static void codes_have_names(void **state) {
     (void)state;
     assert_string_equal(server_error_name(READ_ERROR), "ER_NET_READ_ERROR");
@@ -196,6 +216,7 @@ int main(void) {
         cmocka_unit_test(truncate_and_restart_are_steps),
         cmocka_unit_test(another_servers_sums_are_nobodys),
         cmocka_unit_test(accounts_are_bounded),
+        cmocka_unit_test(refused_logins_leave_places_for_those_who_got_in),
         cmocka_unit_test(codes_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

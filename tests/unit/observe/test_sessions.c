@@ -66,6 +66,9 @@ static void who_went_is_found_by_account_and_time(void **state) {
     assert_int_equal(sessions_gone(s, app, host, 0, INT64_MAX, gone, 1), 1);
     assert_int_equal(sessions_gone(s, app, span_of("10.0.0.8"), 0, INT64_MAX, gone, 4), 0);
     assert_int_equal(sessions_gone(s, span_of("root"), host, 0, INT64_MAX, gone, 4), 1);
+    assert_int_equal(sessions_gone(s, (struct span){0}, host, 0, INT64_MAX, gone, 4), 3);
+    sessions_restarted(s); /* what is told from now on is of others */
+    assert_int_equal(sessions_gone(s, app, host, 0, INT64_MAX, gone, 4), 0);
     sessions_free(s);
 }
 
@@ -76,8 +79,9 @@ static void an_id_that_comes_from_another_port_is_another_session(void **state) 
     const char *const hosts[] = {"10.0.0.7:51234", "10.0.0.7:51234", "10.0.0.7:40001", ""};
     for (int pass = 0; pass < 4; pass++) {
         begin(s, &many, (pass + 1) * MINUTE);
-        sessions_add(s, &(struct session_row){
-                            .id = 7, .user = span_of("app"), .host = span_of(hosts[pass]), .command = span_of("Sleep")});
+        sessions_add(s,
+                     &(struct session_row){
+                         .id = 7, .user = span_of("app"), .host = span_of(hosts[pass]), .command = span_of("Sleep")});
         if (pass == 0) {
             sessions_attribute(s, 7, span_of("_client_name"), span_of("pymysql"));
             sessions_attributes_read(s);
