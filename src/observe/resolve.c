@@ -19,14 +19,14 @@ struct waiter {
     struct waiter *next;
 };
 
-/* One lookup; in the pool it lives until libuv hands it back, even when all who waited have gone. */
+/* One lookup. It lives as long as it is in the list, or in the pool, even when all who waited have gone, or somebody
+ * waits for it. */
 struct lookup {
     uv_getaddrinfo_t request;
     uv_loop_t *loop;
     char *host;
     enum resolve_for whose;
-    unsigned refs; /* the list's or the pool's, and one of each waiter */
-    bool begun, finished;
+    bool listed, in_pool, begun, finished;
     int status;
     struct resolved result;
     struct waiter *waiters;
@@ -36,8 +36,8 @@ struct lookup {
 static struct lookup *in_flight; /* of the one loop thread; the oldest first, those that have not begun, too */
 static unsigned requests_begun;  /* of these the ones for requests that the pool has */
 
-static void lookup_unref(struct lookup *lookup) {
-    if (--lookup->refs > 0)
+static void free_if_unused(struct lookup *lookup) {
+    if (lookup->listed || lookup->in_pool || lookup->waiters)
         return;
     free(lookup->host);
     free(lookup);
@@ -76,6 +76,7 @@ void resolved_from(const struct addrinfo *list, struct resolved *out) {
 }
 
 static void take_out(struct lookup *lookup) {
+    lookup->listed = false;
     for (struct lookup **at = &in_flight; *at; at = &(*at)->next)
         if (*at == lookup) {
             *at = lookup->next;
@@ -89,16 +90,18 @@ static void finish(struct lookup *lookup, int status) {
     lookup->status = status;
     for (struct waiter *w = lookup->waiters; w; w = w->next)
         coroutine_wake(w->coroutine);
-    lookup_unref(lookup);
 }
 
-static void begin(struct lookup *lookup);
+static int begin(struct lookup *lookup);
 
 static void begin_waiting_ones(void) {
     for (struct lookup *l = in_flight, *next; l && requests_begun < REQUESTS_AT_ONCE; l = next) {
         next = l->next;
-        if (!l->begun)
-            begin(l);
+        int rc = l->begun ? 0 : begin(l);
+        if (rc == 0)
+            continue;
+        finish(l, rc);
+        free_if_unused(l);
     }
 }
 
@@ -107,21 +110,24 @@ static void lookup_done(uv_getaddrinfo_t *request, int status, struct addrinfo *
     resolved_from(list, &lookup->result);
     if (list)
         uv_freeaddrinfo(list);
+    lookup->in_pool = false;
     requests_begun -= lookup->whose == RESOLVE_FOR_REQUEST;
     finish(lookup, status == 0 && lookup->result.count == 0 ? UV_EAI_NODATA : status);
+    free_if_unused(lookup);
     begin_waiting_ones();
 }
 
-static void begin(struct lookup *lookup) {
+static int begin(struct lookup *lookup) {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     lookup->request.data = lookup;
-    lookup->begun = true;
+    lookup->begun = lookup->in_pool = true;
     requests_begun += lookup->whose == RESOLVE_FOR_REQUEST;
     int rc = uv_getaddrinfo(lookup->loop, &lookup->request, lookup_done, lookup->host, NULL, &hints);
-    if (rc == 0)
-        return;
-    requests_begun -= lookup->whose == RESOLVE_FOR_REQUEST;
-    finish(lookup, rc);
+    if (rc < 0) {
+        lookup->in_pool = false;
+        requests_begun -= lookup->whose == RESOLVE_FOR_REQUEST;
+    }
+    return rc;
 }
 
 static int lookup_new(const char *host, enum resolve_for whose, struct lookup **out) {
@@ -132,7 +138,7 @@ static int lookup_new(const char *host, enum resolve_for whose, struct lookup **
         free(copy);
         return -ENOMEM;
     }
-    *lookup = (struct lookup){.loop = coroutine_loop(), .host = copy, .whose = whose, .refs = 1};
+    *lookup = (struct lookup){.loop = coroutine_loop(), .host = copy, .whose = whose, .listed = true};
     while (*at)
         at = &(*at)->next;
     *at = *out = lookup;
@@ -148,12 +154,8 @@ static struct lookup *lookup_find(const char *host) {
 
 /* Nobody waits for it any more. A thread that has it cannot be called back. */
 static void abandon(struct lookup *lookup) {
-    if (!lookup->begun) {
+    if (!lookup->begun || uv_cancel((uv_req_t *)&lookup->request) == 0)
         take_out(lookup);
-        lookup_unref(lookup);
-    } else if (uv_cancel((uv_req_t *)&lookup->request) == 0) {
-        take_out(lookup);
-    }
 }
 
 static bool is_numeric(int family, const char *host) {
@@ -175,11 +177,12 @@ int resolve(const char *host, enum resolve_for whose, struct mono deadline, stru
 
     struct waiter self = {coroutine_self(), lookup->waiters};
     lookup->waiters = &self;
-    lookup->refs++;
     if (!lookup->begun && whose == RESOLVE_FOR_TARGET)
         lookup->whose = RESOLVE_FOR_TARGET;
     if (!lookup->begun && (lookup->whose == RESOLVE_FOR_TARGET || requests_begun < REQUESTS_AT_ONCE))
-        begin(lookup);
+        rc = begin(lookup);
+    if (rc < 0)
+        finish(lookup, rc);
     for (rc = 1; rc == 1 && !lookup->finished;)
         rc = coroutine_park(deadline);
     for (struct waiter **at = &lookup->waiters; *at; at = &(*at)->next)
@@ -196,7 +199,7 @@ int resolve(const char *host, enum resolve_for whose, struct mono deadline, stru
     }
     if (!lookup->finished && !lookup->waiters)
         abandon(lookup);
-    lookup_unref(lookup);
+    free_if_unused(lookup);
     return rc;
 }
 
