@@ -146,7 +146,8 @@ static const struct metric_family rows[] = {
         .name = "mysqlconn_ledger_steps_total",
         .type = METRIC_COUNTER,
         .help = "Steps in the server's counters: flush_status and restart set them to zero and what they gained since "
-                "the poll before is lost; other_server: another one answers than before, or its clock was set, and the same is lost; a gap "
+                "the poll before is lost; other_server: another one answers than before, or its clock was set, and the "
+                "same is lost; a gap "
                 "in polling loses nothing.",
         .labels = "step",
         .condition = BEGUN,
