@@ -76,6 +76,7 @@ const struct metric_family *catalogue(size_t *count) {
         append_table(&server_families);
         append_variables();
         append_table(&target_families);
+        append_table(&probe_families);
         append_table(&session_families);
         append_table(&userstat_families);
         append_table(&host_families);

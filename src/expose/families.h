@@ -13,7 +13,8 @@ struct metric_table {
 };
 
 extern const struct metric_table server_families;    /* under mysqld_exporter's names, besides the variables */
-extern const struct metric_table target_families;    /* polls and probes */
+extern const struct metric_table target_families;    /* polls */
+extern const struct metric_table probe_families;     /* probes */
 extern const struct metric_table session_families;   /* who is connected; the errors that MySQL counted */
 extern const struct metric_table userstat_families;  /* the server's statistics of users and clients */
 extern const struct metric_table host_families;      /* the hosts that a server refuses; the network of ours */
@@ -22,5 +23,8 @@ extern const struct metric_table ledger_families;    /* who aborted and why, aga
 extern const struct metric_table client_families;    /* aborts by client, and what is certain of them */
 extern const struct metric_table advice_families;    /* which rules of advice are raised */
 extern const struct metric_table exporter_families;  /* the exporter itself and its process */
+
+/* Of a family with the labels phase and reason: the combinations that happened, `failures` in all. */
+void families_emit_failures(struct sample_writer *w, uint64_t failures, const uint32_t by[PHASE_COUNT][FAILURE_COUNT]);
 
 #endif

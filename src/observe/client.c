@@ -262,7 +262,9 @@ int client_connect(struct client *client, struct failure *failure) {
     if (address->socket)
         return connect_at(client, NULL, failure);
     phase_begin(client, PHASE_RESOLVE, mono_now());
-    int rc = resolve(address->host, client->deadline.report, &addresses);
+    bool of_request = client->config->allow_targets.count > 0;
+    int rc = resolve(address->host, of_request ? RESOLVE_FOR_REQUEST : RESOLVE_FOR_TARGET, client->deadline.report,
+                     &addresses);
     if (rc < 0) {
         *failure = (struct failure){.failure = rc == -ETIMEDOUT   ? FAILURE_TIMEOUT
                                                : rc == -ECANCELED ? FAILURE_LOCAL

@@ -1,6 +1,7 @@
 /*
  * Names to addresses without blocking the loop: getaddrinfo() in libuv's pool. Lookups of one name share one job, so a
- * name whose DNS servers are dead holds one thread of the pool, however often it is asked for.
+ * name whose DNS servers are dead holds one thread of the pool, however often it is asked for. Names that requests gave
+ * hold some of the threads at most, for anybody may have dead DNS servers; what nobody waits for any more is not begun.
  */
 #ifndef OBSERVE_RESOLVE_H
 #define OBSERVE_RESOLVE_H
@@ -22,9 +23,12 @@ struct resolved {
     unsigned ipv4, ipv6;
 };
 
+/* Whose name it is. */
+enum resolve_for { RESOLVE_FOR_TARGET, RESOLVE_FOR_REQUEST };
+
 /* From inside a coroutine. `host` may be a numeric address, which costs nothing. 0; -ETIMEDOUT at the deadline;
  * -ECANCELED; or another negative number, for which resolve_error_text() has a text. */
-int resolve(const char *host, struct mono deadline, struct resolved *out);
+int resolve(const char *host, enum resolve_for whose, struct mono deadline, struct resolved *out);
 const char *resolve_error_text(int error);
 
 /* What resolve() makes of getaddrinfo()'s answer. */

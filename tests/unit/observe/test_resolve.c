@@ -3,12 +3,18 @@
  */
 #include "observe/resolve.h"
 
+#include "base/coroutine.h"
+
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -76,10 +82,152 @@ static void a_crowd_leaves_room_for_the_other_family(void **state) {
                  RESOLVE_COUNT_MAX, 1);
 }
 
+/* --- in the pool --- */
+
+static sem_t slow, called; /* names that begin with "slow" wait for the first, and post the second */
+static struct coroutines *coroutines;
+static uv_loop_t loop;
+
+/* Stands before the C library's. */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out) {
+    int (*function)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&function = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (strncmp(host, "slow", 4) == 0) {
+        sem_post(&called);
+        while (sem_wait(&slow) < 0)
+            ;
+    }
+    return function("127.0.0.1", service, hints, out);
+}
+
+struct question {
+    char host[32];
+    enum resolve_for whose;
+    int64_t timeout_ns;
+    bool answered;
+    int rc;
+};
+
+static void ask_body(void *arg) {
+    struct question *q = arg;
+    struct resolved resolved;
+    q->rc = resolve(q->host, q->whose, mono_add(mono_now(), q->timeout_ns), &resolved);
+    q->answered = true;
+}
+
+static void ask(struct question *q, const char *host, enum resolve_for whose, int64_t timeout_ns) {
+    *q = (struct question){.whose = whose, .timeout_ns = timeout_ns};
+    snprintf(q->host, sizeof q->host, "%s", host);
+    assert_int_equal(coroutine_start(coroutines, ask_body, q, NULL), 0);
+}
+
+static void wait_for(const struct question *q) {
+    while (!q->answered)
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+static int begin_pool(void **state) {
+    (void)state;
+    sem_init(&slow, 0, 0);
+    sem_init(&called, 0, 0);
+    coroutines = uv_loop_init(&loop) == 0 ? coroutines_new(&loop) : NULL;
+    return coroutines ? 0 : -1;
+}
+
+static int end_pool(void **state) {
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        sem_post(&slow);
+    coroutines_free(coroutines);
+    while (uv_run(&loop, UV_RUN_DEFAULT))
+        ;
+    return uv_loop_close(&loop);
+}
+
+enum { STRANGERS = 40, AT_ONCE = 8 };
+
+static void ask_slow_ones(struct question *questions, int64_t timeout_ns) {
+    for (int i = 0; i < STRANGERS; i++) {
+        char host[32];
+        snprintf(host, sizeof host, "slow%d", i);
+        ask(&questions[i], host, RESOLVE_FOR_REQUEST, timeout_ns);
+    }
+    for (int i = 0; i < AT_ONCE; i++)
+        while (sem_wait(&called) < 0)
+            ;
+}
+
+/* Whoever may name servers in requests can name those of a zone whose name servers say nothing. */
+static void slow_names_of_requests_leave_room_for_targets(void **state) {
+    static struct question questions[STRANGERS], target, same, both;
+    (void)state;
+    ask_slow_ones(questions, 60 * NS_PER_S);
+    ask(&target, "ours", RESOLVE_FOR_TARGET, 20 * NS_PER_S);
+    wait_for(&target);
+    assert_int_equal(target.rc, 0);
+    ask(&same, "both", RESOLVE_FOR_REQUEST, 60 * NS_PER_S); /* it waits for its turn … */
+    ask(&both, "both", RESOLVE_FOR_TARGET, 20 * NS_PER_S);  /* … until a target wants the same */
+    wait_for(&both);
+    wait_for(&same);
+    assert_true(both.rc == 0 && same.rc == 0);
+    assert_int_equal(sem_trywait(&called), -1); /* no more than those at once */
+    for (int i = 0; i < STRANGERS; i++)
+        sem_post(&slow);
+    for (int i = 0; i < STRANGERS; i++) { /* then each in its turn */
+        wait_for(&questions[i]);
+        assert_int_equal(questions[i].rc, 0);
+    }
+}
+
+static void what_nobody_waits_for_is_not_begun(void **state) {
+    static struct question questions[STRANGERS], later;
+    (void)state;
+    ask_slow_ones(questions, 20 * NS_PER_MS);
+    for (int i = 0; i < STRANGERS; i++) {
+        wait_for(&questions[i]);
+        assert_int_equal(questions[i].rc, -ETIMEDOUT);
+    }
+    ask(&later, "later", RESOLVE_FOR_REQUEST, 60 * NS_PER_S);
+    for (int i = 0; i < AT_ONCE; i++)
+        sem_post(&slow);
+    wait_for(&later);
+    assert_int_equal(later.rc, 0);
+    assert_int_equal(sem_trywait(&called), -1); /* the others were not looked up */
+}
+
+/* The pool makes no more than 16 at once: the rest is taken out of its queue again. */
+static void nor_for_targets(void **state) {
+    enum { TARGETS = 40, POOL = 16 };
+    static struct question questions[TARGETS], again;
+    (void)state;
+    for (int i = 0; i < TARGETS; i++) {
+        char host[32];
+        snprintf(host, sizeof host, "slow%d", i);
+        ask(&questions[i], host, RESOLVE_FOR_TARGET, 20 * NS_PER_MS);
+    }
+    for (int i = 0; i < TARGETS; i++) {
+        wait_for(&questions[i]);
+        assert_int_equal(questions[i].rc, -ETIMEDOUT);
+    }
+    ask(&again, "slow39", RESOLVE_FOR_TARGET, 60 * NS_PER_S); /* anew: nobody may join what was taken back */
+    for (int i = 0; i < POOL + 1; i++)
+        sem_post(&slow);
+    wait_for(&again);
+    assert_int_equal(again.rc, 0);
+    int calls = 0;
+    while (sem_trywait(&called) == 0)
+        calls++;
+    assert_int_equal(calls, POOL + 1);
+}
+
 int main(void) {
+    setenv("UV_THREADPOOL_SIZE", "32", 1); /* as the daemon has it */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(families_take_turns_the_resolvers_favourite_first),
         cmocka_unit_test(a_crowd_leaves_room_for_the_other_family),
+        cmocka_unit_test_setup_teardown(slow_names_of_requests_leave_room_for_targets, begin_pool, end_pool),
+        cmocka_unit_test_setup_teardown(what_nobody_waits_for_is_not_begun, begin_pool, end_pool),
+        cmocka_unit_test_setup_teardown(nor_for_targets, begin_pool, end_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
