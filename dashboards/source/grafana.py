@@ -31,11 +31,19 @@ CONFIDENCES = {"certain": GREEN, "likely": YELLOW, "unknown": GREY}
 
 # --- queries ---------------------------------------------------------------------------------------------------------
 
+# What these counters, which are there once something has happened, have besides the target's labels.
+BORN_LATE = {"mysqlconn_aborts_total": "counter, cause", "mysqlconn_abort_events_total": "cause, confidence",
+             "mysqlconn_client_aborts_total": "user, host, driver, cause", "mysqlconn_poll_failures_total": "phase, reason",
+             "mysqlconn_probe_failures_total": "module, close, phase, reason", "mysqlconn_probe_holds_total": "module, close, how, by",
+             "mysqlconn_aborted_sessions_idle_seconds_bucket": "cause, le"}
+
+
 def _began(selector, window):
     """What a counter counts that came into being within `window` while its target was already watched: it began at zero, which
     rate() and increase() do not know, so that they would not show what happened once."""
+    labels = BORN_LATE[selector.partition("{")[0]]
     return (f"({selector} unless {selector} offset {window}"
-            f" and on (job, instance, target) mysqlconn_polls_total{{<target>}} offset {window})")
+            f" and ignoring ({labels}) mysqlconn_polls_total{{<target>}} offset {window})")
 
 
 def per_minute(selector):
