@@ -17,7 +17,7 @@ CAUSES = {
     "client_vanished": "#F2495C", "left_mid_result": "#FF9830", "idle_timeout": "#E0B400", "read_timeout": "#B08500",
     "write_timeout": "#8A6A2F", "packet_too_large": "#A352CC", "protocol_error": "#7C2EA3", "killed": "#C4162A",
     "server_restart": "#8F6FD6", "init_connect": "#E05F9C", "replication_client": "#96D98D", "released": "#B8D9A0",
-    "health_check": "#6FA3F0", "handshake_timeout": "#3274D9", "tls_failure": "#1F60C4", "before_login": "#4A7FDB",
+    "health_check": "#6FA3F0", "handshake_timeout": "#3274D9", "tls_failure": "#1F60C4", "tls_required": "#7F8FE8", "before_login": "#4A7FDB",
     "access_denied": "#2AA198", "unknown_database": "#6FC7C0", "too_many_connections": "#E02F8C", "user_limit": "#FF85C8",
     "host_blocked": "#9C2A6F", "host_not_allowed": "#37872D", "dns": "#CA95E5", "peer_address": "#B0C8EE",
     "server_resources": "#8B3A2B", "self": "#8E8E8E", "no_abort": "#B8B8B8", "unknown": "#6E7580",
@@ -31,11 +31,19 @@ CONFIDENCES = {"certain": GREEN, "likely": YELLOW, "unknown": GREY}
 
 # --- queries ---------------------------------------------------------------------------------------------------------
 
+# What these counters, which are there once something has happened, have besides the target's labels.
+BORN_LATE = {"mysqlconn_aborts_total": "counter, cause", "mysqlconn_abort_events_total": "cause, confidence",
+             "mysqlconn_client_aborts_total": "user, host, driver, cause", "mysqlconn_poll_failures_total": "phase, reason",
+             "mysqlconn_probe_failures_total": "module, close, phase, reason", "mysqlconn_probe_holds_total": "module, close, how, by",
+             "mysqlconn_aborted_sessions_idle_seconds_bucket": "cause, le"}
+
+
 def _began(selector, window):
     """What a counter counts that came into being within `window` while its target was already watched: it began at zero, which
     rate() and increase() do not know, so that they would not show what happened once."""
+    labels = BORN_LATE[selector.partition("{")[0]]
     return (f"({selector} unless {selector} offset {window}"
-            f" and on (job, instance, target) mysqlconn_polls_total{{<target>}} offset {window})")
+            f" and ignoring ({labels}) mysqlconn_polls_total{{<target>}} offset {window})")
 
 
 def per_minute(selector):

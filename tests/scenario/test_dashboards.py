@@ -30,7 +30,7 @@ STATUS_GAUGES = re.compile(r"mysql_global_status_(threads_(connected|running|cac
                            r"global_connection_memory)$")
 # A counter that came into being since `offset`, at which its target was watched: it began at zero (source/grafana.py).
 BEGAN = re.compile(r"(?P<counter>\w+\{[^}]*\}) unless (?P=counter) offset (?P<window>\S+)"
-                   r" and on \(job, instance, target\) mysqlconn_polls_total\{[^}]*\} offset (?P=window)")
+                   r" and ignoring \((?P<labels>[^)]*)\) mysqlconn_polls_total\{[^}]*\} offset (?P=window)")
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +120,11 @@ def about_queries(dashboard, known):
 
 def about_query(expr, instant, legend, known):
     plain = BEGAN.sub(lambda match: f"increase({match['counter']}[{match['window']}])", expr)
+    for match in BEGAN.finditer(expr):
+        name = match["counter"].partition("{")[0]
+        own = known[name].labels - {"target"} | ({"le"} if name.endswith("_bucket") else set()) if name in known else set()
+        if set(match["labels"].split(", ")) != own:
+            yield f"{name} has besides its target's labels {sorted(own)}"
     if "offset" in plain:
         yield f"offset without need: {plain}"
     query = promql.read(plain)
@@ -301,6 +306,7 @@ FAULTS = {
     "does not follow $job": lambda d: _query(d, lambda e: e.replace('job=~"$job", ', "")),
     "does not follow $target": lambda d: _query(d, lambda e: e.replace(', target=~"$target"', "")),
     "without rate() or increase()": lambda d: _query(d, lambda e: re.sub(r"rate\((.*?)\[\$__rate_interval\]\)", r"(\1)", e)),
+    "besides its target's labels": lambda d: _query(d, lambda e: e.replace("ignoring (counter, cause)", "ignoring (cause)")),
     "over [5m]": lambda d: _query(d, lambda e: e.replace("[$__rate_interval]", "[5m]")),
     "which is no counter": lambda d: _query(d, lambda e: re.sub(r"\w+\{", "mysqlconn_probe_success{", e)),
     "has the label colour": lambda d: _query(d, lambda e: f"sum by (colour) ({e})"),
