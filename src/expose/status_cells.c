@@ -2,6 +2,7 @@
  * What is known of a target in a few words: for its row in the list of all and for its own page.
  */
 #include "base/clock.h"
+#include "explain/clients.h"
 #include "explain/ledger.h"
 #include "expose/status_internal.h"
 
@@ -18,7 +19,27 @@ enum mood status_mood(enum advice_severity severity) {
     return moods[severity];
 }
 
-static void add_why(struct strbuf *out, const char *what, const struct failure *down) {
+void status_add_ago(struct strbuf *out, const struct status_page *page, int64_t wall_ns) {
+    if (wall_ns == 0) {
+        strbuf_addstr(out, "never");
+        return;
+    }
+    int64_t ago = page->now_wall_ns - wall_ns;
+    html_duration(out, ago > 0 ? ago : 0);
+    strbuf_addstr(out, " ago");
+}
+
+uint64_t status_aborts(const struct target *target, enum cause cause) {
+    uint64_t all = 0;
+    for (int confidence = 0; confidence <= CONFIDENCE_CERTAIN; confidence++)
+        all += clients_aborts(target, cause, (enum confidence)confidence);
+    return all;
+}
+
+/* --- cells --- */
+
+static void add_why(struct strbuf *out, const struct status_page *page, const char *what, const struct failure *down,
+                    int64_t good_wall_ns) {
     strbuf_addstr(out, "<div class=why>");
     html_str(out, what);
     strbuf_addf(out, ": <b>%s</b> in %s", failure_name(down->failure), phase_name(down->phase));
@@ -27,10 +48,12 @@ static void add_why(struct strbuf *out, const char *what, const struct failure *
         html_name(out, span_of(down->text));
         strbuf_addstr(out, "</span>");
     }
-    strbuf_addstr(out, "</div>");
+    strbuf_addstr(out, "<div class=sub>last good: ");
+    status_add_ago(out, page, good_wall_ns);
+    strbuf_addstr(out, "</div></div>");
 }
 
-void status_add_state(struct strbuf *out, const struct target *target) {
+void status_add_state(struct strbuf *out, const struct status_page *page, const struct target *target) {
     static const char *const words[] = {[TARGET_UNTRIED] = "not tried yet", [TARGET_UP] = "up", [TARGET_DOWN] = "down"};
     static const enum mood moods[] = {[TARGET_UNTRIED] = MOOD_FAINT, [TARGET_UP] = MOOD_GOOD, [TARGET_DOWN] = MOOD_BAD};
     unsigned failing = 0;
@@ -41,13 +64,13 @@ void status_add_state(struct strbuf *out, const struct target *target) {
     else
         html_badge(out, moods[target->poll.health], words[target->poll.health]);
     if (target->poll.health == TARGET_DOWN)
-        add_why(out, "poll", &target->poll.down);
+        add_why(out, page, "poll", &target->poll.down, target->poll.last_success_wall_ns);
     for (size_t i = 0; i < target->probe_count; i++) {
         const struct probe *probe = &target->probes[i];
         bool same = target->poll.health == TARGET_DOWN &&
                     memcmp(&target->poll.down, &probe->facts.down, sizeof target->poll.down) == 0;
         if (probe->facts.health == TARGET_DOWN && !same)
-            add_why(out, probe->module->name, &probe->facts.down);
+            add_why(out, page, probe->module->name, &probe->facts.down, probe->facts.last_success_wall_ns);
     }
 }
 

@@ -62,7 +62,10 @@ extern status_part status_target_state, status_target_probe, status_target_advic
     status_target_connections, status_target_sight;
 
 /* status_cells.c: the same of a target in a few words, for both */
-void status_add_state(struct strbuf *out, const struct target *target);
+void status_add_state(struct strbuf *out, const struct status_page *page, const struct target *target);
+void status_add_ago(struct strbuf *out, const struct status_page *page, int64_t wall_ns);
+/* Since our start, of one cause. */
+uint64_t status_aborts(const struct target *target, enum cause cause);
 void status_add_closes(struct strbuf *out, const struct probe_facts *facts);
 void status_add_connections(struct strbuf *out, const struct target *target);
 void status_add_explained(struct strbuf *out, const struct target *target);

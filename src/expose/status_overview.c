@@ -2,7 +2,6 @@
  * The page of all targets: how many are how, and a list of them, those that need attention first, in pages.
  */
 #include "base/clock.h"
-#include "explain/clients.h"
 #include "expose/status_internal.h"
 
 enum { CAUSES_SHOWN = 3, MODULES_SHOWN = 3 };
@@ -143,15 +142,17 @@ static int next_cause(uint64_t counts[CAUSE_COUNT]) {
 
 static void add_aborts(struct strbuf *out, const struct target *target) {
     struct advice_recent recent;
-    uint64_t all = 0;
+    uint64_t all = 0, ever = 0;
     html_cell(out, "num", "Aborts, 1&nbsp;h");
     if (!advice_lately(target, &recent)) {
         strbuf_addstr(out, "–");
         return;
     }
     recent.aborts[CAUSE_SELF] = 0;
-    for (int cause = 0; cause < CAUSE_COUNT; cause++)
+    for (int cause = 0; cause < CAUSE_COUNT; cause++) {
         all += recent.aborts[cause];
+        ever += cause == CAUSE_SELF ? 0 : status_aborts(target, (enum cause)cause);
+    }
     strbuf_addu64(out, all);
     for (int i = 0, cause; i < CAUSES_SHOWN && (cause = next_cause(recent.aborts)) >= 0; i++) {
         strbuf_addf(out, "<div class=sub>%s %llu</div>", cause_name((enum cause)cause),
@@ -160,6 +161,8 @@ static void add_aborts(struct strbuf *out, const struct target *target) {
     }
     if (next_cause(recent.aborts) >= 0)
         strbuf_addstr(out, "<div class=sub>…</div>");
+    if (ever > 0)
+        strbuf_addf(out, "<div class=sub>in all %llu</div>", (unsigned long long)ever);
 }
 
 static void add_advice(struct strbuf *out, const struct status_page *page, const struct target *target) {
@@ -194,7 +197,7 @@ static void add_target(struct strbuf *out, const struct status_page *page, const
     html_row(out);
     add_name(out, page, target);
     html_cell(out, "state", "State");
-    status_add_state(out, target);
+    status_add_state(out, page, target);
     add_probes(out, target);
     add_ping(out, target);
     html_cell(out, "", "Close");

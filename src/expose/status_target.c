@@ -2,7 +2,6 @@
  * The page of one target: all that is known of it.
  */
 #include "base/clock.h"
-#include "explain/clients.h"
 #include "explain/ledger.h"
 #include "expose/status_internal.h"
 
@@ -32,16 +31,6 @@ static void add_number(struct strbuf *out, const char *term, uint64_t n) {
     end_term(out);
 }
 
-static void add_ago(struct strbuf *out, const struct status_page *page, int64_t wall_ns) {
-    if (wall_ns == 0) {
-        strbuf_addstr(out, "never");
-        return;
-    }
-    int64_t ago = page->now_wall_ns - wall_ns;
-    html_duration(out, ago > 0 ? ago : 0);
-    strbuf_addstr(out, " ago");
-}
-
 /* --- how it is --- */
 
 static void add_server(const struct status_page *page, struct strbuf *out, const struct target *target) {
@@ -60,7 +49,7 @@ static void add_server(const struct status_page *page, struct strbuf *out, const
         strbuf_addf(out, "<div class=sub>%llu restarts seen</div>", (unsigned long long)poll->restarts);
     end_term(out);
     add_term(out, "Last good poll");
-    add_ago(out, page, poll->last_success_wall_ns);
+    status_add_ago(out, page, poll->last_success_wall_ns);
     if (poll->failures > 0)
         strbuf_addf(out, "<div class=sub>%llu of %llu failed</div>", (unsigned long long)poll->failures,
                     (unsigned long long)poll->polls);
@@ -83,7 +72,7 @@ bool status_target_state(struct status_page *page, struct strbuf *out) {
         strbuf_addstr(out, "</span>");
     }
     strbuf_addstr(out, "\n<div data-live id=state>\n<div class=state>");
-    status_add_state(out, target);
+    status_add_state(out, page, target);
     strbuf_addstr(out, "</div>\n<p class=asof>As of ");
     html_time(out, page->now_wall_ns);
     strbuf_addstr(out, " UTC. <a href=\"");
@@ -184,7 +173,7 @@ static void add_failures(const struct status_page *page, struct strbuf *out, con
             continue;
         strbuf_addf(out, "%s<li>%s in %s, ", any ? "" : "<h4>Failed lately</h4>\n<ul class=plain>",
                     failure_name((enum failure_class)past->failure), phase_name((enum phase)past->failed_in));
-        add_ago(out, page, past->wall_s * NS_PER_S);
+        status_add_ago(out, page, past->wall_s * NS_PER_S);
         any = true;
     }
     strbuf_addstr(out, any ? "</ul>\n" : "");
@@ -210,7 +199,7 @@ static void add_probe(const struct status_page *page, struct strbuf *out, const 
     strbuf_addf(out, "<div class=sub>%llu failed</div>", (unsigned long long)facts->failures);
     end_term(out);
     add_term(out, "Last good probe");
-    add_ago(out, page, facts->last_success_wall_ns);
+    status_add_ago(out, page, facts->last_success_wall_ns);
     end_term(out);
     for (int verdict = 0; verdict < VERDICT_COUNT; verdict++)
         if (facts->verdicts[verdict] > 0) {
@@ -280,13 +269,6 @@ bool status_target_advice(struct status_page *page, struct strbuf *out) {
 
 /* --- aborts --- */
 
-static uint64_t all_of_cause(const struct target *target, enum cause cause) {
-    uint64_t all = 0;
-    for (int confidence = 0; confidence <= CONFIDENCE_CERTAIN; confidence++)
-        all += clients_aborts(target, cause, (enum confidence)confidence);
-    return all;
-}
-
 static void add_cause(const struct status_page *page, struct strbuf *out, enum cause cause, uint64_t lately,
                       uint64_t all) {
     strbuf_addstr(out, "<tr><th scope=row><a class=quiet href=\"");
@@ -304,7 +286,7 @@ static void add_causes(const struct status_page *page, struct strbuf *out, const
     if (!advice_lately(target, &recent))
         memset(&recent, 0, sizeof recent);
     for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
-        uint64_t all = all_of_cause(target, (enum cause)cause);
+        uint64_t all = status_aborts(target, (enum cause)cause);
         if (all == 0 && recent.aborts[cause] == 0)
             continue;
         if (!any)
@@ -446,7 +428,7 @@ static void add_log(const struct status_page *page, struct strbuf *out, const st
         end_term(out);
         add_number(out, "Lines read", log->lines);
         add_term(out, "Last line");
-        add_ago(out, page, log->last_read_wall_ns);
+        status_add_ago(out, page, log->last_read_wall_ns);
         end_term(out);
         if (log->gaps > 0)
             add_number(out, "Gaps", log->gaps);
