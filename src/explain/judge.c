@@ -474,6 +474,8 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
         untold_settle(j->untold, mono_now(), log_of(target), on_untold, &(struct hearing){arg, target});
     balance_settle(&j->balances[0], target_status(target, "Aborted_connects"));
     balance_settle(&j->balances[1], target_status(target, "Aborted_clients"));
+    if (j->untold && log_of(target) == UNTOLD_SILENT)
+        untold_offer_again(j->untold, on_untold, &(struct hearing){arg, target});
 }
 
 /* --- counters --- */

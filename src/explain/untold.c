@@ -53,8 +53,8 @@ struct account {
     struct batch batches[BATCHES_MAX]; /* the oldest first */
     unsigned batch_count;
     struct told told[CODES];
-    uint64_t reads_told;     /* lost connections that lines told of: some raise 1160, too */
-    uint64_t doubts[DOUBTS]; /* as `doubtful` */
+    uint64_t reads_told;                           /* lost connections that lines told of: some raise 1160, too */
+    uint64_t doubts[DOUBTS], fresh_doubts[DOUBTS]; /* as `doubtful`: of the look before, and of the last one */
 };
 
 struct untold {
@@ -158,7 +158,7 @@ static bool is_idle(const struct account *a) {
         if (a->told[i].fresh || a->told[i].old)
             return false;
     for (int i = 0; i < DOUBTS; i++)
-        if (a->doubts[i])
+        if (a->doubts[i] || a->fresh_doubts[i])
             return false;
     return !waits(a);
 }
@@ -305,6 +305,7 @@ struct telling {
     struct account *account;
     bool untold; /* where a line was to be expected, there was none */
     bool late;   /* what came with the look before, not with this one */
+    bool again;  /* what is doubtful is offered a second time */
     untold_fn *on_aborts;
     void *arg;
     uint64_t rivals[DOUBT_COUNT]; /* what is doubtful and not told yet */
@@ -333,7 +334,7 @@ static void tell(const struct telling *t, unsigned number, unsigned with_number,
 static bool doubt(struct account *a, unsigned number, uint64_t n) {
     for (int i = 0; i < DOUBTS; i++)
         if (doubtful[i].number == number) {
-            a->doubts[i] += n;
+            a->fresh_doubts[i] += n;
             return true;
         }
     return false;
@@ -408,9 +409,9 @@ static void offer(struct telling *t, int i) {
     struct untold_aborts aborts = aborts_of(t, doubtful[i].number, 0, *n);
     aborts.doubtful = true;
     aborts.rivals = *rivals - *n;
-    if (*n > 0)
-        *rivals -= least(*n, t->on_aborts(t->arg, &aborts));
-    *n = 0;
+    uint64_t taken = *n > 0 ? least(*n, t->on_aborts(t->arg, &aborts)) : 0;
+    *rivals -= taken;
+    *n -= taken;
 }
 
 /* All that is doubtful, and what still waits for lines. */
@@ -418,14 +419,14 @@ static void count_rivals(struct telling *t, const struct untold *u) {
     for (size_t i = 0; i < u->count; i++) {
         const struct account *a = &u->accounts[i];
         for (int k = 0; k < DOUBTS; k++)
-            t->rivals[doubtful[k].why] += a->doubts[k];
+            t->rivals[doubtful[k].why] += a->doubts[k] + (t->again ? a->fresh_doubts[k] : 0);
         for (unsigned b = 0; t->untold && b < a->batch_count; b++)
             for (int row = 0; row < CODES; row++)
                 t->rivals[BESIDE_ANOTHER] += a->batches[b].sums[row];
     }
 }
 
-/* Once: what the counters rose by at a later look may be anybody's. */
+/* What the counters rose by at a later look may be anybody's. */
 static void tell_doubts(struct telling *t, struct untold *u) {
     count_rivals(t, u);
     for (int k = 0; k < DOUBTS; k++)
@@ -433,6 +434,19 @@ static void tell_doubts(struct telling *t, struct untold *u) {
             t->account = &u->accounts[i];
             offer(t, k);
         }
+}
+
+static void take_doubts(struct untold *u) {
+    for (size_t i = 0; i < u->count; i++)
+        for (int k = 0; k < DOUBTS; k++) {
+            u->accounts[i].doubts[k] += u->accounts[i].fresh_doubts[k];
+            u->accounts[i].fresh_doubts[k] = 0;
+        }
+}
+
+static void drop_doubts(struct untold *u) {
+    for (size_t i = 0; i < u->count; i++)
+        memset(u->accounts[i].doubts, 0, sizeof u->accounts[i].doubts);
 }
 
 static void settle_all(struct telling *t, struct untold *u, struct mono now) {
@@ -451,8 +465,10 @@ static void grow_late(struct untold *u) {
 /* What is doubtful waits for a look, until the counters have been read after it, and for all that is sure and came
  * before it. */
 static void settle_silent(struct telling *t, struct untold *u, struct mono now) {
+    drop_doubts(u);
     t->late = true;
     settle_all(t, u, now);
+    take_doubts(u);
     tell_doubts(t, u);
     t->late = false;
     settle_all(t, u, now);
@@ -465,7 +481,15 @@ static void settle_against_lines(struct telling *t, struct untold *u, struct mon
         tell_lineless(t, t->account);
     }
     settle_all(t, u, now);
+    take_doubts(u);
     tell_doubts(t, u);
+    drop_doubts(u);
+}
+
+void untold_offer_again(struct untold *u, untold_fn *on_aborts, void *arg) {
+    struct telling t = {.again = true, .late = true, .on_aborts = on_aborts, .arg = arg};
+    tell_doubts(&t, u);
+    drop_doubts(u);
 }
 
 void untold_settle(struct untold *u, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg) {

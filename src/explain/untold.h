@@ -17,8 +17,8 @@
 /* Aborts of one account and kind.
  *
  * Some numbers are raised by statements, too; some twice for one abort; and a lost connection may raise the number of
- * another kind beside its own. What so may be no abort is `doubtful`: it is offered once, a look later or more, when
- * what the counters rose by shows how many of them there must have been. */
+ * another kind beside its own. What so may be no abort is `doubtful`: it is offered a look later or more, when what the
+ * counters rose by shows how many of them there must have been. */
 struct untold_aborts {
     unsigned number, with_number; /* with_number: 0 none */
     const char *user, *host;      /* the server's bytes; "" for connections before their login */
@@ -57,5 +57,9 @@ typedef uint64_t untold_fn(void *arg, const struct untold_aborts *aborts);
 /* At the end of each poll, which is `now`: what has waited long enough. Where the log is silent only what a KILL may
  * have raised waits, for one more poll: its count is read before the sums. */
 void untold_settle(struct untold *untold, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg);
+
+/* Then, where the log is silent and the poll's counters have been settled: what is doubtful and came with the look
+ * before may have been counted by this poll only. */
+void untold_offer_again(struct untold *untold, untold_fn *on_aborts, void *arg);
 
 #endif

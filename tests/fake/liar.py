@@ -35,6 +35,7 @@ class Peer:
         self.reader = reader
         self.writer = writer
         self.sequence = 0
+        self.connection_id = 7
         self.heard = [] if heard is None else heard  # what scripts keep of what the other side said
 
     async def send_raw(self, data):
@@ -75,7 +76,7 @@ class Peer:
         capabilities = (_LONG_PASSWORD | _CONNECT_WITH_DB | _PROTOCOL_41 | _TRANSACTIONS | _SECURE | _PLUGIN_AUTH |
                         (_SSL if tls else 0))
         salt = b"abcdefghijklmnopqrst"
-        await self.send(b"\x0a5.5.5-10.11.0-MariaDB-liar\x00" + struct.pack("<I", 7) + salt[:8] + b"\x00" +
+        await self.send(b"\x0a5.5.5-10.11.0-MariaDB-liar\x00" + struct.pack("<I", self.connection_id) + salt[:8] + b"\x00" +
                         struct.pack("<HBHH", capabilities & 0xFFFF, 45, 2, capabilities >> 16) +
                         bytes([len(salt) + 1]) + bytes(10) + salt[8:] + b"\x00" + b"mysql_native_password\x00")
 
@@ -421,9 +422,11 @@ def leaves_every_other_time(text, query, names, rows):
 
 
 def lives_of(*lives):
-    """Each is the status variables of one server; where something more has been `heard` the next one answers, on new connections."""
+    """Each is the status variables of one server, and may have a connection_id; where something more has been `heard` the next one
+    answers, on new connections."""
     async def script(peer):
         life = len(peer.heard)
+        peer.connection_id = lives[life].get("connection_id", peer.connection_id)
         await peer.log_in()
         while (command := await peer.receive())[0] != COM_QUIT and life == len(peer.heard):
             if b"STATUS" in command.upper():

@@ -104,7 +104,8 @@ def test_each_cause_is_told_once(exporter, watched):
     assert found["idle_timeout"]["confidence"] == "likely" 
     assert any(e["source"] == "settings" and "wait_timeout" in e["text"] for e in found["idle_timeout"]["evidence"])
     before = found["before_login"]
-    assert before["confidence"] == "unknown" and {"health_check", "tls_failure", "handshake_timeout"} < set(before["possible"])
+    assert before["confidence"] == "unknown" and {"health_check", "tls_failure"} < set(before["possible"])
+    assert "handshake_timeout" not in before["possible"], "it was not there a look before"
     assert before["user"] is None and before["counters"] == ["Aborted_connects", "Aborted_connects_preauth"]
     counter = found["killed"]  # which leaves no line, only the counters' rise: of the aborts, and of the KILLs
     assert counter["confidence"] == "likely"

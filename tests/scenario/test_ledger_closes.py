@@ -124,3 +124,16 @@ def test_another_server_under_the_same_address_is_a_step_and_no_rise(exporter):
         assert metrics.value("mysqlconn_ledger_increase_total", counter=CLIENTS) == 1
         assert metrics.value("mysqlconn_server_restarts_total") == 1
         assert metrics.value("mysqlconn_ledger_steps_total", step="flush_status") == 0
+
+
+def test_two_restarts_within_a_second_are_two(exporter):
+    """Uptime counts whole seconds, and tells nothing here; but the connections' ids begin again."""
+    lives = [{"Uptime": 1, "Aborted_clients": n, "connection_id": number} for n, number in ((5, 90), (3, 8), (4, 7))]
+    with Liar(lives_of(*lives)) as liar:
+        watching = exporter({"poll": {"interval": "200ms"}, "probe": {"interval": "1h"}, "targets": [target(liar)]})
+        watching.wait_for(lambda m: m.value("mysqlconn_ledger_begin_timestamp_seconds"), 10)
+        for restarts in (1, 2):
+            liar.heard.append("it is started anew")
+            metrics = watching.wait_for(lambda m: m.value("mysqlconn_ledger_steps_total", step="restart") == restarts, 10)
+        assert metrics.value("mysqlconn_ledger_increase_total", counter=CLIENTS) == 3 + 4
+        assert metrics.value("mysqlconn_ledger_steps_total", step="flush_status") == 0

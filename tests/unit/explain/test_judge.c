@@ -478,6 +478,27 @@ static void what_statements_raise_too_is_told_when_the_counter_shows_it(void **s
     assert_int_equal(count(fx), 1);
 }
 
+/* It came between the poll's counters and its sums. */
+static void what_the_next_poll_counts_confirms_it_too(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    poll_server(fx);
+    server_error(fx, 1049, "app", 1);
+    poll_server(fx);
+    fx->connects = 1;
+    poll_server(fx);
+    assert_int_equal(count(fx), 1);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_UNKNOWN_DATABASE);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_UNKNOWN_DATABASE), 1);
+
+    server_error(fx, 1049, "app", 1); /* a statement's … */
+    poll_server(fx);
+    server_error(fx, 1049, "root", 1); /* … and perhaps a login's */
+    fx->connects = 2;
+    poll_server(fx);
+    assert_int_equal(count(fx), 1);
+}
+
 static void who_is_refused_after_the_login_is_told_once(void **state) {
     struct fixture *fx = *state;
     be_mysql(fx);
@@ -560,6 +581,7 @@ int main(void) {
         TEST(what_is_held_is_of_the_life_that_wrote_it),
         TEST(a_kill_that_the_next_poll_counts_is_told),
         TEST(what_statements_raise_too_is_told_when_the_counter_shows_it),
+        TEST(what_the_next_poll_counts_confirms_it_too),
         TEST(who_is_refused_after_the_login_is_told_once),
         TEST(what_nothing_tells_of_is_told_by_its_counter),
         TEST(a_full_server_is_told_once),
