@@ -1,0 +1,174 @@
+"""All that a user would have, alive: servers, their misbehaving clients, the daemon with everything on, Prometheus with the rules of
+the tree, and Alertmanager. See README.md for its targets."""
+
+import contextlib
+import json
+import os
+import threading
+import time
+
+import pymysql
+
+from fake import liar
+from lib.alertmanager import Alertmanager
+from lib.certificates import Authority
+from lib.exporter import Exporter, target
+from lib.mariadb import MONITOR, MariaDB
+from lib.netns import names
+from lib.prometheus import Prometheus
+from lib.relay import Relay
+
+from . import players
+from .players import Hosts, Troupe
+
+EVERY = {"interval": "1s", "timeout": "900ms"}
+WAIT_TIMEOUT = 20
+_COMMON = ("--performance-schema=ON", "--lc-messages=en_US", "--local-infile=ON")
+# Why each differs from the defaults: what its clients do is done in seconds, and is told.
+_SHOP = (*_COMMON, "--log-warnings=4", "--userstat=ON", "--max-connect-errors=20", f"--wait-timeout={WAIT_TIMEOUT}",
+         "--connect-timeout=2", "--net-write-timeout=1", "--net-read-timeout=1", "--max-connections=80", "--max-allowed-packet=1M")
+_CROWDED = (*_COMMON, "--log-warnings=1", "--max-connections=12")
+_ORDERS = (f"--wait-timeout={WAIT_TIMEOUT}", "--max-allowed-packet=1M", "--connect-timeout=2")
+
+
+async def ends_badly(peer):
+    """An honest server but for the end, and for a packet that nobody asked for."""
+    try:
+        await liar.repeats_ping_answer(peer)
+    finally:
+        peer.reset()
+
+
+class Stack:
+    """Use it in a `with`. `rules` is {file name: text}; `mysql` has a MySQL, too; `prometheus` and `alertmanager` are other commands
+    than Debian's. `say` is told what is being done."""
+
+    def __init__(self, program, folder, rules=None, mysql=False, prometheus=("prometheus",), alertmanager=("prometheus-alertmanager",),
+                 scrape_seconds=1, say=lambda _: None):
+        self.program, self.folder, self.rules, self._with_mysql = program, str(folder), rules or {}, mysql
+        self._prometheus, self._alertmanager = tuple(prometheus), tuple(alertmanager)
+        self.scrape_seconds, self._say = scrape_seconds, say
+        self._stack = contextlib.ExitStack()
+        self._stop = threading.Event()
+        self.hosts = Hosts()
+        self.troupes = []
+
+    def __enter__(self):
+        with self._stack:
+            self._start()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self.quiet()
+        self._stack.close()
+
+    def quiet(self):
+        """No client does anything any more, and nothing happens to a server."""
+        self._stop.set()
+        for troupe in self.troupes:
+            troupe._stop.set()
+        for troupe in self.troupes:
+            troupe.stop()
+
+    # --- servers ------------------------------------------------------------------------------------------------------
+    def _server(self, kind, options, cast, certificate_days=None):
+        """With what its players need; they begin later. Where we may, it looks up the names of clients' hosts."""
+        troupe = Troupe(None, cast, self.hosts)
+        resolves = os.geteuid() == 0 and "--max-connect-errors=20" in options
+        server = kind([*options, *(["--skip-name-resolve=OFF"] if resolves else [])])
+        server.stranger = self._stranger
+        if certificate_days:
+            server.use_certificate(*self._authority.sign(f"server{certificate_days}", days=certificate_days))
+        with names(self.hosts.table(), self.folder) if resolves else contextlib.nullcontext():
+            self._stack.enter_context(server)
+        troupe.server = server
+        troupe.furnish()
+        for grant in (["PROCESS ON *.*", "SELECT ON performance_schema.session_connect_attrs", "SELECT ON performance_schema.host_cache"]
+                      + (["SELECT ON performance_schema." + t for t in ("events_errors_summary_global_by_error",
+                          "events_errors_summary_by_account_by_error", "accounts")] if server.name == "MySQL" else [])):
+            server.execute(f"GRANT {grant} TO '{MONITOR[0]}'@'%'")
+        self.troupes.append(troupe)
+        return server
+
+    def _start(self):
+        self._authority = Authority(os.path.join(self.folder, "ca"))
+        self._stranger = Authority(os.path.join(self.folder, "stranger"), "a stranger")
+        self._say("the servers")
+        self.shop = self._server(MariaDB, _SHOP, players.of_shop(), certificate_days=5)
+        self.billing = self._server(MariaDB, (*_COMMON, "--log-warnings=4"), players.of_billing(), certificate_days=300)
+        self.crowded = self._server(MariaDB, _CROWDED, players.of_crowded())
+        self.orders = None
+        if self._with_mysql:
+            from lib.mysql import MySQL
+            self.orders = self._server(MySQL, _ORDERS, players.of_orders())
+        enter = self._stack.enter_context
+        self.distant = enter(Relay(self.crowded.port, delay=0.002))
+        self.down, self.legacy, self.stuck = (enter(s) for s in (liar.Refuses(), liar.Liar(ends_badly), liar.Liar(liar.never_speaks)))
+
+        self._say("the daemon")
+        os.mkdir(os.path.join(self.folder, "state"))
+        with open(os.path.join(self.folder, "web.yml"), "w", encoding="ascii") as f:
+            f.write("http_server_config:\n  headers:\n    X-Frame-Options: deny\n")
+        self._announce()
+        self.exporter = enter(Exporter(self.program, self.configuration(),
+                                       [f"--storage.path={self.folder}/state", f"--web.config.file={self.folder}/web.yml",
+                                        "--shard=0/1"]))
+        self._say("Alertmanager and Prometheus")
+        self.alertmanager = enter(Alertmanager(self._alertmanager))
+        self.prometheus = enter(Prometheus(f"127.0.0.1:{self.exporter.port}", self.scrape_seconds, self._prometheus, rules=self.rules,
+                                           alertmanager=self.alertmanager.address))
+        self.exporter.wait_for(lambda m: m.value("mysql_up", target="shop") == 1 and m.value("mysql_up", target="billing") == 1, 60)
+        self._say("the clients")
+        for troupe in self.troupes:
+            enter(troupe)
+        self._events = threading.Thread(target=self._happen, daemon=True)
+        self._events.start()
+
+    def _announce(self):
+        """A target that a file names."""
+        with open(os.path.join(self.folder, "sd.json"), "w", encoding="ascii") as f:
+            json.dump([{"targets": [self.billing.address], "labels": {"env": "test", "role": "copy"}}], f)
+
+    # --- the daemon ---------------------------------------------------------------------------------------------------
+    def configuration(self):
+        def log(server):
+            return {"file": server.error_log, "start": "beginning"}
+
+        def labels(role, env="prod"):
+            return {"env": env, "role": role}
+        account = target("-")["credentials"]
+        watched = [
+            target(self.shop, "shop", error_log=log(self.shop), labels=labels("primary"),
+                   probe={"modules": ["default", "pool", "rude"], "allow_close": ["reset"]}),
+            target(self.billing, "billing", error_log=log(self.billing), labels=labels("primary"), probe={"modules": ["default", "pool"]},
+                   tls={"mode": "verify-ca", "ca": self._authority.ca}),
+            target(self.crowded, "crowded", error_log=log(self.crowded), labels=labels("replica")),
+            target(self.distant, "distant", error_log=log(self.crowded), labels=labels("replica"), probe={"modules": ["default", "pool"]}),
+            target(self.down, "down", labels=labels("replica", "test")),
+            target(self.legacy, "legacy", error_log={"file": os.path.join(self.folder, "no-such.log")}, labels=labels("primary", "test")),
+            target(self.stuck, "stuck", labels=labels("primary", "test")),
+        ]
+        if self.orders:
+            watched.append(target(self.orders, "orders", get_server_public_key=True, error_log=log(self.orders), labels=labels("primary")))
+        return {"credentials": account, "poll": EVERY, "sessions": {"interval": "1s"}, "host_cache": {"interval": "1s"},
+                "probe": {**EVERY, "grace": "1s"}, "host_network": "true",
+                "modules": {"pool": {"hold": "3s"}, "rude": {"close": "reset", "interval": "2s"}},
+                "allow_targets": ["127.0.0.0/8:*"], "file_sd": {"files": [os.path.join(self.folder, "sd.json")]},
+                "targets": watched}
+
+    # --- what happens besides -----------------------------------------------------------------------------------------
+    def _happen(self):
+        """The path to `distant` grows slow and loses connections; `crowded` is restarted; the daemon is told to reload."""
+        begun, turn = time.monotonic(), 0
+        while not self._stop.wait(4):
+            turn += 1
+            with contextlib.suppress(pymysql.err.Error, OSError, RuntimeError):
+                if turn % 2:
+                    self.distant.cut("fin")
+                if turn == 4 or turn % 40 == 0:
+                    self.crowded.restart()
+                if turn == 3 or turn % 30 == 0:
+                    self.exporter.reload()
+            if time.monotonic() - begun > 20:
+                self.distant.delay = 0.04
