@@ -89,6 +89,11 @@ class Player:
         """Nobody reads here what one client did."""
 
     def gone(self, connection_id):
+        """The server has done with it."""
+        until = time.monotonic() + 15
+        while time.monotonic() < until and not self._stop.is_set() and self.server.execute(
+                "SELECT 1 FROM information_schema.processlist WHERE id=%s", (connection_id,)):
+            self._stop.wait(0.1)
         return connection_id
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -115,7 +120,7 @@ class _View:
 
     def execute(self, sql, args=None):
         if self._admin is None:
-            self._admin = self._server.connect()
+            self._admin = self._server.connect(init_command="SET SESSION wait_timeout = 28800")
         try:
             with self._admin.cursor() as cursor:
                 cursor.execute(sql, args)
@@ -285,7 +290,7 @@ def of_shop():
 
 
 def of_crowded():
-    return [Player("burst", "web4", crowd, 2, PHP), Player("worker", "app1", pool, 1, GO)]
+    return [Player("burst", "web4", crowd, 2, PHP), Player("worker", "app1", pool, 1, GO), Player("hasty", "web5", logged_in.leave, 0.2, PHP)]
 
 
 def of_billing():

@@ -2,6 +2,7 @@
 the tree, and Alertmanager. See README.md for its targets."""
 
 import contextlib
+import itertools
 import json
 import os
 import threading
@@ -27,16 +28,36 @@ _COMMON = ("--performance-schema=ON", "--lc-messages=en_US", "--local-infile=ON"
 # Why each differs from the defaults: what its clients do is done in seconds, and is told.
 _SHOP = (*_COMMON, "--log-warnings=4", "--userstat=ON", "--max-connect-errors=20", f"--wait-timeout={WAIT_TIMEOUT}",
          "--connect-timeout=2", "--net-write-timeout=1", "--net-read-timeout=1", "--max-connections=80", "--max-allowed-packet=1M")
-_CROWDED = (*_COMMON, "--log-warnings=1", "--max-connections=12")
+_BILLING = (*_COMMON, "--log-warnings=4")
+_CROWDED = (*_COMMON, "--log-warnings=4", "--max-connections=12")
+_TABLES = {"MariaDB": ("session_connect_attrs", "host_cache"),
+           "MySQL": ("session_connect_attrs", "host_cache", "accounts", "events_errors_summary_global_by_error",
+                     "events_errors_summary_by_account_by_error")}
 _ORDERS = (f"--wait-timeout={WAIT_TIMEOUT}", "--max-allowed-packet=1M", "--connect-timeout=2")
 
 
-async def ends_badly(peer):
-    """An honest server but for the end, and for a packet that nobody asked for."""
-    try:
-        await liar.repeats_ping_answer(peer)
-    finally:
+_LEGACY = [("version", "10.11.0-MariaDB-liar"), ("wait_timeout", 28800), ("max_connections", 100), ("log_warnings", 1)]
+_turns = itertools.count()
+
+
+async def legacy(peer):
+    """A server whose log cannot tell of aborts. It answers pings twice, or ends its connections in one of three bad ways, in turn."""
+    turn = next(_turns) % 4
+    await peer.log_in()
+    while (command := await peer.receive())[0] != liar.COM_QUIT:
+        if b"VARIABLES" in command.upper():
+            await peer.rows(["Variable_name", "Value"], _LEGACY)
+            continue
+        await peer.answer(command)
+        if command[0] == liar.COM_PING and turn == 0:
+            await peer.send(liar.OK)
+    if turn == 1:
         peer.reset()
+    elif turn == 2:
+        peer.sequence = 0
+        await peer.error(4031, "The client was disconnected by the server because of inactivity.")
+    elif turn == 3:
+        await peer.until_gone()
 
 
 class Stack:
@@ -75,7 +96,7 @@ class Stack:
     def _server(self, kind, options, cast, certificate_days=None):
         """With what its players need; they begin later. Where we may, it looks up the names of clients' hosts."""
         troupe = Troupe(None, cast, self.hosts)
-        resolves = os.geteuid() == 0 and "--max-connect-errors=20" in options
+        resolves = os.geteuid() == 0 and options is _SHOP
         server = kind([*options, *(["--skip-name-resolve=OFF"] if resolves else [])])
         server.stranger = self._stranger
         if certificate_days:
@@ -84,10 +105,10 @@ class Stack:
             self._stack.enter_context(server)
         troupe.server = server
         troupe.furnish()
-        for grant in (["PROCESS ON *.*", "SELECT ON performance_schema.session_connect_attrs", "SELECT ON performance_schema.host_cache"]
-                      + (["SELECT ON performance_schema." + t for t in ("events_errors_summary_global_by_error",
-                          "events_errors_summary_by_account_by_error", "accounts")] if server.name == "MySQL" else [])):
-            server.execute(f"GRANT {grant} TO '{MONITOR[0]}'@'%'")
+        server.execute("SET SESSION wait_timeout = 28800")
+        server.execute(f"GRANT PROCESS ON *.* TO '{MONITOR[0]}'@'%'")
+        for table in _TABLES[server.name] if options is not _CROWDED else ():
+            server.execute(f"GRANT SELECT ON performance_schema.{table} TO '{MONITOR[0]}'@'%'")
         self.troupes.append(troupe)
         return server
 
@@ -96,15 +117,15 @@ class Stack:
         self._stranger = Authority(os.path.join(self.folder, "stranger"), "a stranger")
         self._say("the servers")
         self.shop = self._server(MariaDB, _SHOP, players.of_shop(), certificate_days=5)
-        self.billing = self._server(MariaDB, (*_COMMON, "--log-warnings=4"), players.of_billing(), certificate_days=300)
-        self.crowded = self._server(MariaDB, _CROWDED, players.of_crowded())
+        self.billing = self._server(MariaDB, _BILLING, players.of_billing(), certificate_days=300)
+        self.crowded = self._server(MariaDB, _CROWDED, players.of_crowded(), certificate_days=300)
         self.orders = None
         if self._with_mysql:
             from lib.mysql import MySQL
             self.orders = self._server(MySQL, _ORDERS, players.of_orders())
         enter = self._stack.enter_context
         self.distant = enter(Relay(self.crowded.port, delay=0.002))
-        self.down, self.legacy, self.stuck = (enter(s) for s in (liar.Refuses(), liar.Liar(ends_badly), liar.Liar(liar.never_speaks)))
+        self.down, self.legacy, self.stuck = (enter(s) for s in (liar.Refuses(), liar.Liar(legacy), liar.Liar(liar.never_speaks)))
 
         self._say("the daemon")
         os.mkdir(os.path.join(self.folder, "state"))
@@ -148,6 +169,8 @@ class Stack:
             target(self.down, "down", labels=labels("replica", "test")),
             target(self.legacy, "legacy", error_log={"file": os.path.join(self.folder, "no-such.log")}, labels=labels("primary", "test")),
             target(self.stuck, "stuck", labels=labels("primary", "test")),
+            target(self.crowded, "untrusted", labels=labels("copy", "test"),
+                   tls={"mode": "verify-ca", "ca": self._stranger.ca}),
         ]
         if self.orders:
             watched.append(target(self.orders, "orders", get_server_public_key=True, error_log=log(self.orders), labels=labels("primary")))
@@ -168,6 +191,8 @@ class Stack:
                     self.distant.cut("fin")
                 if turn == 4 or turn % 40 == 0:
                     self.crowded.restart()
+                elif turn % 5 == 0:
+                    self.crowded.execute("FLUSH STATUS")
                 if turn == 3 or turn % 30 == 0:
                     self.exporter.reload()
             if time.monotonic() - begun > 20:
