@@ -161,7 +161,7 @@ def pool(player):
 
 def churn(player):
     """A connection for each piece of work."""
-    for _ in range(5):
+    for _ in range(8):
         close(player.connect())
 
 
@@ -183,16 +183,29 @@ def rely_on_wait_timeout(player):
         connection._force_close()
 
 
+def leave_together(player):
+    """Ten at once, as when a program is killed."""
+    connections = [player.connect() for _ in range(10)]
+    player.seen(connections[0])
+    for connection in connections:
+        connection._force_close()
+
+
 def crowd(player):
-    """Takes all that there is for a while, is refused, and goes."""
+    """Takes all that there is for a while, the administrators' place too, is refused again and again, and goes."""
     connections = []
+
+    def try_again():
+        for _ in range(3):
+            with contextlib.suppress(pymysql.err.OperationalError):
+                connections.append(player.connect())
     try:
-        while not player._stop.is_set():
-            connections.append(player.connect())
-    except pymysql.err.OperationalError as e:
-        if e.args[0] != 1040:
-            raise
-        _wait(player, 3)
+        with contextlib.suppress(pymysql.err.OperationalError):
+            while not player._stop.is_set():
+                connections.append(player.connect())
+        with contextlib.suppress(pymysql.err.OperationalError):
+            connections.append(player.server.connect())
+        _wait(player, 8, try_again)
     finally:
         for connection in connections:
             close(connection)
@@ -263,7 +276,7 @@ def killed(player):
 def of_shop():
     """Everything that goes wrong; and who does nothing wrong among them."""
     return [
-        Player("webshop", "web1", logged_in.leave, 0.3, NODE),
+        Player("webshop", "web1", leave_together, 0.3, NODE),
         Player("webshop2", "web2", logged_in.leave_by_reset, 1, NODE),
         Player("reports", "reports1", logged_in.idle_past_wait_timeout, 0.5, JAVA),
         Player("invoices", "app1", rely_on_wait_timeout, 1, JAVA),
@@ -275,7 +288,7 @@ def of_shop():
         Player("oldclient", "app3", logged_in.broken_compression, 1),
         Player("ledger", "app1", sleep_with_a_transaction, 1, JAVA),
         Player("goodapp", "web3", pool, 1, GO),
-        Player("cgi", "web4", churn, 0.5, PHP),
+        Player("cgi", "web4", churn, 0.3, PHP),
         Player("checker", "lb1", health_check, 0.5),
         Player("scanner", "stranger", broken_login, 0.2),
         Player("careless", "desk1", lambda p: some_failed_handshakes(p, 12), 1),
@@ -304,6 +317,7 @@ def of_orders():
         Player("nightly", "etl1", logged_in.idle_past_wait_timeout, 1, JAVA),
         Player("export", "etl2", logged_in.leave_mid_result, 1, PHP),
         Player("intern", "desk4", wrong_password, 1),
+        Player("untrusting", "desk3", untrusting, 0.5),
         Player("uploader", "app2", logged_in.too_large, 1, PHP),
         Player("goodapp", "web3", pool, 1, GO),
     ]

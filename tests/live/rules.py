@@ -8,10 +8,11 @@ import re
 import yaml
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FACTOR = 60         # a minute is a second …
-LEAST = 5           # … but a range holds some scrapes, …
-MOST = 45           # … and a week is over in a test's time.
-LEAST_FOR = 1
+# Ranges and offsets: up to so much becomes so many seconds. The order stays, "an hour ago" is before "5 minutes ago", and the shortest
+# still holds ten scrapes.
+RANGES = (("5m", 10), ("10m", 12), ("15m", 15), ("1h", 20), ("1d", 25), ("2d", 30), ("1y", 40))
+# for and keep_firing_for.
+PATIENCE = (("5m", 2), ("15m", 3), ("1y", 5))
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
 _PART = r"\d+(?:ms|[smhdwy])"
@@ -27,16 +28,16 @@ def seconds(text):
     return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhdwy])", text))
 
 
-def _quick(text, least):
-    return f"{round(min(max(seconds(text) / FACTOR, least), MOST))}s"
+def _quick(text, table):
+    return next(f"{quick}s" for upto, quick in table if seconds(text) <= seconds(upto))
 
 
 def quicken_expression(expression):
     """The expression with its ranges and offsets shortened; what stands in quotes is left alone."""
     def replace(match):
         if match["offset"]:
-            return match["offset"] + _quick(match["by"], LEAST)
-        return match["open"] + _quick(match["range"], LEAST) + (":1s" if match["step"] else "") + match["close"]
+            return match["offset"] + _quick(match["by"], RANGES)
+        return match["open"] + _quick(match["range"], RANGES) + (":1s" if match["step"] else "") + match["close"]
 
     out, at = [], 0
     for text in [*_TEXT.finditer(expression), None]:
@@ -56,7 +57,7 @@ def quicken(rules):
             rule["expr"] = quicken_expression(str(rule["expr"]))
             for key in ("for", "keep_firing_for"):
                 if key in rule:
-                    rule[key] = _quick(str(rule[key]), LEAST_FOR)
+                    rule[key] = _quick(str(rule[key]), PATIENCE)
     return rules
 
 

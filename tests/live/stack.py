@@ -1,6 +1,7 @@
 """All that a user would have, alive: servers, their misbehaving clients, the daemon with everything on, Prometheus with the rules of
-the tree, and Alertmanager. See README.md for its targets."""
+the tree, and Alertmanager.."""
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -16,6 +17,7 @@ from lib.certificates import Authority
 from lib.exporter import Exporter, target
 from lib.mariadb import MONITOR, MariaDB
 from lib.netns import names
+from lib.process import free_port
 from lib.prometheus import Prometheus
 from lib.relay import Relay
 
@@ -37,27 +39,34 @@ _ORDERS = (f"--wait-timeout={WAIT_TIMEOUT}", "--max-allowed-packet=1M", "--conne
 
 
 _LEGACY = [("version", "10.11.0-MariaDB-liar"), ("wait_timeout", 28800), ("max_connections", 100), ("log_warnings", 1)]
-_turns = itertools.count()
 
 
-async def legacy(peer):
-    """A server whose log cannot tell of aborts. It answers pings twice, or ends its connections in one of three bad ways, in turn."""
-    turn = next(_turns) % 4
-    await peer.log_in()
-    while (command := await peer.receive())[0] != liar.COM_QUIT:
-        if b"VARIABLES" in command.upper():
-            await peer.rows(["Variable_name", "Value"], _LEGACY)
-            continue
-        await peer.answer(command)
-        if command[0] == liar.COM_PING and turn == 0:
-            await peer.send(liar.OK)
-    if turn == 1:
-        peer.reset()
-    elif turn == 2:
-        peer.sequence = 0
-        await peer.error(4031, "The client was disconnected by the server because of inactivity.")
-    elif turn == 3:
-        await peer.until_gone()
+class Legacy:
+    """A server whose log cannot tell of aborts. It answers pings twice, or ends its connections in one of three bad ways, in turn;
+    and it may take `delay` seconds to greet."""
+
+    def __init__(self):
+        self.delay = 0
+        self._turns = itertools.count()
+
+    async def __call__(self, peer):
+        turn = next(self._turns) % 4
+        await asyncio.sleep(self.delay)
+        await peer.log_in()
+        while (command := await peer.receive())[0] != liar.COM_QUIT:
+            if b"VARIABLES" in command.upper():
+                await peer.rows(["Variable_name", "Value"], _LEGACY)
+                continue
+            await peer.answer(command)
+            if command[0] == liar.COM_PING and turn == 0:
+                await peer.send(liar.OK)
+        if turn == 1:
+            peer.reset()
+        elif turn == 2:
+            peer.sequence = 0
+            await peer.error(4031, "The client was disconnected by the server because of inactivity.")
+        elif turn == 3:
+            await peer.until_gone()
 
 
 class Stack:
@@ -71,6 +80,8 @@ class Stack:
         self.scrape_seconds, self._say = scrape_seconds, say
         self._stack = contextlib.ExitStack()
         self._stop = threading.Event()
+        self._events = None
+        self._lie = Legacy()
         self.hosts = Hosts()
         self.troupes = []
 
@@ -87,6 +98,8 @@ class Stack:
     def quiet(self):
         """No client does anything any more, and nothing happens to a server."""
         self._stop.set()
+        if self._events:
+            self._events.join(60)
         for troupe in self.troupes:
             troupe._stop.set()
         for troupe in self.troupes:
@@ -118,26 +131,27 @@ class Stack:
         self._say("the servers")
         self.shop = self._server(MariaDB, _SHOP, players.of_shop(), certificate_days=5)
         self.billing = self._server(MariaDB, _BILLING, players.of_billing(), certificate_days=300)
-        self.crowded = self._server(MariaDB, _CROWDED, players.of_crowded(), certificate_days=300)
+        self.crowded = self._server(MariaDB, _CROWDED, players.of_crowded(), certificate_days=1)
         self.orders = None
         if self._with_mysql:
             from lib.mysql import MySQL
             self.orders = self._server(MySQL, _ORDERS, players.of_orders())
         enter = self._stack.enter_context
         self.distant = enter(Relay(self.crowded.port, delay=0.002))
-        self.down, self.legacy, self.stuck = (enter(s) for s in (liar.Refuses(), liar.Liar(legacy), liar.Liar(liar.never_speaks)))
+        self.down, self.legacy, self.stuck = (enter(s) for s in (liar.Refuses(), liar.Liar(self._lie), liar.Liar(liar.never_speaks)))
 
         self._say("the daemon")
         os.mkdir(os.path.join(self.folder, "state"))
         with open(os.path.join(self.folder, "web.yml"), "w", encoding="ascii") as f:
             f.write("http_server_config:\n  headers:\n    X-Frame-Options: deny\n")
         self._announce()
-        self.exporter = enter(Exporter(self.program, self.configuration(),
-                                       [f"--storage.path={self.folder}/state", f"--web.config.file={self.folder}/web.yml",
-                                        "--shard=0/1"]))
+        port = free_port()  # that it has again when it is restarted
+        self.exporter = enter(Exporter(self.program, self.configuration(), [
+            f"--storage.path={self.folder}/state", f"--web.config.file={self.folder}/web.yml", "--shard=0/1",
+            f"--web.listen-address=127.0.0.1:{port}"]))
         self._say("Alertmanager and Prometheus")
         self.alertmanager = enter(Alertmanager(self._alertmanager))
-        self.prometheus = enter(Prometheus(f"127.0.0.1:{self.exporter.port}", self.scrape_seconds, self._prometheus, rules=self.rules,
+        self.prometheus = enter(Prometheus(f"127.0.0.1:{port}", self.scrape_seconds, self._prometheus, rules=self.rules,
                                            alertmanager=self.alertmanager.address))
         self.exporter.wait_for(lambda m: m.value("mysql_up", target="shop") == 1 and m.value("mysql_up", target="billing") == 1, 60)
         self._say("the clients")
@@ -169,6 +183,8 @@ class Stack:
             target(self.down, "down", labels=labels("replica", "test")),
             target(self.legacy, "legacy", error_log={"file": os.path.join(self.folder, "no-such.log")}, labels=labels("primary", "test")),
             target(self.stuck, "stuck", labels=labels("primary", "test")),
+            target(self.shop, "lockedout", password="an old one", labels=labels("primary", "test"), poll={"interval": "2s"},
+                   probe={"interval": "2s"}),
             target(self.crowded, "untrusted", labels=labels("copy", "test"),
                    tls={"mode": "verify-ca", "ca": self._stranger.ca}),
         ]
@@ -181,19 +197,28 @@ class Stack:
                 "targets": watched}
 
     # --- what happens besides -----------------------------------------------------------------------------------------
+    def restart_exporter(self):
+        """It says good-bye to all and begins anew, with its counts in its state files."""
+        self.exporter.stop()
+        self.exporter.start()
+
     def _happen(self):
-        """The path to `distant` grows slow and loses connections; `crowded` is restarted; the daemon is told to reload."""
-        begun, turn = time.monotonic(), 0
-        while not self._stop.wait(4):
-            turn += 1
+        """What befalls the servers and the path to `distant`, step by step: connections are lost all the time."""
+        steps = [lambda: None,
+                 self.exporter.reload,
+                 self.crowded.restart,
+                 lambda: self.crowded.execute("FLUSH STATUS"),
+                 lambda: os.truncate(self.crowded.error_log, 0),
+                 lambda: os.truncate(self.crowded.error_log, 0),
+                 self._grow_slow]
+        for number in itertools.count():
+            if self._stop.wait(4):
+                return
+            # A restart may meet a step that needs the server.
             with contextlib.suppress(pymysql.err.Error, OSError, RuntimeError):
-                if turn % 2:
-                    self.distant.cut("fin")
-                if turn == 4 or turn % 40 == 0:
-                    self.crowded.restart()
-                elif turn % 5 == 0:
-                    self.crowded.execute("FLUSH STATUS")
-                if turn == 3 or turn % 30 == 0:
-                    self.exporter.reload()
-            if time.monotonic() - begun > 20:
-                self.distant.delay = 0.04
+                if number < len(steps):
+                    steps[number]()
+                self.distant.cut("fin")
+
+    def _grow_slow(self):
+        self.distant.delay, self._lie.delay = 0.04, 0.06
