@@ -85,6 +85,11 @@ class Prometheus:
         """What Prometheus says of its scrape targets, errors included."""
         return json.loads(self._get("/api/v1/targets"))["data"]["activeTargets"]
 
+    def unhealthy_rules(self):
+        """Rules whose last evaluation failed, with the reason."""
+        groups = json.loads(self._get("/api/v1/rules"))["data"]["groups"]
+        return [(r["name"], r.get("lastError")) for g in groups for r in g["rules"] if r["health"] == "err"]
+
     def warnings(self):
         """Its log at level warn and above: parse errors, out-of-order and duplicate samples."""
         return [l for l in self.process.lines if "level=warn" in l or "level=error" in l]

@@ -14,6 +14,7 @@ import urllib.request
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # What panels say so that they show a zero: here there is more to see.
 _OR_ZERO = re.compile(r"\s+or\s+(?:on\s*\(\s*\)\s*)?vector\s*\(\s*-?[\d.]+\s*\)")
+_SELECTOR = re.compile(r"[a-zA-Z_:][\w:]*\{(?:[^{}\"]|\"(?:[^\"\\]|\\.)*\")*\}")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\[\[(\w+)\]\]|\$(\w+)")
 
 
@@ -95,6 +96,14 @@ class Dashboard:
             if expression:
                 found.append(Query(f"{self.name}: annotation “{note['name']}”", expression))
         return found
+
+    def selectors(self):
+        """The series that those ask for, one by one: of `a or b` each is there."""
+        found = {}
+        for query in self.queries():
+            for selector in _SELECTOR.findall(query.expression):
+                found.setdefault(selector, Query(f"{query.where}, in it", f"count_over_time({selector}[$__range])", True))
+        return list(found.values())
 
 
 def load(folder=os.path.join(TOP, "dashboards")):

@@ -41,10 +41,13 @@ def main():
                    scrape_seconds=options.scrape_seconds, say=lambda what: print(f"starting {what} …", flush=True), **more) as stack:
             print(f"exporter      {stack.exporter.url}\nPrometheus    {stack.prometheus.url}\n"
                   f"Alertmanager  http://{stack.alertmanager.address}\nCtrl-C ends it.", flush=True)
-            until, seen = time.monotonic() + seconds, 0
+            until, restart, seen = time.monotonic() + seconds, time.monotonic() + 90, 0
             try:
                 while time.monotonic() < until:
                     time.sleep(1)
+                    if time.monotonic() > restart:
+                        stack.restart_exporter()
+                        restart += 900
                     alerts = stack.alertmanager.fired()
                     for alert in alerts[seen:]:
                         print(f"{alert['labels']['alertname']}: {alert['annotations'].get('description', '')}", flush=True)
