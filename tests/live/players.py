@@ -184,8 +184,8 @@ def rely_on_wait_timeout(player):
 
 
 def leave_together(player):
-    """Ten at once, as when a program is killed."""
-    connections = [player.connect() for _ in range(10)]
+    """Twenty at once, as when a program is killed."""
+    connections = [player.connect() for _ in range(20)]
     player.seen(connections[0])
     for connection in connections:
         connection._force_close()
@@ -294,7 +294,7 @@ def of_shop():
         Player("careless", "desk1", lambda p: some_failed_handshakes(p, 12), 1),
         Player("halfway", "desk2", half_handshake, 2),
         Player("untrusting", "desk3", untrusting, 1),
-        Player("intern", "desk4", wrong_password, 0.3),
+        Player("intern", "desk4", wrong_password, 0.1),
         Player("reader", "app3", unknown_database, 1),
         Player("limited", "app2", account_limit, 1, account="WITH MAX_USER_CONNECTIONS 1"),
         Player("former", "desk4", locked, 1, account="ACCOUNT LOCK"),

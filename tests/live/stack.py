@@ -26,11 +26,12 @@ from . import players
 from .players import Hosts, Troupe
 
 EVERY = {"interval": "1s", "timeout": "900ms"}
+PATIENT = {"interval": "3s", "timeout": "3s"}  # nothing is said of it because this machine is busy
 WAIT_TIMEOUT = 20
 _COMMON = ("--performance-schema=ON", "--lc-messages=en_US", "--local-infile=ON")
 # Why each differs from the defaults: what its clients do is done in seconds, and is told.
 _SHOP = (*_COMMON, "--log-warnings=4", "--userstat=ON", "--max-connect-errors=20", f"--wait-timeout={WAIT_TIMEOUT}",
-         "--connect-timeout=2", "--net-write-timeout=1", "--net-read-timeout=1", "--max-connections=80", "--max-allowed-packet=1M")
+         "--connect-timeout=2", "--net-write-timeout=1", "--net-read-timeout=1", "--max-connections=150", "--max-allowed-packet=1M")
 _BILLING = (*_COMMON, "--log-warnings=4")
 _CROWDED = (*_COMMON, "--log-warnings=4", "--max-connections=12")
 _TABLES = {"MariaDB": ("session_connect_attrs", "host_cache"),
@@ -43,8 +44,8 @@ _LEGACY = [("version", "10.11.0-MariaDB-liar"), ("wait_timeout", 28800), ("max_c
 
 
 class Legacy:
-    """A server whose log cannot tell of aborts. It answers pings twice, or ends its connections in one of three bad ways, in turn;
-    and it may take `delay` seconds to greet."""
+    """A server whose log cannot tell of aborts. In turn it answers pings twice and ends its connections in one of three bad ways; and
+    it may take `delay` seconds to greet."""
 
     def __init__(self):
         self.delay = 0
@@ -59,7 +60,7 @@ class Legacy:
                 await peer.rows(["Variable_name", "Value"], _LEGACY)
                 continue
             await peer.answer(command)
-            if command[0] == liar.COM_PING and turn == 0:
+            if command[0] == liar.COM_PING and turn % 2 == 0:
                 await peer.send(liar.OK)
         if turn == 1:
             peer.reset()
@@ -178,13 +179,15 @@ class Stack:
         watched = [
             target(self.shop, "shop", error_log=log(self.shop), labels=labels("primary"),
                    probe={"modules": ["default", "pool", "rude"], "allow_close": ["reset"]}),
-            target(self.billing, "billing", error_log=log(self.billing), labels=labels("primary"), probe={"modules": ["default", "pool"]},
-                   tls={"mode": "verify-ca", "ca": self._authority.ca}),
+            target(self.billing, "billing", error_log=log(self.billing), labels=labels("primary"),
+                   tls={"mode": "verify-ca", "ca": self._authority.ca}, poll=PATIENT, probe={**PATIENT, "modules": ["default", "pool"]}),
             target(self.crowded, "crowded", error_log=log(self.crowded), labels=labels("replica")),
-            target(self.distant, "distant", error_log=log(self.crowded), labels=labels("replica"), probe={"modules": ["default", "pool"]}),
+            target(self.distant, "distant", error_log=log(self.crowded), labels=labels("replica"),
+                   poll=PATIENT, probe={**PATIENT, "modules": ["default", "pool"]}),
             target(self.down, "down", labels=labels("replica", "test")),
-            target(self.legacy, "legacy", error_log={"file": os.path.join(self.folder, "no-such.log")}, labels=labels("primary", "test")),
-            target(self.stuck, "stuck", labels=labels("primary", "test")),
+            target(self.legacy, "legacy", error_log={"file": os.path.join(self.folder, "no-such.log")}, labels=labels("primary", "test"),
+                   probe={"grace": "1s"}),
+            target(self.stuck, "stuck", labels=labels("primary", "test"), probe={"grace": "1s"}),
             target(self.shop, "lockedout", password="an old one", labels=labels("primary", "test"), poll={"interval": "2s"},
                    probe={"interval": "2s"}),
             target(self.crowded, "untrusted", labels=labels("copy", "test"),
@@ -193,7 +196,7 @@ class Stack:
         if self.orders:
             watched.append(target(self.orders, "orders", get_server_public_key=True, error_log=log(self.orders), labels=labels("primary")))
         return {"credentials": account, "poll": EVERY, "sessions": {"interval": "1s"}, "host_cache": {"interval": "1s"},
-                "probe": {**EVERY, "grace": "1s"}, "host_network": "true",
+                "probe": EVERY, "host_network": "true",
                 "modules": {"pool": {"hold": "3s"}, "rude": {"close": "reset", "interval": "2s"}},
                 "allow_targets": ["127.0.0.0/8:*"], "file_sd": {"files": [os.path.join(self.folder, "sd.json")]},
                 "targets": watched}
@@ -231,4 +234,4 @@ class Stack:
         self.exporter.get("/probe?target=192.0.2.1:3306")
 
     def _grow_slow(self):
-        self.distant.delay, self._lie.delay = 0.04, 0.06
+        self.distant.delay, self._lie.delay = 0.12, 0.3
