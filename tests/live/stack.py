@@ -190,7 +190,7 @@ class Stack:
             target(self.stuck, "stuck", labels=labels("primary", "test"), probe={"grace": "1s"}),
             target(self.shop, "lockedout", password="an old one", labels=labels("primary", "test"), poll={"interval": "2s"},
                    probe={"interval": "2s"}),
-            target(self.crowded, "untrusted", labels=labels("copy", "test"),
+            target(self.shop, "untrusted", labels=labels("copy", "test"),
                    tls={"mode": "verify-ca", "ca": self._stranger.ca}),
         ]
         if self.orders:
