@@ -1,4 +1,4 @@
-"""A real Alertmanager in a folder of its own (Debian's), which sends all that it gets to a receiver of ours, each alert by itself."""
+"""A real Alertmanager in a folder of its own, which sends all that it gets to a receiver of ours, each alert by itself."""
 
 import http.server
 import json
@@ -12,12 +12,11 @@ from .process import Process, free_port, unprivileged_user, wait_until
 
 
 class Alertmanager:
-    """Use it in a `with`. `command` is another one than Debian's. `alerts` grows with what arrives: dictionaries as the webhook
-    of Alertmanager has them (status, labels, annotations, startsAt, generatorURL, fingerprint)."""
+    """Debian's; use it in a `with`. `alerts` grows with what arrives: dictionaries as the webhook of Alertmanager has them (status,
+    labels, annotations, startsAt, generatorURL, fingerprint)."""
 
-    def __init__(self, command=("prometheus-alertmanager",)):
-        self._command = list(command)
-        self._user = unprivileged_user() if command == ("prometheus-alertmanager",) else None  # others cannot reach our cache
+    def __init__(self):
+        self._user = unprivileged_user()
         self._folder = tempfile.TemporaryDirectory(prefix="mysqlconn-alertmanager-")
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
@@ -53,9 +52,9 @@ class Alertmanager:
         if self._user:
             os.chown(self._folder.name, *self._user)
         # Without a listener for a cluster it speaks to nobody but us.
-        self.process = Process([*self._command, f"--config.file={path}", f"--storage.path={self._folder.name}/data", "--log.level=warn",
-                                f"--web.listen-address={self.address}", "--cluster.listen-address="], user=self._user,
-                               cwd=self._folder.name)
+        self.process = Process(["prometheus-alertmanager", f"--config.file={path}", f"--storage.path={self._folder.name}/data",
+                                "--log.level=warn", f"--web.listen-address={self.address}", "--cluster.listen-address="],
+                               user=self._user, cwd=self._folder.name)
         wait_until(self._ready, 30, lambda: f"Alertmanager is ready:\n{self.process.output()}")
         return self
 

@@ -132,8 +132,9 @@ class View:
         self._step = max(scrape_seconds, math.ceil((end - start) / 1000))
         rate_interval = max(self._step + scrape_seconds, 4 * scrape_seconds)
         length = int(end - start)
-        self._built_in = {"__interval": f"{self._step}s", "__interval_ms": str(self._step * 1000), "__rate_interval": f"{rate_interval}s", "__rate_interval_ms": str(rate_interval * 1000),
-                          "__range": f"{length}s", "__range_s": str(length), "__range_ms": str(length * 1000)}
+        self._built_in = {"__range_s": str(length)}
+        for name, value in (("__interval", self._step), ("__rate_interval", rate_interval), ("__range", length)):
+            self._built_in.update({name: f"{value}s", f"{name}_ms": str(value * 1000)})
         self.empty = []    # variables whose query has no values
         self._choices = {} # variable: its values to try, one after the other
 
@@ -177,7 +178,8 @@ class View:
 
     def has_data(self, query):
         """Whether it returns a number, with any of the values that can be chosen."""
-        return any(not math.isnan(v) for text in self.substituted(_OR_ZERO.sub("", query.expression)) for v in self._values(query, text))
+        texts = self.substituted(_OR_ZERO.sub("", query.expression))
+        return any(not math.isnan(v) for text in texts for v in self._values(query, text))
 
     def _values(self, query, text):
         return self._api.instant(text, self._end) if query.instant else self._api.range(text, self._start, self._end, self._step)

@@ -12,7 +12,6 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from lib import sid  # noqa: E402
 from lib.prometheus import prometheus_3  # noqa: E402
 from live.rules import load  # noqa: E402
 from live.stack import Stack  # noqa: E402
@@ -37,8 +36,9 @@ def main():
     more = {"prometheus": prometheus_3()} if options.prometheus_3 else {}
     with tempfile.TemporaryDirectory(prefix="mysqlconn-live-") as folder:
         os.chmod(folder, 0o755)
-        with Stack(os.path.abspath(options.program), folder, load(options.rules, scaled=not options.unscaled), mysql=options.mysql,
-                   scrape_seconds=options.scrape_seconds, say=lambda what: print(f"starting {what} …", flush=True), **more) as stack:
+        with Stack(os.path.abspath(options.program), folder, load(options.rules, scaled=not options.unscaled),
+                   mysql=options.mysql, scrape_seconds=options.scrape_seconds,
+                   say=lambda what: print(f"starting {what} …", flush=True), **more) as stack:
             print(f"exporter      {stack.exporter.url}\nPrometheus    {stack.prometheus.url}\n"
                   f"Alertmanager  http://{stack.alertmanager.address}\nCtrl-C ends it.", flush=True)
             until, restart, seen = time.monotonic() + seconds, time.monotonic() + 90, 0
@@ -57,7 +57,7 @@ def main():
             for troupe in stack.troupes:
                 for player in troupe.players:
                     if player.error:
-                        print(f"{player.name}: played {player.played} times, and last failed with {player.error!r}", file=sys.stderr)
+                        print(f"{player.name}: played {player.played} times, last failed with {player.error!r}", file=sys.stderr)
 
 
 if __name__ == "__main__":

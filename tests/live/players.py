@@ -136,7 +136,7 @@ class _View:
                 close(self._admin)
 
 
-# --- what the matrix does not have: clients that stay, and what only many of them do ----------------------------------------------
+# --- what the matrix does not have: clients that stay, and what only many of them do ----------------------------------
 def _wait(player, seconds, work=lambda: None):
     """For so long, or until the end, with some work each second."""
     until = time.monotonic() + seconds
@@ -272,7 +272,7 @@ def killed(player):
         logged_in.killed_in_query(player)
 
 
-# --- who plays where ----------------------------------------------------------------------------------------------------------------
+# --- who plays where --------------------------------------------------------------------------------------------------
 def of_shop():
     """Everything that goes wrong; and who does nothing wrong among them."""
     return [
@@ -303,7 +303,11 @@ def of_shop():
 
 
 def of_crowded():
-    return [Player("burst", "web4", crowd, 2, PHP), Player("worker", "app1", pool, 1, GO), Player("hasty", "web5", logged_in.leave, 0.2, PHP)]
+    return [
+        Player("burst", "web4", crowd, 2, PHP),
+        Player("worker", "app1", pool, 1, GO),
+        Player("hasty", "web5", logged_in.leave, 0.2, PHP),
+    ]
 
 
 def of_billing():
@@ -350,11 +354,13 @@ class Troupe:
         return self
 
     def stop(self):
+        """Who waits for the server now is left behind: his thread ends with it."""
         self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
-        for player in self.players:
-            player.leave()
+        until = time.monotonic() + 3
+        for player, thread in zip(self.players, self._threads):
+            thread.join(max(until - time.monotonic(), 0))
+            if not thread.is_alive():
+                player.leave()
         self._threads = []
 
     def __exit__(self, *_):

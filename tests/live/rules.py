@@ -8,15 +8,14 @@ import re
 import yaml
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# Ranges and offsets: up to so much becomes so many seconds. The order stays, "an hour ago" is before "5 minutes ago", and the shortest
-# still holds ten scrapes.
+# Ranges and offsets: up to so much becomes so many seconds. The order stays, "an hour ago" is before "5 minutes ago", and the
+# shortest still holds ten scrapes.
 RANGES = (("5m", 10), ("10m", 12), ("15m", 15), ("1h", 20), ("1d", 25), ("2d", 30), ("1y", 40))
 # for and keep_firing_for.
 PATIENCE = (("5m", 2), ("15m", 3), ("1y", 5))
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
 _PART = r"\d+(?:ms|[smhdwy])"
-_DURATION = re.compile(rf"(?:{_PART})+")
 _TEXT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`")
 # [5m], [1h:1m], offset 1w
 _IN_EXPRESSION = re.compile(rf"(?P<open>\[\s*)(?P<range>(?:{_PART})+)(?P<step>\s*:\s*(?:{_PART})*)?(?P<close>\s*\])"

@@ -1,5 +1,5 @@
-"""All that a user would have, alive: servers, their misbehaving clients, the daemon with everything on, Prometheus with the rules of
-the tree, and Alertmanager.."""
+"""All that a user would have, alive: servers, their misbehaving clients, the daemon with everything on, Prometheus with the rules
+of the tree, and Alertmanager."""
 
 import asyncio
 import collections
@@ -44,8 +44,8 @@ _LEGACY = [("version", "10.11.0-MariaDB-liar"), ("wait_timeout", 28800), ("max_c
 
 
 class Legacy:
-    """A server whose log cannot tell of aborts. In turn it answers pings twice and ends its connections in one of three bad ways; and
-    it may take `delay` seconds to greet."""
+    """A server whose log cannot tell of aborts. In turn it answers pings twice and ends its connections in one of three bad ways;
+    and it may take `delay` seconds to greet."""
 
     def __init__(self):
         self.delay = 0
@@ -72,14 +72,13 @@ class Legacy:
 
 
 class Stack:
-    """Use it in a `with`. `rules` is {file name: text}; `mysql` has a MySQL, too; `prometheus` and `alertmanager` are other commands
-    than Debian's. `say` is told what is being done."""
+    """Use it in a `with`. `rules` is {file name: text}; `mysql` has a MySQL, too; `prometheus` is another command than Debian's.
+    `say` is told what is being done."""
 
-    def __init__(self, program, folder, rules=None, mysql=False, prometheus=("prometheus",), alertmanager=("prometheus-alertmanager",),
-                 scrape_seconds=1, say=lambda _: None):
+    def __init__(self, program, folder, rules=None, mysql=False, prometheus=("prometheus",), scrape_seconds=1,
+                 say=lambda _: None):
         self.program, self.folder, self.rules, self._with_mysql = program, str(folder), rules or {}, mysql
-        self._prometheus, self._alertmanager = tuple(prometheus), tuple(alertmanager)
-        self.scrape_seconds, self._say = scrape_seconds, say
+        self._prometheus, self.scrape_seconds, self._say = tuple(prometheus), scrape_seconds, say
         self._stack = contextlib.ExitStack()
         self._stop = threading.Event()
         self._events = None
@@ -141,7 +140,7 @@ class Stack:
             self.orders = self._server(MySQL, _ORDERS, players.of_orders())
         enter = self._stack.enter_context
         self.distant = enter(Relay(self.crowded.port, delay=0.002))
-        self.down, self.legacy, self.stuck = (enter(s) for s in (liar.Refuses(), liar.Liar(self._lie), liar.Liar(liar.never_speaks)))
+        self.down, self.legacy, self.stuck = map(enter, (liar.Refuses(), liar.Liar(self._lie), liar.Liar(liar.never_speaks)))
 
         self._say("the daemon")
         os.mkdir(os.path.join(self.folder, "state"))
@@ -153,7 +152,7 @@ class Stack:
             f"--storage.path={self.folder}/state", f"--web.config.file={self.folder}/web.yml", "--shard=0/1",
             f"--web.listen-address=127.0.0.1:{port}"]))
         self._say("Alertmanager and Prometheus")
-        self.alertmanager = enter(Alertmanager(self._alertmanager))
+        self.alertmanager = enter(Alertmanager())
         self.prometheus = enter(Prometheus(f"127.0.0.1:{port}", self.scrape_seconds, self._prometheus, rules=self.rules,
                                            alertmanager=self.alertmanager.address))
         self.exporter.wait_for(lambda m: m.value("mysql_up", target="shop") == 1 and m.value("mysql_up", target="billing") == 1, 60)
@@ -180,13 +179,14 @@ class Stack:
             target(self.shop, "shop", error_log=log(self.shop), labels=labels("primary"),
                    probe={"modules": ["default", "pool", "rude"], "allow_close": ["reset"]}),
             target(self.billing, "billing", error_log=log(self.billing), labels=labels("primary"),
-                   tls={"mode": "verify-ca", "ca": self._authority.ca}, poll=PATIENT, probe={**PATIENT, "modules": ["default", "pool"]}),
+                   tls={"mode": "verify-ca", "ca": self._authority.ca}, poll=PATIENT,
+                   probe={**PATIENT, "modules": ["default", "pool"]}),
             target(self.crowded, "crowded", error_log=log(self.crowded), labels=labels("replica")),
             target(self.distant, "distant", error_log=log(self.crowded), labels=labels("replica"),
                    poll=PATIENT, probe={**PATIENT, "modules": ["default", "pool"]}),
             target(self.down, "down", labels=labels("replica", "test")),
-            target(self.legacy, "legacy", error_log={"file": os.path.join(self.folder, "no-such.log")}, labels=labels("primary", "test"),
-                   probe={"grace": "1s"}),
+            target(self.legacy, "legacy", error_log={"file": os.path.join(self.folder, "no-such.log")},
+                   labels=labels("primary", "test"), probe={"grace": "1s"}),
             target(self.stuck, "stuck", labels=labels("primary", "test"), probe={"grace": "1s"}),
             target(self.shop, "lockedout", password="an old one", labels=labels("primary", "test"), poll={"interval": "2s"},
                    probe={"interval": "2s"}),
@@ -194,7 +194,8 @@ class Stack:
                    tls={"mode": "verify-ca", "ca": self._stranger.ca}),
         ]
         if self.orders:
-            watched.append(target(self.orders, "orders", get_server_public_key=True, error_log=log(self.orders), labels=labels("primary")))
+            watched.append(target(self.orders, "orders", get_server_public_key=True, error_log=log(self.orders),
+                                  labels=labels("primary")))
         return {"credentials": account, "poll": EVERY, "sessions": {"interval": "1s"}, "host_cache": {"interval": "1s"},
                 "probe": EVERY, "host_network": "true",
                 "modules": {"pool": {"hold": "3s"}, "rude": {"close": "reset", "interval": "2s"}},
@@ -212,7 +213,7 @@ class Stack:
         steps = [lambda: None,
                  self.exporter.reload,
                  self.crowded.restart,
-                 lambda: self.crowded.execute("FLUSH STATUS"),
+                 self._flush,
                  lambda: os.truncate(self.crowded.error_log, 0),
                  lambda: os.truncate(self.crowded.error_log, 0),
                  self._grow_slow]
@@ -223,8 +224,15 @@ class Stack:
             with contextlib.suppress(pymysql.err.Error, OSError, RuntimeError):
                 if number < len(steps):
                     steps[number]()
+                elif number % 5 == 0:
+                    self._flush()
                 self.distant.cut("fin")
                 self._ask_badly()
+
+    def _flush(self):
+        """Takes away what clients did since the last poll."""
+        for server in (self.shop, self.crowded):
+            server.execute("FLUSH STATUS")
 
     def _ask_badly(self):
         """Prometheus asks about a server that is allowed and one that is not; somebody begins a request and does not end it."""

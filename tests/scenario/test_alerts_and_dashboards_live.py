@@ -1,6 +1,6 @@
-"""The product as its users have it, alive: real servers under clients that misbehave, the daemon with everything on, Prometheus with the
-tree's rules, Alertmanager. Every alert that is meant for what happens arrives, says who and why, and none that is not; then every query
-that the dashboards make returns data, over a restart of the daemon too. Durations in the rules are shortened by the tables of
+"""The product as its users have it, alive: real servers under clients that misbehave, the daemon with everything on, Prometheus with
+the tree's rules, Alertmanager. Every alert that is meant for what happens arrives, says who and why, and none that is not; then every
+query that the dashboards make returns data, over a restart of the daemon too. Durations in the rules are shortened by the tables of
 live/rules.py; the expressions are the tree's. With PROMETHEUS=3 in the environment it is Prometheus 3, else Debian 12's."""
 # takes long
 
@@ -79,7 +79,8 @@ OF_THIS_MACHINE = {
     ("MysqlConnAdviceStanding", "accept_queue"): "the kernel counts overflows of all listeners together",
 }
 # Causes of what nobody had logged in for.
-NOBODY = ("before_login", "dns", "handshake_timeout", "health_check", "host_blocked", "host_not_allowed", "protocol_error", "tls_failure")
+NOBODY = ("before_login", "dns", "handshake_timeout", "health_check", "host_blocked", "host_not_allowed", "protocol_error",
+          "tls_failure")
 
 # Queries that have no data although all is well: (dashboard, what is in the expression) and why.
 WITHOUT_DATA = {}
@@ -95,7 +96,9 @@ def stack(program, tmp_path_factory):
         running.began = time.time()
         yield running
         running.quiet()
-        troubled = {f"{p.name} at {t.server.name}": p.error for t in running.troupes for p in t.players if not p.played and p.error}
+        # At `crowded` all may fail: it is full, or restarts.
+        troubled = {f"{p.name} at {t.server.name}": p.error for t in running.troupes for p in t.players
+                    if t.server is not running.crowded and not p.played and p.error}
         assert not troubled, "these did never what they are here for"
 
 
@@ -120,15 +123,18 @@ def said(alerts, name, target):
 def test_alerts_arrive_and_say_who_and_why(stack, figure):
     def missing():
         alerts = stack.alertmanager.fired()
-        return {f"{name} of {target}": {"wanted": text, "came": said(alerts, name, target)[-3:]} for (name, target), text in MEANT.items()
+        return {f"{name} of {target}": {"wanted": text, "came": said(alerts, name, target)[-3:]}
+                for (name, target), text in MEANT.items()
                 if not any(re.search(text, s) for s in said(alerts, name, target))}
 
-    wait_until(lambda: not missing(), WAIT_SECONDS, lambda: f"these alerts arrive: {missing()}\n{stack.prometheus.unhealthy_rules()}", 0.5)
+    wait_until(lambda: not missing(), WAIT_SECONDS,
+               lambda: f"these alerts arrive: {missing()}\n{stack.prometheus.unhealthy_rules()}", 0.5)
     took = time.time() - stack.began
     alerts = stack.alertmanager.fired()
     unwanted = [a for a in alerts if a["labels"]["alertname"] in NOT_HERE or a["labels"].get("target") == WELL
                 and (a["labels"]["alertname"], a["labels"].get("rule")) not in OF_THIS_MACHINE]
-    assert not unwanted, "these are not meant:\n" + "\n".join(f"{a['labels']['alertname']}: {a['annotations']['description']}" for a in unwanted)
+    told = "\n".join(f"{a['labels']['alertname']}: {a['annotations']['description']}" for a in unwanted)
+    assert not unwanted, f"these are not meant:\n{told}"
     uids = {d.json["uid"] for d in dashboards.load()}
     wrong = [f"{why}: {a['labels']} {a['annotations']}" for a in alerts for why in what_is_wrong(a, uids)]
     assert not wrong, "\n".join(wrong[:5])
@@ -192,5 +198,5 @@ def test_every_query_returns_data(stack, figure):
     now = time.time()
     for board in boards:
         view = View(board, api, stack.began, now, SCRAPE_SECONDS).prepare()
-        assert not [str(q) for q in excepted if q.where.startswith(board.name) and view.has_data(q)], "these are excepted, and have data"
+        assert not [str(q) for q in excepted if q.where.startswith(board.name) and view.has_data(q)], "excepted, and have data"
     figure(f"{sum(len(b.queries()) for b in boards)} queries of {len(boards)} dashboards return data")
