@@ -45,7 +45,7 @@ _LEGACY = [("version", "10.11.0-MariaDB-liar"), ("wait_timeout", 28800), ("max_c
 
 class Legacy:
     """A server whose log cannot tell of aborts. In turn it answers pings twice and ends its connections in one of three bad ways;
-    and it may take `delay` seconds to greet."""
+    it ends those that are held idle; and it may take `delay` seconds to greet."""
 
     def __init__(self):
         self.delay = 0
@@ -59,6 +59,10 @@ class Legacy:
             if b"VARIABLES" in command.upper():
                 await peer.rows(["Variable_name", "Value"], _LEGACY)
                 continue
+            if b"SESSION.wait_timeout" in command:  # what a probe asks before it holds its connection
+                await peer.rows(["wait_timeout"], [(28800,)])
+                await asyncio.sleep(0.5)
+                return
             await peer.answer(command)
             if command[0] == liar.COM_PING and turn % 2 == 0:
                 await peer.send(liar.OK)
@@ -186,7 +190,7 @@ class Stack:
                    poll=PATIENT, probe={**PATIENT, "modules": ["default", "pool"]}),
             target(self.down, "down", labels=labels("replica", "test")),
             target(self.legacy, "legacy", error_log={"file": os.path.join(self.folder, "no-such.log")},
-                   labels=labels("primary", "test"), probe={"grace": "1s"}),
+                   labels=labels("primary", "test"), probe={"grace": "1s", "modules": ["default", "pool"]}),
             target(self.stuck, "stuck", labels=labels("primary", "test"), probe={"grace": "1s"}),
             target(self.shop, "lockedout", password="an old one", labels=labels("primary", "test"), poll={"interval": "2s"},
                    probe={"interval": "2s"}),
