@@ -106,7 +106,7 @@ $(B)/.flags: .FORCE
 -include $(OBJECTS:.o=.d) $(UNIT_TESTS:=.d) $(FUZZERS:=.d) $(BENCHES:=.d) $(wildcard $(B)/tests/fuzz/replay.d)
 
 # --- the two commands -------------------------------------------------------------------------------------------------
-.PHONY: demo test test-mysql test-drivers check
+.PHONY: demo live test test-mysql test-drivers check
 demo:
 	@tests/lib/install-packages build demo
 	@$(MAKE) --no-print-directory VARIANT=release build
@@ -130,6 +130,13 @@ test-drivers:
 	@command -v npm > /dev/null || tests/lib/install-packages npm
 	@tests/lib/fetch-mysql
 	@$(MAKE) --no-print-directory VARIANT=asan check TESTS='--drivers $(TESTS)'
+
+# Servers, clients that misbehave, the daemon, Prometheus with the rules and Alertmanager, until Ctrl-C; LIVE="--mysql --prometheus-3" for
+# more. To draw dashboards from, and to look at alerts.
+live:
+	@tests/lib/install-packages build test
+	@$(MAKE) --no-print-directory VARIANT=release build
+	@exec /usr/bin/python3 tests/live/live.py --program build/release/mysqlconn_exporter $(LIVE)
 
 # The tests without the installing; `make check VARIANT=release TESTS=tests/scenario/test_x.py` for one of them.
 check: build units
@@ -239,6 +246,7 @@ clean:
 help:
 	@echo 'make             build $(PROGRAM)'
 	@echo 'make demo        a private MariaDB, clients that behave badly, and what we see of it (DEMO_SECONDS=20 ends by itself)'
+	@echo 'make live        what the demo has and more, with Prometheus, our rules and Alertmanager, to draw dashboards from'
 	@echo 'make test        install what the tests need and run all of them under ASan and UBSan'
 	@echo 'make test-mysql  the same against a real MySQL 9, fetched once into a cache (XDG_CACHE_HOME); 10,000 probes'
 	@echo 'make test-drivers  real drivers (mysql2, go-sql-driver, mysqlnd, DBI, JDBC…), closed well, badly and not at all'

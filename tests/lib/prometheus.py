@@ -27,19 +27,26 @@ def promtool_3():
 
 class Prometheus:
     """Scrapes `address` each `interval` seconds from start() on; use it in a `with`. `command` is another one than
-    Debian 12's, `scrape` has more settings of the scrape configuration, `args` more flags."""
+    Debian 12's, `scrape` has more settings of the scrape configuration, `args` more flags. `rules`, {file name: text}, are
+    evaluated as often as it scrapes, and their alerts sent to the Alertmanager at `alertmanager`."""
 
-    def __init__(self, address, interval=2, command=("prometheus",), scrape=None, args=()):
+    def __init__(self, address, interval=2, command=("prometheus",), scrape=None, args=(), rules=None, alertmanager=None):
         self._command = [*command, *args]
         self._folder = tempfile.TemporaryDirectory(prefix="mysqlconn-prometheus-")
         self.port = free_port()
         self._user = unprivileged_user() if command == ("prometheus",) else None  # others cannot reach our cache
-        config = {"global": {"scrape_interval": f"{interval}s", "scrape_timeout": f"{interval}s"},
+        config = {"global": {"scrape_interval": f"{interval}s", "scrape_timeout": f"{interval}s",
+                             "evaluation_interval": f"{interval}s"},
+                  "rule_files": list(rules or ()),
+                  "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else []},
                   "scrape_configs": [{"job_name": "mysqlconn", "static_configs": [{"targets": [address]}],
                                       **(scrape or {})}]}
         self._config = os.path.join(self._folder.name, "prometheus.yml")
         with open(self._config, "w", encoding="utf-8") as f:
             json.dump(config, f)
+        for name, text in (rules or {}).items():
+            with open(os.path.join(self._folder.name, name), "w", encoding="utf-8") as f:
+                f.write(text)
         if self._user:
             os.chown(self._folder.name, *self._user)
         self.process = None
@@ -55,8 +62,12 @@ class Prometheus:
         self.process.end()
         self._folder.cleanup()
 
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
     def _get(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
             return answer.read()
 
     def _ready(self):
@@ -73,6 +84,11 @@ class Prometheus:
     def targets(self):
         """What Prometheus says of its scrape targets, errors included."""
         return json.loads(self._get("/api/v1/targets"))["data"]["activeTargets"]
+
+    def unhealthy_rules(self):
+        """Rules whose last evaluation failed, with the reason."""
+        groups = json.loads(self._get("/api/v1/rules"))["data"]["groups"]
+        return [(r["name"], r.get("lastError")) for g in groups for r in g["rules"] if r["health"] == "err"]
 
     def warnings(self):
         """Its log at level warn and above: parse errors, out-of-order and duplicate samples."""
