@@ -21,6 +21,7 @@ struct probe_run {
     enum close_outcome outcome; /* CLOSE_COUNT: there was nothing to close */
     enum hold_end end;
     bool cut; /* while it was held, or when it was used again */
+    uint64_t connection_id;
 };
 
 static void tell(struct probe_run *run, const struct failure *failure) {
@@ -45,7 +46,9 @@ static void on_late(void *arg, const struct failure *failure) {
 }
 
 /* Phases that ended count into the histograms, also those of a probe that failed later: they were true. */
-static void note_phases(struct probe_facts *facts, const struct client *client) {
+static void note_phases(const struct probe_run *run, const struct client *client) {
+    struct probe_facts *facts = &run->probe->facts;
+    facts->connection_id = run->connection_id; /* whose phases are shown: not before, while those of the last one are */
     for (int i = 0; i < PHASE_COUNT; i++) {
         int64_t ns = client_phase_ns(client, (enum phase)i);
         facts->last_phase_ns[i] = ns;
@@ -234,7 +237,7 @@ static void note_history(const struct probe_run *run, const struct failure *fail
 static bool converse(struct probe_run *run, struct client *client, struct failure *failure) {
     const struct module_config *module = run->probe->module;
     bool ok = client_connect(client, failure) == 0;
-    uint64_t id = run->probe->facts.connection_id = client_connection_id(client);
+    uint64_t id = run->connection_id = client_connection_id(client);
     if (ok)
         close_check_opened(run->probe->target->close_check, run->probe, id);
     bool opened = ok;
@@ -267,7 +270,7 @@ void probe_run(struct probe *probe) {
     own_connections_began(&probe->target->own, client);
     bool ok = converse(&run, client, &failure);
     tell(&run, ok ? NULL : &failure);
-    note_phases(&probe->facts, client);
+    note_phases(&run, client);
     note_facts(probe, client, ok ? NULL : &failure);
     note_history(&run, ok ? NULL : &failure);
     note_self_aborts(&run, client);

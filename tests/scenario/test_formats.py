@@ -229,12 +229,21 @@ class Durations:
         for s in page:
             if s.exemplar:
                 phase = s.labels["phase"]
-                self.seen.setdefault(phase, {}).setdefault(s.exemplar.labels["connection_id"], (counts[phase], s.exemplar.value))
+                known = self.seen.setdefault(phase, {}).setdefault(s.exemplar.labels["connection_id"], (counts[phase], s.exemplar.value))
+                assert known[1] == s.exemplar.value, "another probe's"
         return max(map(len, self.seen.values()), default=0)
 
     def sorted(self, phase, count):
         """Of the first `count` probes, as far as they were seen."""
         return sorted(seconds for held, seconds in self.seen[phase].values() if held <= count)
+
+
+def test_an_exemplar_is_of_the_probe_whose_id_it_has(exporter, server):
+    """Also while the next one is under way, as it mostly is here."""
+    probe = {"interval": "400ms", "timeout": "400ms", "modules": ["held"]}
+    watching = exporter({"modules": {"held": {"hold": "300ms"}}, "targets": [{**target(server), "probe": probe}]})
+    durations = Durations()
+    wait_until(lambda: durations.look(watching) >= 3, 10, "three probes", step=0.02)
 
 
 @pytest.mark.parametrize("which", PROMETHEUS)
