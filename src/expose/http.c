@@ -19,7 +19,7 @@
 
 enum {
     BLOCK_BYTES = 16 * 1024,
-    TURN_BYTES = 128 * 1024, /* made in one turn of the loop: gzip may make a hundredth of them */
+    TURN_BYTES = 128 * 1024,            /* made in one turn of the loop: gzip may make a hundredth of them */
     PIECE_MAX_BYTES = 64 * 1024 * 1024, /* never reached by honest label values */
     ERROR_BYTES = 4096,
 };
