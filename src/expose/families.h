@@ -25,6 +25,6 @@ extern const struct metric_table advice_families;    /* which rules of advice ar
 extern const struct metric_table exporter_families;  /* the exporter itself and its process */
 
 /* Of a family with the labels phase and reason: the combinations that happened, `failures` in all. */
-void families_emit_failures(struct sample_writer *w, uint64_t failures, const uint32_t by[PHASE_COUNT][FAILURE_COUNT]);
+void families_emit_failures(struct sample_writer *w, const struct failure_counts *failures);
 
 #endif

@@ -17,7 +17,7 @@ static void emit_probe_success(struct sample_writer *w, const struct probe *prob
 }
 
 static void emit_probe_failures(struct sample_writer *w, const struct probe *probe) {
-    families_emit_failures(w, probe->facts.failures, probe->facts.failures_by);
+    families_emit_failures(w, &probe->facts.failures_by);
 }
 
 /* The last probe shows itself in the bucket that it fell into, by its connection's id. */

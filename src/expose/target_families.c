@@ -29,18 +29,18 @@ static void emit_down_info(struct sample_writer *w, const struct target *target)
 }
 
 /* Most of the 200 combinations never happen: those that did not are left out. */
-void families_emit_failures(struct sample_writer *w, uint64_t failures, const uint32_t by[PHASE_COUNT][FAILURE_COUNT]) {
-    for (int phase = 0; phase < PHASE_COUNT && failures > 0; phase++)
+void families_emit_failures(struct sample_writer *w, const struct failure_counts *failures) {
+    for (int phase = 0; phase < PHASE_COUNT && failures->by; phase++)
         for (int failure = 0; failure < FAILURE_COUNT; failure++)
-            if (by[phase][failure] > 0)
+            if (failures->by[phase][failure] > 0)
                 sample_count(w,
                              SAMPLE_LABELS("phase", phase_name((enum phase)phase), "reason",
                                            failure_name((enum failure_class)failure)),
-                             by[phase][failure]);
+                             failures->by[phase][failure]);
 }
 
 static void emit_poll_failures(struct sample_writer *w, const struct target *target) {
-    families_emit_failures(w, target->poll.failures, target->poll.failures_by);
+    families_emit_failures(w, &target->poll.failures_by);
 }
 
 static void emit_poll_duration(struct sample_writer *w, const struct target *target) {

@@ -1,9 +1,10 @@
 /*
- * The names of the tables in phase.h.
+ * The names of the tables in phase.h; failures counted.
  */
 #include "observe/phase.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 const char *phase_name(enum phase phase) {
     static const char *const names[] = {
@@ -96,4 +97,16 @@ unsigned close_code_of(unsigned number) {
         if (numbers[i] == number)
             return i;
     return CLOSE_CODE_OTHER;
+}
+
+void failure_counts_add(struct failure_counts *counts, const struct failure *failure, uint32_t n) {
+    if (!counts->by)
+        counts->by = calloc(PHASE_COUNT, sizeof *counts->by);
+    if (counts->by)
+        counts->by[failure->phase][failure->failure] += n;
+}
+
+void failure_counts_release(struct failure_counts *counts) {
+    free(counts->by);
+    counts->by = NULL;
 }

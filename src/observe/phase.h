@@ -186,4 +186,13 @@ const char *close_code_name(unsigned place);
 /* The place of an error number in the table. */
 unsigned close_code_of(unsigned number);
 
+/* How often each failed; the room for it is made at the first: most targets never fail. */
+struct failure_counts {
+    uint32_t (*by)[FAILURE_COUNT]; /* PHASE_COUNT of them; NULL: none yet */
+};
+
+/* Where memory is short it is not counted here. */
+void failure_counts_add(struct failure_counts *counts, const struct failure *failure, uint32_t n);
+void failure_counts_release(struct failure_counts *counts);
+
 #endif

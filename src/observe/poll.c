@@ -35,7 +35,7 @@ static void tell_failure(struct poll_run *run, const struct failure *failure) {
     facts->health = TARGET_DOWN;
     facts->down = *failure;
     facts->failures++;
-    facts->failures_by[failure->phase][failure->failure]++;
+    failure_counts_add(&facts->failures_by, failure, 1);
     facts->connection_id = 0;
     clear_values(facts); /* rather nothing than yesterday's values */
 }

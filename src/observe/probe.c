@@ -34,7 +34,7 @@ static void tell(struct probe_run *run, const struct failure *failure) {
         facts->health = TARGET_DOWN;
         facts->down = *failure;
         facts->failures++;
-        facts->failures_by[failure->phase][failure->failure]++;
+        failure_counts_add(&facts->failures_by, failure, 1);
     } else {
         facts->health = TARGET_UP;
         facts->last_success_wall_ns = facts->last_wall_ns;

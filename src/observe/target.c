@@ -101,9 +101,14 @@ static bool make_probes(struct target *target) {
     return true;
 }
 
+static void probe_release(struct probe *probe) {
+    labels_release(&probe->labels);
+    failure_counts_release(&probe->facts.failures_by);
+}
+
 static void target_free(struct target *target) {
     for (size_t i = 0; i < target->probe_count; i++)
-        labels_release(&target->probes[i].labels);
+        probe_release(&target->probes[i]);
     free(target->probes);
     close_check_free(target->close_check);
     sessions_free(target->sessions);
@@ -111,6 +116,7 @@ static void target_free(struct target *target) {
     host_cache_free(target->host_cache);
     userstat_free(target->userstat);
     labels_release(&target->labels);
+    failure_counts_release(&target->poll.failures_by);
     free(target->schedule->probes);
     free(target->schedule);
     free(target);

@@ -70,7 +70,7 @@ struct poll_facts {
     struct failure down; /* why, when TARGET_DOWN */
     uint64_t polls, failures;
     uint64_t ended; /* of the polls: with all that they look at besides */
-    uint32_t failures_by[PHASE_COUNT][FAILURE_COUNT];
+    struct failure_counts failures_by;
     uint64_t connects;          /* connections that polling opened */
     uint64_t losses;            /* kept connections that were found dead */
     uint64_t restarts;          /* the server started anew since the poll before */
@@ -93,7 +93,7 @@ struct probe_facts {
     enum target_health health;
     struct failure down;
     uint64_t probes, failures;
-    uint32_t failures_by[PHASE_COUNT][FAILURE_COUNT];
+    struct failure_counts failures_by;
     uint64_t skipped; /* due while the one before was still being ended politely */
     uint64_t closes[CLOSE_COUNT];
     struct histogram phase[PHASE_COUNT];

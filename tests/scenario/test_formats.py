@@ -81,6 +81,13 @@ def test_openmetrics_is_read_by_the_strict_parser_and_tells_the_same(quiet):
         assert s.exemplar.value <= float(s.labels["le"]) and int(s.exemplar.labels["connection_id"]) > 0
 
 
+def native_histograms(families):
+    """Those of db1's probes by phase."""
+    phases, = [f for f in families if f.name == "mysqlconn_probe_phase_duration_seconds"]
+    of = [(client_model.labels(m), m.histogram) for m in phases.metric]
+    return {labels["phase"]: histogram for labels, histogram in of if labels["target"] == "db1"}
+
+
 def test_protobuf_is_read_by_googles_library_and_tells_the_same(quiet):
     kind, page = get(quiet, PROTOBUF)
     assert kind == PROTOBUF
@@ -105,8 +112,7 @@ def test_protobuf_is_read_by_googles_library_and_tells_the_same(quiet):
               for (n, l), value in text.items() if ("le", "+Inf") not in l}
     assert protobuf.keys() == wanted.keys()
     assert all(math.isclose(protobuf[key], wanted[key], rel_tol=1e-12) for key in wanted)
-    phases, = [f for f in families if f.name == "mysqlconn_probe_phase_duration_seconds"]
-    connect, = [m.histogram for m in phases.metric if client_model.labels(m).items() >= {"phase": "connect", "target": "db1"}.items()]
+    connect = native_histograms(families)["connect"]
     assert connect.schema == 3 and connect.sample_count == 1 and connect.created_timestamp.seconds > 0
     (index, count), = client_model.native_buckets(connect)
     exemplar, = connect.exemplars
@@ -262,7 +268,7 @@ def test_prometheus_stores_it(exporter, server, which, figure):
         if not args:
             assert prometheus.query('mysqlconn_probe_phase_duration_seconds_bucket{phase="connect"}')
             return
-        worst, now = 1, time.time()
+        worst, bounds, now = 1, [], time.time()
         for phase in ("connect", "auth", "query"):
             stored = f'mysqlconn_probe_phase_duration_seconds{{phase="{phase}"}} @ {now:.3f}'
             count = prometheus.query(f"histogram_count({stored})")
@@ -270,13 +276,16 @@ def test_prometheus_stores_it(exporter, server, which, figure):
             exact = durations.sorted(phase, int(count[0][1]))
             missed = int(count[0][1]) - len(exact)
             assert 0 <= missed <= 10  # a busy machine
+            # Durations far apart (a busy machine) take more buckets than there may be: then each is twice as wide.
+            bounds.append(2 ** 2 ** -native_histograms(client_model.families(get(watching, PROTOBUF)[1]))[phase].schema)
             for q in (0.25, 0.5, 0.9):
                 (_, estimate), = prometheus.query(f"histogram_quantile({q}, {stored})")
                 at = math.ceil(q * count[0][1]) - 1
                 # Of those that were missed all may be smaller, or none: the true one is between these two.
                 least = exact[at - missed] if at >= missed else 0
                 most = exact[at] if at < len(exact) else math.inf
-                worst = max(worst, least / estimate, estimate / most)
-        assert worst <= 2 ** (1 / 8), worst
+                off = max(1, least / estimate, estimate / most)
+                assert off <= bounds[-1] * (1 + 1e-9), (phase, q, estimate, exact)
+                worst = max(worst, off)
         figure(f"{count[0][1]:.0f} probes, {missed} not seen one by one; worst quantile is off by {(worst - 1) * 100:.1f} %"
-               " (schema: 9.1 %)")
+               f" (schema: {(max(bounds) - 1) * 100:.1f} %)")

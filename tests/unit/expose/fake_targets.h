@@ -45,11 +45,13 @@ static inline void fake_target_free(struct target *target) {
     free(target->config->modules->name);
     free(target->config->modules);
     labels_release(&target->probes->labels);
+    failure_counts_release(&target->probes->facts.failures_by);
     free(target->probes);
     free(target->config->name);
     free(target->config->address_text);
     free(target->config);
     labels_release(&target->labels);
+    failure_counts_release(&target->poll.failures_by);
     free(target);
 }
 
@@ -93,10 +95,11 @@ static inline void fake_down(struct target *target) {
     target->poll.down = fake_failure(PHASE_CONNECT, FAILURE_REFUSED, "Can't connect to 'db' <b>");
     target->probes->facts.down = fake_failure(PHASE_AUTH, FAILURE_ACCESS_DENIED, "Access denied");
     target->poll.polls = target->poll.failures = 2;
-    target->poll.failures_by[PHASE_CONNECT][FAILURE_REFUSED] = 2;
+    failure_counts_add(&target->poll.failures_by, &(struct failure){FAILURE_REFUSED, PHASE_CONNECT, 0, ""}, 2);
     target->probes->facts.probes = target->probes->facts.failures = 5;
-    target->probes->facts.failures_by[PHASE_AUTH][FAILURE_ACCESS_DENIED] = 4;
-    target->probes->facts.failures_by[PHASE_RESOLVE][FAILURE_TIMEOUT] = 1;
+    failure_counts_add(&target->probes->facts.failures_by, &(struct failure){FAILURE_ACCESS_DENIED, PHASE_AUTH, 0, ""},
+                       4);
+    failure_counts_add(&target->probes->facts.failures_by, &(struct failure){FAILURE_TIMEOUT, PHASE_RESOLVE, 0, ""}, 1);
 }
 
 static inline struct exporter_state fake_state(void) {
