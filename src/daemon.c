@@ -24,13 +24,14 @@
 #include "observe/fleet.h"
 #include "observe/host_network.h"
 #include "observe/looks.h"
+#include "service_manager.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <systemd/sd-daemon.h>
 #include <uv.h>
 
 #define STOP_WITHIN_NS (2500 * NS_PER_MS) /* "ends within 3 s" */
@@ -48,7 +49,8 @@ struct daemon {
     uv_loop_t loop;
     struct loop_watch watch;
     uv_signal_t hangup, terminate, interrupt;
-    uv_timer_t watchdog, settle, catch_up;
+    struct service_manager manager;
+    uv_timer_t settle, catch_up;
     struct mono catch_up_began;
     struct coroutines *coroutines;
     struct judge *judge;
@@ -184,14 +186,16 @@ static bool reload(void *arg, struct strbuf *error) {
         return false;
     }
     log_flush(); /* who reloads wants to hear what is so now */
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(mono_now().ns / NS_PER_US));
+    char reloading[64];
+    snprintf(reloading, sizeof reloading, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(mono_now().ns / NS_PER_US));
+    service_manager_tell(&daemon->manager, reloading);
     bool successful = load_and_apply(daemon, error);
     note_reload(daemon, successful);
     if (successful)
         log_info("configuration reloaded", LF_NUM("targets", fleet_count(daemon->fleet)));
     else
         log_error("configuration not reloaded, the old one stays in force", LF_STR("error", strbuf_text(error)));
-    sd_notify(0, "READY=1");
+    service_manager_tell(&daemon->manager, "READY=1");
     return successful;
 }
 
@@ -239,7 +243,7 @@ static void all_targets_stopped(void *arg) {
     uv_close((uv_handle_t *)&daemon->hangup, NULL);
     uv_close((uv_handle_t *)&daemon->terminate, NULL);
     uv_close((uv_handle_t *)&daemon->interrupt, NULL);
-    uv_close((uv_handle_t *)&daemon->watchdog, NULL);
+    service_manager_stop(&daemon->manager);
     uv_close((uv_handle_t *)&daemon->settle, NULL);
     uv_close((uv_handle_t *)&daemon->catch_up, NULL);
     coroutines_free(daemon->coroutines);
@@ -253,7 +257,7 @@ static void on_terminate(uv_signal_t *handle, int signum) {
         return;
     daemon->stopping = true;
     log_info("ending: closing all connections with COM_QUIT", LF_STR("signal", strsignal(signum)));
-    sd_notify(0, "STOPPING=1");
+    service_manager_tell(&daemon->manager, "STOPPING=1");
     looks_stop(daemon->looks);
     discovery_stop(daemon->discovery);
     daemon->discovery = NULL;
@@ -261,20 +265,6 @@ static void on_terminate(uv_signal_t *handle, int signum) {
 }
 
 /* --- start --- */
-
-static void on_watchdog(uv_timer_t *timer) {
-    (void)timer;
-    sd_notify(0, "WATCHDOG=1");
-}
-
-static void start_watchdog(struct daemon *daemon) {
-    uint64_t usec = 0;
-    uv_timer_init(&daemon->loop, &daemon->watchdog);
-    if (sd_watchdog_enabled(0, &usec) > 0) {
-        uint64_t half_ms = usec / 2000 ? usec / 2000 : 1;
-        uv_timer_start(&daemon->watchdog, on_watchdog, half_ms, half_ms);
-    }
-}
 
 static void on_settled(uv_timer_t *timer) {
     (void)timer;
@@ -488,7 +478,7 @@ int daemon_run(const struct options *options, struct config *config) {
     start_signal(&daemon, &daemon.hangup, on_hangup, SIGHUP);
     start_signal(&daemon, &daemon.terminate, on_terminate, SIGTERM);
     start_signal(&daemon, &daemon.interrupt, on_terminate, SIGINT);
-    start_watchdog(&daemon);
+    service_manager_start(&daemon.manager, &daemon.loop);
     uv_timer_init(&daemon.loop, &daemon.catch_up);
     daemon.catch_up.data = &daemon;
     uv_timer_init(&daemon.loop, &daemon.settle);
@@ -497,7 +487,7 @@ int daemon_run(const struct options *options, struct config *config) {
     if (rc == 0) {
         log_info("watching", LF_NUM("targets", fleet_count(daemon.fleet)), LF_STR("version", VERSION),
                  LF_STR("client_library", client_library_name()));
-        sd_notify(0, "READY=1");
+        service_manager_tell(&daemon.manager, "READY=1");
     } else if (daemon.fleet) {
         fleet_stop(daemon.fleet, mono_now(), all_targets_stopped, &daemon);
     } else {

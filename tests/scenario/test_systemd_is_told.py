@@ -1,7 +1,9 @@
-"""sd_notify: READY when it serves, RELOADING and READY around a reload, WATCHDOG while the loop turns, STOPPING at the end."""
+"""sd_notify: READY when it serves, RELOADING and READY around a reload, WATCHDOG while the loop turns, STOPPING at the end; and a
+manager that does not read for a while stops nothing."""
 
 import os
 import signal
+import socket
 
 import pytest
 
@@ -36,3 +38,20 @@ def test_no_watchdog_where_none_of_ours_is_wanted(exporter, server, env):
     while "STOPPING=1" not in messages[-1]:
         messages.append(watching.wait_notified(""))
     assert not any("WATCHDOG=1" in m for m in messages), messages
+
+
+def test_a_manager_that_stands_still_stops_nothing(exporter, server):
+    watching = exporter({"targets": [target(server)]}, env={"WATCHDOG_USEC": "20000"})
+    watching.wait_notified("READY=1")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as others:
+        others.setblocking(False)
+        try:
+            while True:
+                others.sendto(b"STATUS=", watching.env["NOTIFY_SOCKET"])
+        except BlockingIOError:
+            pass  # its queue is full
+    watching.write_config("targets: [")
+    watching.process.signal(signal.SIGHUP)
+    watching.wait_for(lambda m: m.value("mysqlconn_exporter_config_last_reload_successful") == 0, 10)
+    watching.wait_notified("READY=1")  # of the reload, which it must know: told when it reads again
+    watching.stop()
