@@ -16,8 +16,8 @@ struct service_manager {
     char untold[64]; /* the last state that was not taken; "" there is none */
 };
 
-/* Looks for the manager ($NOTIFY_SOCKET), and tells it that we are alive for as long as the loop turns, where and as often
- * as it wants that ($WATCHDOG_USEC). */
+/* Looks for the manager ($NOTIFY_SOCKET), and tells it that we are alive while the loop turns, where and as often as it
+ * wants that ($WATCHDOG_USEC). */
 void service_manager_start(struct service_manager *manager, uv_loop_t *loop);
 
 /* Tells a state, such as "READY=1"; never waits. A state that is not taken is told later, unless another came since. */
