@@ -194,17 +194,23 @@ static bool may_have_place(const struct clients *clients, struct target_clients 
     return taken < at_once || (comes_often(tc, key) && taken < clients->max);
 }
 
+/* NULL when it is to be folded. */
+static struct client_aborts *client_of(const struct clients *clients, struct target_clients *tc,
+                                       const struct abort_event *event, struct span key) {
+    uint32_t hash = span_hash(key);
+    struct client_aborts *client = find(tc, key, hash);
+    return client || !may_have_place(clients, tc, event, key) ? client : add(tc, key, hash);
+}
+
 /* --- the sink --- */
 
 static void count_client(const struct clients *clients, struct target_clients *tc, const struct abort_event *event) {
     struct strbuf text;
     strbuf_init(&text, KEY_MAX);
     make_key(&text, clients, event);
-    struct span key = {text.data, text.len};
-    uint32_t hash = span_hash(key);
-    struct client_aborts *client = find(tc, key, hash);
-    if (!client && may_have_place(clients, tc, event, key))
-        client = add(tc, key, hash);
+    struct client_aborts *client = NULL;
+    if (text.data && !strbuf_failed(&text)) /* else memory is short */
+        client = client_of(clients, tc, event, (struct span){text.data, text.len});
     if (!client) {
         client = &tc->clients[0];
         tc->folded += event->n;
