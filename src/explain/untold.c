@@ -41,7 +41,7 @@ struct told {
 /* Sums that came at about the same time. */
 struct batch {
     struct mono since;
-    bool late; /* a poll has ended since the last of them came */
+    bool late; /* a poll has ended since they came */
     uint64_t sums[CODES];
 };
 
@@ -190,12 +190,12 @@ void untold_sum(struct untold *u, struct mono now, const struct server_error *er
         a->batch_count = 0;
     }
     struct batch *last = a->batch_count > 0 ? &a->batches[a->batch_count - 1] : NULL;
-    if (!last || (mono_between(last->since, now) >= BATCH_NS && a->batch_count < BATCHES_MAX)) {
+    bool is_over = last && (last->late || mono_between(last->since, now) >= BATCH_NS);
+    if (!last || (is_over && a->batch_count < BATCHES_MAX)) {
         last = &a->batches[a->batch_count++];
         *last = (struct batch){.since = now};
     }
     last->sums[row] += error->increase;
-    last->late = false;
     a->to_wall_ns = error->to_wall_ns;
 }
 
@@ -462,10 +462,24 @@ static void grow_late(struct untold *u) {
             u->accounts[i].batches[b].late = true;
 }
 
+/* A look reads number after number: of an abort's two it may have the second alone, and the next look the first. */
+static void join_looks(struct account *a) {
+    uint64_t *before = a->batches[0].sums, *now = a->batches[1].sums;
+    int read = row_of(READ_ERROR), write = row_of(WRITE_ERROR);
+    if (a->batch_count < 2 || !a->batches[0].late || a->batches[1].late)
+        return;
+    uint64_t lone_writes = before[write] - least(before[write], before[read]);
+    uint64_t n = least(lone_writes, now[read] - least(now[read], now[write]));
+    before[read] += n;
+    now[read] -= n;
+}
+
 /* What is doubtful waits for a look, until the counters have been read after it, and for all that is sure and came
  * before it. */
 static void settle_silent(struct telling *t, struct untold *u, struct mono now) {
     drop_doubts(u);
+    for (size_t i = 0; i < u->count; i++)
+        join_looks(&u->accounts[i]);
     t->late = true;
     settle_all(t, u, now);
     take_doubts(u);

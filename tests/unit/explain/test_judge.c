@@ -499,6 +499,25 @@ static void what_the_next_poll_counts_confirms_it_too(void **state) {
     assert_int_equal(count(fx), 1);
 }
 
+/* What waits beside a KILL was counted by the look before, and takes nothing of this one's. */
+static void what_waits_beside_a_kill_is_of_the_look_that_it_came_with(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    poll_server(fx);
+    server_error(fx, 1158, "app", 1);
+    server_error(fx, 1160, "app", 1);
+    server_error(fx, 1045, "app", 1);
+    fx->clients = fx->connects = 1;
+    poll_server(fx);
+    server_error(fx, 1045, "app", 3);
+    server_error(fx, 1049, "root", 1);
+    fx->connects = 5;
+    for (int i = 0; i < 3; i++)
+        poll_server(fx);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_ACCESS_DENIED), 4);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_UNKNOWN_DATABASE), 1);
+}
+
 static void who_is_refused_after_the_login_is_told_once(void **state) {
     struct fixture *fx = *state;
     be_mysql(fx);
@@ -582,6 +601,7 @@ int main(void) {
         TEST(a_kill_that_the_next_poll_counts_is_told),
         TEST(what_statements_raise_too_is_told_when_the_counter_shows_it),
         TEST(what_the_next_poll_counts_confirms_it_too),
+        TEST(what_waits_beside_a_kill_is_of_the_look_that_it_came_with),
         TEST(who_is_refused_after_the_login_is_told_once),
         TEST(what_nothing_tells_of_is_told_by_its_counter),
         TEST(a_full_server_is_told_once),

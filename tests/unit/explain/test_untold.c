@@ -96,6 +96,28 @@ static void without_lines_all_is_told_at_once(void **state) {
     assert_string_equal(silent(fx), "");
 }
 
+/* However soon others come: what the counters rose by at each look is matched with that look's sums. */
+static void what_waits_for_the_next_look_waits_no_longer(void **state) {
+    struct fixture *fx = *state;
+    sum(fx, "app", "h1", 1158, 1);
+    sum(fx, "app", "h1", 1160, 1);
+    sum(fx, "app", "h1", 1045, 1);
+    assert_string_equal(silent(fx), "");
+    fx->now = mono_add(fx->now, 200 * NS_PER_MS);
+    sum(fx, "app", "h1", 1045, 3);
+    assert_string_equal(silent(fx), "app@h1:1158+1160*1 app@h1:1045+0*1 app@h1:1045+0*3 ");
+    assert_string_equal(silent(fx), "");
+}
+
+static void an_aborts_two_numbers_may_come_with_two_looks(void **state) {
+    struct fixture *fx = *state;
+    sum(fx, "app", "h1", 1160, 1);
+    assert_string_equal(silent(fx), "");
+    sum(fx, "app", "h1", 1158, 3); /* one of them is the first of those two numbers */
+    assert_string_equal(silent(fx), "app@h1:1158+1160*1 app@h1:1158+0*2 ");
+    assert_string_equal(silent(fx), "");
+}
+
 static void before_login_one_number_comes_with_another(void **state) {
     struct fixture *fx = *state;
     sum(fx, "", "h1", 1043, 6);
@@ -285,13 +307,22 @@ static void accounts_are_bounded_and_nothing_is_lost(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(without_lines_all_is_told_at_once),  TEST(before_login_one_number_comes_with_another),
-        TEST(a_line_and_a_sum_are_one_abort),     TEST(what_no_line_told_of_is_left),
-        TEST(refusals_are_known_by_their_user),   TEST(each_sum_waits_as_long),
-        TEST(lines_wait_for_a_while_only),        TEST(the_counters_tell_what_hides_behind_pairs),
-        TEST(what_statements_raise_is_no_abort),  TEST(a_line_may_be_of_either),
-        TEST(what_waits_for_its_line_is_a_rival), TEST(what_may_be_anothers_is_not_guessed),
-        TEST(a_timeout_in_a_file_counts_once),    TEST(accounts_are_bounded_and_nothing_is_lost),
+        TEST(without_lines_all_is_told_at_once),
+        TEST(before_login_one_number_comes_with_another),
+        TEST(what_waits_for_the_next_look_waits_no_longer),
+        TEST(an_aborts_two_numbers_may_come_with_two_looks),
+        TEST(a_line_and_a_sum_are_one_abort),
+        TEST(what_no_line_told_of_is_left),
+        TEST(refusals_are_known_by_their_user),
+        TEST(each_sum_waits_as_long),
+        TEST(lines_wait_for_a_while_only),
+        TEST(the_counters_tell_what_hides_behind_pairs),
+        TEST(what_statements_raise_is_no_abort),
+        TEST(a_line_may_be_of_either),
+        TEST(what_waits_for_its_line_is_a_rival),
+        TEST(what_may_be_anothers_is_not_guessed),
+        TEST(a_timeout_in_a_file_counts_once),
+        TEST(accounts_are_bounded_and_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
