@@ -29,6 +29,7 @@ enum total {
     TOTAL_PATH_CUTS,
     TOTAL_NAME_ERRORS,
     TOTAL_LISTEN_OVERFLOWS,
+    TOTAL_LISTEN_DROPS,
     TOTALS
 };
 
@@ -204,6 +205,9 @@ static void note_network(struct advice_history *history, const struct target *ta
     if (facts && facts->samples > 0 && facts->counters.known & UINT64_C(1) << NET_LISTEN_OVERFLOWS)
         advice_window_add(history->window, COUNT_LISTEN_OVERFLOWS,
                           rise(history, TOTAL_LISTEN_OVERFLOWS, facts->counters.value[NET_LISTEN_OVERFLOWS]), now);
+    const struct port_sockets *sockets = target->port_watch ? port_watch_sockets(target->port_watch) : NULL;
+    if (sockets && sockets->queue_limit > 0) /* else nobody listens now, or sock_diag is refused */
+        advice_window_add(history->window, COUNT_LISTEN_DROPS, rise(history, TOTAL_LISTEN_DROPS, sockets->drops), now);
 }
 
 /* Another server's counters stand elsewhere. */

@@ -27,7 +27,8 @@ enum advice_count {
     COUNT_SLOW_GREETINGS,   /* the greeting came more than a second after the connection */
     COUNT_PATH_CUTS,        /* idle connections that were cut by neither end */
     COUNT_HOST_NAME_ERRORS, /* host_cache: look-ups of names that failed */
-    COUNT_LISTEN_OVERFLOWS, /* of this machine, where the server is on it: a full accept queue, of whatever port */
+    COUNT_LISTEN_OVERFLOWS, /* of this machine, where the server is on it: a full accept queue, of whatever port … */
+    COUNT_LISTEN_DROPS,     /* … and what the server's own listening socket dropped, for that or another reason */
     ADVICE_COUNTS
 };
 

@@ -274,17 +274,20 @@ static enum advice_severity check_packet_loss(const struct advice_facts *facts, 
 }
 
 static enum advice_severity check_accept_queue(const struct advice_facts *facts, struct finding *finding) {
-    uint64_t overflows = facts->recent.count[COUNT_LISTEN_OVERFLOWS];
+    /* The machine's counter may be another program's; the socket's may be of packets that were no connections. */
+    uint64_t drops = facts->recent.count[COUNT_LISTEN_DROPS], overflows = facts->recent.count[COUNT_LISTEN_OVERFLOWS];
+    uint64_t refused = drops < overflows ? drops : overflows;
     uint64_t limit = facts->sockets_seen ? facts->accept_queue_limit : 0;
     bool fills = limit > 0 && facts->accept_queue * ACCEPT_QUEUE_SHARE >= limit;
-    if (overflows == 0 && !fills)
+    if (refused == 0 && !fills)
         return SEVERITY_NONE;
     if (fills)
         evidence(finding, "%llu connections wait to be accepted, of %llu that may", (ull)facts->accept_queue,
                  (ull)limit);
-    if (overflows > 0)
-        evidence(finding, "%llu time%s in %s an accept queue of this machine was full (ListenOverflows, all ports)",
-                 (ull)overflows, plural(overflows), duration(facts->recent.window_ns));
+    if (refused > 0)
+        evidence(finding,
+                 "%llu time%s in %s its accept queue was full (%llu dropped by its socket, ListenOverflows %llu)",
+                 (ull)refused, plural(refused), duration(facts->recent.window_ns), (ull)drops, (ull)overflows);
     if (!isnan(facts->back_log))
         evidence(finding, "back_log = %.0f", facts->back_log);
     return SEVERITY_WARNING;

@@ -39,9 +39,9 @@ static int compare_port(const void *key, const void *element) {
     return (int)*port - (int)sockets->port;
 }
 
-/* `queue` and `limit` are of a listening socket. */
+/* `queue`, `limit` and `drops` are of a listening socket. */
 static void count_socket(struct port_sockets *ports, size_t count, uint16_t port, unsigned kernel_state, uint64_t queue,
-                         uint64_t limit) {
+                         uint64_t limit, uint64_t drops) {
     struct port_sockets *sockets = bsearch(&port, ports, count, sizeof *ports, compare_port);
     unsigned state = kernel_state - KERNEL_STATE_FIRST;
     if (!sockets || state >= SOCKETS_STATE_COUNT)
@@ -50,6 +50,7 @@ static void count_socket(struct port_sockets *ports, size_t count, uint16_t port
         sockets->queue = queue;
         sockets->queue_limit = limit;
     }
+    sockets->drops += state == SOCKETS_LISTEN ? drops : 0;
     sockets->states[state]++;
 }
 
@@ -79,7 +80,10 @@ static int send_request(int fd, int family, uint16_t least, uint16_t most) {
         .header = {.nlmsg_len = sizeof request,
                    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-        .body = {.sdiag_family = (uint8_t)family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = UINT32_MAX},
+        .body = {.sdiag_family = (uint8_t)family,
+                 .sdiag_protocol = IPPROTO_TCP,
+                 .idiag_ext = 1U << (INET_DIAG_SKMEMINFO - 1),
+                 .idiag_states = UINT32_MAX},
         .attribute = {.rta_len = RTA_LENGTH(FILTER_BYTES), .rta_type = INET_DIAG_REQ_BYTECODE},
         .least = {INET_DIAG_BC_S_GE, OPERATION_BYTES, FILTER_BYTES + BEHIND_THE_END},
         .least_port = {.no = least},
@@ -98,6 +102,26 @@ static int answer_error(const char *body, size_t len) {
     return error.error < 0 ? error.error : -EPROTO;
 }
 
+/* Of `len` bytes of attributes. 0 where none tells, as on kernels before 4.7. */
+static uint64_t drops_of(const char *attributes, size_t len) {
+    struct rtattr header;
+    uint32_t drops;
+    while (len >= sizeof header) {
+        memcpy(&header, attributes, sizeof header);
+        if (header.rta_len < sizeof header || header.rta_len > len)
+            return 0;
+        size_t place = RTA_LENGTH(SK_MEMINFO_DROPS * sizeof drops);
+        if (header.rta_type == INET_DIAG_SKMEMINFO && header.rta_len >= place + sizeof drops) {
+            memcpy(&drops, attributes + place, sizeof drops);
+            return drops;
+        }
+        size_t step = RTA_ALIGN(header.rta_len) < len ? RTA_ALIGN(header.rta_len) : len;
+        attributes += step;
+        len -= step;
+    }
+    return 0;
+}
+
 int port_sockets_answer(struct port_sockets *ports, size_t count, struct span answer) {
     struct nlmsghdr header;
     struct inet_diag_msg m;
@@ -113,7 +137,8 @@ int port_sockets_answer(struct port_sockets *ports, size_t count, struct span an
             return answer_error(body, len);
         if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY && len >= sizeof m) {
             memcpy(&m, body, sizeof m);
-            count_socket(ports, count, ntohs(m.id.idiag_sport), m.idiag_state, m.idiag_rqueue, m.idiag_wqueue);
+            count_socket(ports, count, ntohs(m.id.idiag_sport), m.idiag_state, m.idiag_rqueue, m.idiag_wqueue,
+                         drops_of(body + sizeof m, len - sizeof m));
         }
         size_t step = NLMSG_ALIGN(header.nlmsg_len) < answer.len ? NLMSG_ALIGN(header.nlmsg_len) : answer.len;
         answer = (struct span){answer.ptr + step, answer.len - step};
@@ -207,7 +232,7 @@ static void parse_line(struct port_sockets *ports, size_t count, struct span lin
     if (take_hex(&own, ' ', &port) && port <= UINT16_MAX && take_hex(&text, ' ', &state) &&
         state < KERNEL_STATE_FIRST + SOCKETS_STATE_COUNT && take_hex(&queues, ':', &sending) &&
         take_hex(&queues, ' ', &waiting))
-        count_socket(ports, count, (uint16_t)port, (unsigned)state, waiting, 0);
+        count_socket(ports, count, (uint16_t)port, (unsigned)state, waiting, 0, 0);
 }
 
 void port_sockets_parse(struct port_sockets *ports, size_t count, struct span text) {

@@ -40,6 +40,9 @@ struct port_sockets {
     /* Of the listening socket (of the fullest, where there are several): connections that wait to be accepted, and how
      * many may; 0 not known. */
     uint64_t queue, queue_limit;
+    /* Of all listening sockets since they listen: connections that found no place, and packets that could not be used.
+     * Only the kernel's sock_diag tells. */
+    uint64_t drops;
 };
 
 enum sockets_source { SOCKETS_BY_NETLINK, SOCKETS_BY_PROC };

@@ -44,8 +44,18 @@ def queue(metrics):
     return metrics.value("mysqlconn_server_accept_queue", target="tcp")
 
 
+def advised(metrics):
+    return [labels["severity"] for labels, value in metrics.samples("mysqlconn_advice") if labels["rule"] == "accept_queue" and value]
+
+
 def at(server):
     return {**target(server, name="tcp"), "address": f"{FAR}:{server.port}"}
+
+
+def stop(server):
+    """Until SIGCONT; all its threads stand still."""
+    os.kill(server.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, server.pid, os.WSTOPPED)
 
 
 def knock(server):
@@ -70,7 +80,7 @@ def test_sockets_on_the_servers_port(exporter, cabled):
             close(connection)
         watching.wait_for(lambda m: sockets(m, "time_wait") == ended + 3, 15)
 
-        os.kill(server.pid, signal.SIGSTOP)
+        stop(server)
         try:
             for connection in connections[3:]:
                 connection._force_close()
@@ -86,7 +96,7 @@ def test_a_full_accept_queue(exporter, cabled):
         watching = exporter({**POLLS, "targets": [at(server)]})
         before = watching.wait_for(lambda m: queue(m) == 0, 15)
         knocking = []
-        os.kill(server.pid, signal.SIGSTOP)
+        stop(server)
         try:
             knocking += [knock(server) for _ in range(BACKLOG + 5)]
             after = watching.wait_for(lambda m: queue(m) == BACKLOG + 1 and
@@ -96,11 +106,30 @@ def test_a_full_accept_queue(exporter, cabled):
             for s in knocking:
                 s.close()
         watching.wait_for(lambda m: queue(m) == 0 and m.value("mysql_up") == 1, 15)
+        assert advised(watching.wait_for(advised, 15)) == ["warning"], "the burst is over, and known of"
     assert before.value(EVENTS, counter="TcpExtListenOverflows") == 0
     assert after.value(EVENTS, counter="TcpExtListenDrops") >= after.value(EVENTS, counter="TcpExtListenOverflows") > 0
     assert {l["device"] for l, _ in after.samples("mysqlconn_host_interface_errors_total")} == {"lo", "cable"}
     assert after.sum("mysqlconn_host_network_failures_total") == 0
     assert abs(after.value("mysqlconn_host_network_last_sample_timestamp_seconds") - time.time()) < 60
+
+
+def test_another_programs_full_accept_queue_is_not_ours(exporter, cabled):
+    cable, server = cabled
+    with cable.far.inside():
+        watching = exporter({**POLLS, "targets": [at(server)]})
+        before = watching.wait_for(lambda m: queue(m) == 0, 15).value(EVENTS, counter="TcpExtListenOverflows")
+        with socket.create_server((FAR, 0), backlog=0) as busy:
+            knocking = [socket.socket() for _ in range(5)]
+            for s in knocking:
+                s.setblocking(False)
+                s.connect_ex(busy.getsockname())
+            metrics = watching.wait_for(lambda m: m.value(EVENTS, counter="TcpExtListenOverflows") > before, 15)
+            for s in knocking:
+                s.close()
+        polls = metrics.value("mysqlconn_polls_total")
+        metrics = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 2, 15)
+    assert not advised(metrics)
 
 
 def test_an_abort_bears_what_moved(exporter, cabled):

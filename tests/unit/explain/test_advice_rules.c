@@ -107,7 +107,9 @@ CHANGE(lossy) { f->recent.count[COUNT_RETRANSMISSIONS] = 10; }
 CHANGE(a_little_lossy) { f->recent.count[COUNT_RETRANSMISSIONS] = 3; }
 CHANGE(not_lossy) { f->recent.count[COUNT_RETRANSMISSIONS] = 2; }
 CHANGE(queue_full) { f->sockets_seen = true; f->accept_queue = 64; f->accept_queue_limit = 128; f->back_log = 151; }
-CHANGE(queue_overflows) { f->recent.count[COUNT_LISTEN_OVERFLOWS] = 3; }
+CHANGE(queue_overflows) { f->recent.count[COUNT_LISTEN_OVERFLOWS] = 5; f->recent.count[COUNT_LISTEN_DROPS] = 3; }
+CHANGE(queue_of_another_overflows) { f->recent.count[COUNT_LISTEN_OVERFLOWS] = 3; f->sockets_seen = true; f->accept_queue_limit = 128; }
+CHANGE(socket_drops_something_else) { f->recent.count[COUNT_LISTEN_DROPS] = 3; }
 CHANGE(queue_short) { f->sockets_seen = true; f->accept_queue = 63; f->accept_queue_limit = 128; }
 CHANGE(queue_of_unknown_limit) { f->sockets_seen = true; f->accept_queue = 63; }
 CHANGE(many_wait) { f->sockets_seen = true; f->time_wait = 10000; }
@@ -208,7 +210,9 @@ static const struct row {
     {"packet_loss", not_lossy, SEVERITY_NONE, NULL, NULL},
     {"accept_queue", queue_full, SEVERITY_WARNING, "64 connections wait to be accepted, of 128 that may", NULL},
     {"accept_queue", queue_full, SEVERITY_WARNING, "back_log = 151", NULL},
-    {"accept_queue", queue_overflows, SEVERITY_WARNING, "3 times in 1m an accept queue", NULL},
+    {"accept_queue", queue_overflows, SEVERITY_WARNING, "3 times in 1m its accept queue was full (3 dropped by its socket, ListenOverflows 5)", NULL},
+    {"accept_queue", queue_of_another_overflows, SEVERITY_NONE, NULL, NULL},
+    {"accept_queue", socket_drops_something_else, SEVERITY_NONE, NULL, NULL},
     {"accept_queue", queue_short, SEVERITY_NONE, NULL, NULL},
     {"accept_queue", queue_of_unknown_limit, SEVERITY_NONE, NULL, NULL},
     {"accept_queue", sockets_unseen, SEVERITY_NONE, NULL, NULL},

@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/seccomp.h>
 #include <linux/sock_diag.h>
 #include <stdlib.h>
@@ -155,6 +156,56 @@ static void hostile_answers(void **state) {
     }
 }
 
+struct listening {
+    struct message message;
+    struct rtattr other, attribute;
+    uint32_t memory[SK_MEMINFO_VARS];
+};
+
+static struct listening listening(uint32_t drops) {
+    struct listening l = {.message = established(),
+                          .other = {.rta_len = sizeof(struct rtattr)},
+                          .attribute = {RTA_LENGTH(sizeof l.memory), INET_DIAG_SKMEMINFO},
+                          .memory = {[SK_MEMINFO_DROPS] = drops}};
+    l.message.header.nlmsg_len = sizeof l;
+    l.message.body.idiag_state = 1 + SOCKETS_LISTEN;
+    return l;
+}
+
+static uint64_t drops_in(const struct listening *l) {
+    struct port_sockets port = {.port = PORT};
+    char *exact = malloc(l->message.header.nlmsg_len);
+    memcpy(exact, l, l->message.header.nlmsg_len);
+    assert_int_equal(port_sockets_answer(&port, 1, (struct span){exact, l->message.header.nlmsg_len}), 1);
+    assert_int_equal(port.states[SOCKETS_LISTEN], l->message.body.idiag_state == 1 + SOCKETS_LISTEN);
+    free(exact);
+    return port.drops;
+}
+
+static void what_a_listening_socket_dropped(void **state) {
+    (void)state;
+    struct listening l = listening(7);
+    assert_int_equal(drops_in(&l), 7);
+    l.message.body.idiag_state = 1; /* of a connection */
+    assert_int_equal(drops_in(&l), 0);
+    for (uint32_t len = sizeof(struct message); len < sizeof l; len++) {
+        l = listening(7);
+        l.message.header.nlmsg_len = len;
+        assert_int_equal(drops_in(&l), 0);
+    }
+    for (unsigned len = 0; len <= UINT16_MAX; len++) {
+        l = listening(7);
+        l.attribute.rta_len = (uint16_t)len;
+        assert_int_equal(drops_in(&l), len == RTA_LENGTH(sizeof l.memory) ? 7 : 0);
+    }
+    static const uint16_t lengths[] = {0, 1, sizeof(struct rtattr) - 1, sizeof l, UINT16_MAX};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        l = listening(7);
+        l.other.rta_len = lengths[i];
+        assert_int_equal(drops_in(&l), 0);
+    }
+}
+
 /* --- this kernel --- */
 
 static int listener(int family, uint16_t *port) {
@@ -253,11 +304,9 @@ static void where_netlink_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_of_proc),
-        cmocka_unit_test(hostile_lines),
-        cmocka_unit_test(hostile_answers),
-        cmocka_unit_test(sockets_of_this_kernel),
-        cmocka_unit_test(where_netlink_is_refused), /* the last */
+        cmocka_unit_test(lines_of_proc),          cmocka_unit_test(hostile_lines),
+        cmocka_unit_test(hostile_answers),        cmocka_unit_test(what_a_listening_socket_dropped),
+        cmocka_unit_test(sockets_of_this_kernel), cmocka_unit_test(where_netlink_is_refused), /* the last */
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
