@@ -215,7 +215,7 @@ static void narrow(struct abort_cause *c, const struct abort_facts *facts) {
     if (c->cause == CAUSE_LEFT_MID_RESULT)
         narrow_writing(c, facts);
     if (c->cause == CAUSE_KILLED && facts->shutting_down)
-        conclude(c, CAUSE_SERVER_RESTART, LIKELY);
+        conclude(c, CAUSE_SERVER_RESTART, SURE);
     if (c->cause == CAUSE_BEFORE_LOGIN && facts->flavour == SERVER_MARIADB && !facts->host_known) {
         c->possible = 0; /* seen only where the peer was gone before its address was asked for */
         conclude(c, CAUSE_HEALTH_CHECK, LIKELY);

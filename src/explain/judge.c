@@ -18,7 +18,7 @@
 enum { SINKS_MAX = 8, WENT_MAX = 32, WENT_NAMED = 8 };
 enum { TOO_MANY = 1040, WRITE_ERROR = 1160, INIT_CONNECT_FAILED = 1184 };
 
-/* From the first line that tells of a shutdown until its other lines are written. */
+/* From a line that tells of a shutdown until its other lines are written. */
 #define SHUTDOWN_WITHIN_NS (15 * NS_PER_S)
 
 /* The ledger waits so long for a line before it tells of one. */
@@ -102,9 +102,13 @@ static void take_line(struct abort_case *c, const struct target *target, const s
         strbuf_addstr(text, log_event_kind_name(line->kind));
 }
 
-/* MariaDB writes of a KILL in the killer's name. */
+/* MariaDB writes of a KILL in the killer's name; what the server ends by itself it writes in nobody's. */
+static bool has_killer(const struct log_event *line, uint64_t connection_id) {
+    return line->thread != 0 && line->thread != connection_id;
+}
+
 static void add_killer(struct abort_case *c, const struct target *target, const struct log_event *line) {
-    if (c->event.cause.cause != CAUSE_KILLED || line->thread == 0 || line->thread == c->event.connection_id)
+    if (c->event.cause.cause != CAUSE_KILLED || !has_killer(line, c->event.connection_id))
         return;
     const struct session *killer = session_find(target, line->thread);
     struct strbuf *text = abort_case_say(c, FACT_LOG, abort_event_wall_ns(&c->event));
@@ -136,10 +140,14 @@ static void take_disorder(struct target *target, struct abort_case *c) {
     strbuf_addstr(abort_case_say(c, FACT_LOG, abort_event_wall_ns(&c->event)), "Got packets out of order");
 }
 
-static bool is_shutting_down(struct target *target, enum log_event_kind kind) {
-    struct judgement *j = target->judgement;
-    if (kind == LOG_EVENT_FORCED_CLOSE && (j = judgement_of(target)))
+static void note_shutdown(struct target *target) {
+    struct judgement *j = judgement_of(target);
+    if (j)
         j->closing = mono_now();
+}
+
+static bool is_shutting_down(const struct target *target) {
+    const struct judgement *j = target->judgement;
     return j && j->closing.ns != 0 && mono_between(j->closing, mono_now()) < SHUTDOWN_WITHIN_NS;
 }
 
@@ -179,10 +187,14 @@ static void judge_line(struct judge *judge, struct target *target, const struct 
     struct abort_case c;
     abort_case_init(&c, FACT_LOG);
     abort_facts_of_event(&c.facts, target, line);
-    c.facts.shutting_down = is_shutting_down(target, line->kind);
     take_line(&c, target, line);
+    if (line->kind == LOG_EVENT_FORCED_CLOSE)
+        note_shutdown(target);
+    c.facts.shutting_down = is_shutting_down(target) && !has_killer(line, c.event.connection_id);
     abort_case_take_session(&c, target);
     c.event.cause = cause_of(&c.facts);
+    if (c.event.cause.cause == CAUSE_SERVER_RESTART && line->kind == LOG_EVENT_ABORTED)
+        strbuf_addstr(abort_case_say(&c, FACT_LOG, abort_event_wall_ns(&c.event)), "the server was shutting down");
     if (c.facts.own)
         own_connections_logged(&target->own, c.event.connection_id);
     take_disorder(target, &c);
@@ -434,8 +446,10 @@ static void begin_new_life(struct judge *judge, struct target *target, const str
     struct judgement *j = target->judgement;
     if (j && j->held)
         held_lines_release(j->held, target, NULL, true, release, judge);
-    if (j)
+    if (j) {
         j->disorder = 0;
+        j->closing = (struct mono){0};
+    }
     own_connections_forget(&target->own, mono_now());
     if (target->sessions && !is_of_the_past(target, line))
         sessions_restarted(target->sessions);
@@ -455,6 +469,8 @@ static void on_log_event(void *arg, struct target *target, const struct log_even
         return;
     if (line->kind == LOG_EVENT_SERVER_START)
         begin_new_life(judge, target, line);
+    else if (line->kind == LOG_EVENT_SERVER_STOPPING)
+        note_shutdown(target);
     else
         judge_line(judge, target, line);
 }

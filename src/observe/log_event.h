@@ -27,6 +27,7 @@
     X(TIMEOUT_NOTE, "timeout_note", "MySQL 8's note of a timeout, where no abort of that connection follows")          \
     X(ACCEPT_ERROR, "accept_error", "Error in accept; Got error … from select")                                        \
     X(SERVER_START, "server_start", "ready for connections")                                                           \
+    X(SERVER_STOPPING, "server_stopping", "Normal shutdown, which ends all connections")                               \
     X(SERVER_STOP, "server_stop", "Shutdown complete")                                                                 \
     X(OTHER, "other", "what else concerns connections: packets out of order, no thread for them, …")
 

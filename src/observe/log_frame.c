@@ -77,6 +77,7 @@ FRAME(ACCEPT_ERROR, "Error in accept: " REASON)
 FRAME(ACCEPT_ERROR, PROGRAM "Got error " REST " from select")
 FRAME(SERVER_START, PROGRAM "ready for connections.")
 FRAME(SERVER_START, PROGRAM "ready for connections. Version: " REST)
+FRAME(SERVER_STOPPING, PROGRAM "Normal shutdown")
 FRAME(SERVER_STOP, PROGRAM "Shutdown complete")
 FRAME(SERVER_STOP, PROGRAM "Shutdown complete (mysqld " REST)
 FRAME(OTHER, "Could not read packet: fd: " REST)
@@ -352,17 +353,32 @@ static enum log_frame_fit parse_with(const struct frame_index *index, struct spa
     return result;
 }
 
-/* PROGRAM: …; a path may hold spaces, "C:\Program Files\…", a program's own name does not. */
+/* A path may hold spaces, "C:\Program Files\…", a program's own name does not. */
+static bool is_program(struct span s) {
+    struct span word = span_take_last_word(&s);
+    return s.len == 0 || span_find_char(word, '/') || span_find_char(word, '\\');
+}
+
+/* PROGRAM: … */
 static bool take_program(struct span *s) {
     const char *p = span_find(*s, SPAN_LITERAL(": ")), *wide = NULL;
     if (!p)
         p = wide = span_find(*s, SPAN_LITERAL("：")); /* MariaDB in Chinese */
-    if (!p)
-        return false;
-    struct span program = span_until(*s, p), word = span_take_last_word(&program);
-    if (program.len && !span_find_char(word, '/') && !span_find_char(word, '\\'))
+    if (!p || !is_program(span_until(*s, p)))
         return false;
     *s = span_from(*s, (size_t)(p - s->ptr) + (wide ? 3 : 2));
+    return true;
+}
+
+/* MariaDB of a shutdown: PROGRAM (initiated by: …): …; whose name may hold anything. */
+static bool take_initiator(struct span *s) {
+    const char *p = span_find_last(*s, SPAN_LITERAL("): ")), *wide = NULL;
+    if (!p)
+        p = wide = span_find_last(*s, SPAN_LITERAL("）:")); /* in Chinese */
+    const char *open = p ? span_find(span_until(*s, p), wide ? SPAN_LITERAL("（") : SPAN_LITERAL(" (")) : NULL;
+    if (!open || !is_program(span_until(*s, open)))
+        return false;
+    *s = span_from(*s, (size_t)(p - s->ptr) + (wide ? strlen("）:") : strlen("): ")));
     return true;
 }
 
@@ -385,9 +401,16 @@ static enum log_frame_fit parse_bare(enum log_event_kind kind, struct span s, st
     return LOG_FRAME_FITS;
 }
 
+static enum log_frame_fit parse_stopping(struct span s, struct log_event *e) {
+    if (take_initiator(&s) && parse_with(&table.named, s, e) == LOG_FRAME_FITS && e->kind == LOG_EVENT_SERVER_STOPPING)
+        return LOG_FRAME_FITS;
+    *e = (struct log_event){0};
+    return LOG_FRAME_NONE;
+}
+
 static enum log_frame_fit parse_named(struct span s, struct log_event *e) {
     if (!take_program(&s))
-        return LOG_FRAME_NONE;
+        return parse_stopping(s, e);
     enum log_frame_fit fit = parse_with(&table.named, s, e);
     /* MariaDB at log_warnings > 3: an error of the conversation, in front of the abort that it leads to */
     return fit == LOG_FRAME_NONE ? parse_bare(LOG_EVENT_OTHER, s, e) : fit;

@@ -193,6 +193,34 @@ def test_clients_have_their_series(exporter, watched):
     assert metrics.value("mysqlconn_client_aborts_folded_total") == 0
 
 
+def test_who_is_killed_by_a_shutdown_is_not_killed_by_a_client(exporter):
+    """Which MariaDB tells in the same words; and so it is in its next life."""
+    with MariaDB(["--performance-schema=ON", "--log-warnings=4"]) as server:
+        granted(server)
+        watching = watch(exporter, server)
+        for life, how in enumerate(["SIGTERM", "SHUTDOWN"]):
+            newest = watching.events()[0]["id"]
+            alive, killed = [server.connect(*APP) for _ in range(2)], server.connect(*APP)
+            seen_by_poll(watching, server, count=3)
+            server.execute("KILL %s", [killed.thread_id()])
+            events = watching.wait_for_events(lambda events, new=newest: [e for e in events if e["id"] > new])
+            assert (events[0]["connection_id"], events[0]["cause"]) == (killed.thread_id(), "killed")
+            newest = events[0]["id"]
+            if how == "SHUTDOWN":
+                server.execute("SHUTDOWN")
+            server.stop()
+            ids = {connection.thread_id() for connection in alive}
+            events = watching.wait_for_events(lambda events, new=newest: len([e for e in events if e["id"] > new and e["user"] == APP[0]]) == 2)
+            events = [e for e in events if e["id"] > newest and e["user"] == APP[0]]
+            assert {e["connection_id"] for e in events} == ids
+            assert {(e["cause"], e["confidence"], e["driver"]) for e in events} == {("server_restart", "certain", "pymysql")}
+            assert all("the server was shutting down" in [said["text"] for said in e["evidence"]] for e in events)
+            for connection in [*alive, killed]:
+                connection._force_close()
+            server.start()
+            watching.wait_for(lambda m, n=life + 1: m.value("mysql_up") == 1 and m.value("mysqlconn_ledger_steps_total", step="restart") == n, 20)
+
+
 def test_ten_thousand_events_from_five_thousand_hosts_stay_within_bounds(exporter, tmp_path, figure, sanitized):
     log = tmp_path / "error.log"
     log.write_text("")

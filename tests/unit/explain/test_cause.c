@@ -265,7 +265,7 @@ static void what_else_is_known_counts(void **state) {
     assert_int_equal(cause_of(&facts).confidence, SURE);
     cause_of_row(&facts, MA, "KILLED", USER);
     facts.shutting_down = true;
-    assert_int_equal(cause_of(&facts).cause, CAUSE_SERVER_RESTART);
+    assert_is(&facts, CAUSE_SERVER_RESTART, SURE);
 }
 
 static void our_own_are_ours_unless_another_ended_them(void **state) {

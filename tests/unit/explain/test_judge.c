@@ -375,6 +375,7 @@ static void the_killer_is_named(void **state) {
     assert_int_equal(newest(fx)->cause.cause, CAUSE_KILLED);
     assert_true(is_said(newest(fx), FACT_LOG, "by connection 12, 'app'@'10.0.0.7'"));
     tell(fx, &(struct log_event){.kind = LOG_EVENT_FORCED_CLOSE, .thread = 0, .connection_id = 5});
+    line.thread = 0;
     tell(fx, &line);
     assert_int_equal(newest(fx)->cause.cause, CAUSE_SERVER_RESTART);
 }
@@ -383,6 +384,29 @@ static void server_error(struct fixture *fx, unsigned code, const char *user, ui
     struct server_error error = {
         .code = code, .account_known = true, .user = user, .host = "10.0.0.9", .increase = n, .from_wall_ns = 1000};
     fx->x->observer.server_error(fx->x->observer.arg, fx->target, &error);
+}
+
+/* Until it has started again, and of what nobody killed. */
+static void who_is_killed_by_a_shutdown_is_not_killed_by_a_client(void **state) {
+    struct fixture *fx = *state;
+    struct log_event line = abort_line(7, "KILLED");
+    line.thread = 0;
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_KILLED); /* for its time was up */
+    tell(fx, &(struct log_event){.kind = LOG_EVENT_SERVER_STOPPING});
+    assert_int_equal(count(fx), 1);
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_SERVER_RESTART);
+    assert_int_equal(newest(fx)->cause.confidence, CONFIDENCE_CERTAIN);
+    assert_true(is_said(newest(fx), FACT_LOG, "the server was shutting down"));
+    line.thread = 9;
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_KILLED);
+    tell(fx, &(struct log_event){.kind = LOG_EVENT_SERVER_START});
+    line.thread = 0;
+    tell(fx, &line);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_KILLED);
+    assert_int_equal(count(fx), 4);
 }
 
 static void sums_tell_where_the_log_does_not(void **state) {
@@ -596,6 +620,7 @@ int main(void) {
         TEST(two_lines_of_one_abort_are_one),
         TEST(who_may_have_been_killed_is_named_and_not_accused),
         TEST(the_killer_is_named),
+        TEST(who_is_killed_by_a_shutdown_is_not_killed_by_a_client),
         TEST(sums_tell_where_the_log_does_not),
         TEST(what_is_held_is_of_the_life_that_wrote_it),
         TEST(a_kill_that_the_next_poll_counts_is_told),

@@ -57,6 +57,7 @@ struct expectation {
 #define DENIED(user, host) LOG_EVENT_ACCESS_DENIED, 0, NULL, user, host, NULL
 #define DENIED_DB(user, host, db) LOG_EVENT_ACCESS_DENIED, 0, db, user, host, NULL
 #define START LOG_EVENT_SERVER_START, 0, NULL, NULL, NULL, NULL
+#define STOPPING LOG_EVENT_SERVER_STOPPING, 0, NULL, NULL, NULL, NULL
 #define STOP LOG_EVENT_SERVER_STOP, 0, NULL, NULL, NULL, NULL
 
 /* clang-format off */
@@ -108,6 +109,18 @@ static const struct expectation understood[] = {
     {"2026-11-21  1:53:12 16 [Warning] Aborted connection 16 to db: 'unconnected' user: 'app' host: '::1' (" READ_ERROR
      ")",
      ABORTED(16, "unconnected", "app", "::1", READ_ERROR)},
+    {"2026-11-21  1:52:04 0 [Note] /usr/sbin/mariadbd (initiated by: root[root] @ localhost []): Normal shutdown",
+     STOPPING},
+    {"2026-11-21  1:52:04 0 [Note] mariadbd (initiated by: unknown): Normal shutdown",
+     STOPPING},
+    {"2026-11-21  1:52:04 0 [Note] /usr/sbin/mariadbd (initiated by: a): b (c[d: e] @ h [127.0.0.1]): Normal shutdown",
+     STOPPING},
+    {"2026-11-21  1:52:04 0 [Note] /usr/sbin/mariadbd (unknown): Normal heruntergefahren",
+     STOPPING},
+    {"2026-11-21  1:52:04 0 [Note] /usr/sbin/mariadbd（unknown）:正常关闭",
+     STOPPING},
+    {"2026-11-21  1:52:04 0 [Note] /usr/sbin/mysqld: Normal shutdown",
+     STOPPING},
     {"2026-11-21  1:52:04 0 [Note] /usr/sbin/mariadbd: Shutdown complete",
      STOP},
     {"2026-11-21  1:51:40 0 [Note] /usr/sbin/mariadbd: ready for connections.",
@@ -253,7 +266,11 @@ static const char *const of_no_interest[] = {
     /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma) */
     "2026-11-21  1:51:56 34 [Warning] You have an error in your SQL syntax; check the manual that corresponds to your "
     "MariaDB server version for the right syntax to use near 'nonsense' at line 1",
-    "2026-11-21  1:52:04 0 [Note] /usr/sbin/mariadbd (initiated by: root[root] @ localhost []): Normal shutdown",
+    "2026-11-21  1:52:04 0 [Note] /usr/sbin/mariadbd (initiated by: root[root] @ localhost []): Normal shutdowns",
+    "2026-11-21  1:52:04 0 [Note] /usr/sbin/mariadbd (initiated by: root[root] @ localhost []): Shutdown complete",
+    "2026-11-21  1:52:04 0 [Note] /usr/sbin/mariadbd (initiated by: root[root] @ localhost []: Normal shutdown",
+    "2026-11-21  1:52:04 0 [Note] not a mariadbd (initiated by: root[root] @ localhost []): Normal shutdown",
+    "2026-11-21  1:52:04 0 [Note]  (initiated by: root[root] @ localhost []): Normal shutdown",
     "2026-11-21  1:52:04 0 [Note] InnoDB: FTS optimize thread exiting.",
     "2026-11-21  1:52:04 0 [Note] InnoDB: Starting shutdown...",
     "2026-11-21  1:52:04 0 [Note] InnoDB: Dumping buffer pool(s) to /var/lib/mysql/ib_buffer_pool",
