@@ -53,6 +53,8 @@ static void add_escaped(struct strbuf *sb, struct span value, escape_fn *escape)
     const unsigned char *s = (const unsigned char *)value.ptr;
     size_t plain = 0; /* start of the run that can be copied as it is */
     size_t at = 0;
+    if (value.len == 0)
+        return; /* its address may be NULL */
     while (at < value.len) {
         if (is_plain(s[at])) {
             at++;
