@@ -9,34 +9,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #define AGAIN_MS 200
 
-/* A path, or the name of an abstract socket behind '@'. Connected, or -1. */
-static int connect_to(const char *name) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+/* A path, or the name of an abstract socket behind '@'. Not connected: the manager may make its socket anew. */
+static void find(struct service_manager *manager, const char *name) {
     size_t length = name ? strlen(name) : 0;
-    if (length < 2 || length >= sizeof address.sun_path || (name[0] != '/' && name[0] != '@'))
-        return -1;
-    memcpy(address.sun_path, name, length);
+    manager->fd = -1;
+    manager->address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (length < 2 || length >= sizeof manager->address.sun_path || (name[0] != '/' && name[0] != '@'))
+        return;
+    memcpy(manager->address.sun_path, name, length);
     if (name[0] == '@')
-        address.sun_path[0] = '\0';
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, size) < 0) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
+        manager->address.sun_path[0] = '\0';
+    manager->address_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    manager->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
 /* Whether it need not be said again. */
 static bool told(const struct service_manager *manager, const char *state) {
-    return manager->fd < 0 || send(manager->fd, state, strlen(state), MSG_NOSIGNAL) >= 0 || errno != EAGAIN;
+    return manager->fd < 0 ||
+           sendto(manager->fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&manager->address,
+                  manager->address_size) >= 0 ||
+           errno != EAGAIN;
 }
 
 static void on_alive(uv_timer_t *timer) {
@@ -54,7 +51,7 @@ static void on_again(uv_timer_t *timer) {
 
 void service_manager_start(struct service_manager *manager, uv_loop_t *loop) {
     uint64_t usec = 0;
-    manager->fd = connect_to(getenv("NOTIFY_SOCKET"));
+    find(manager, getenv("NOTIFY_SOCKET"));
     manager->untold[0] = '\0';
     uv_timer_init(loop, &manager->alive);
     uv_timer_init(loop, &manager->again);

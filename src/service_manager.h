@@ -8,10 +8,14 @@
 #ifndef SERVICE_MANAGER_H
 #define SERVICE_MANAGER_H
 
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <uv.h>
 
 struct service_manager {
     int fd; /* -1: there is no manager */
+    struct sockaddr_un address;
+    socklen_t address_size;
     uv_timer_t alive, again;
     char untold[64]; /* the last state that was not taken; "" there is none */
 };

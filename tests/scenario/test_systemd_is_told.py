@@ -55,3 +55,16 @@ def test_a_manager_that_stands_still_stops_nothing(exporter, server):
     watching.wait_for(lambda m: m.value("mysqlconn_exporter_config_last_reload_successful") == 0, 10)
     watching.wait_notified("READY=1")  # of the reload, which it must know: told when it reads again
     watching.stop()
+
+
+def test_a_manager_that_makes_its_socket_anew_is_told(exporter, server):
+    watching = exporter({"targets": [target(server)]}, env={"WATCHDOG_USEC": "20000"})
+    watching.wait_notified("READY=1")
+    path = watching.env["NOTIFY_SOCKET"]
+    os.unlink(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as successor:
+        successor.bind(path)
+        successor.settimeout(10)
+        while successor.recv(4096) != b"WATCHDOG=1":
+            pass
+    watching.stop()
