@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop_watch.h"
+#include "base/signals.h"
 #include "base/startup_pages.h"
 #include "base/state_store.h"
 #include "config/shard.h"
@@ -48,7 +49,7 @@ struct daemon {
     const struct options *options;
     uv_loop_t loop;
     struct loop_watch watch;
-    uv_signal_t hangup, terminate, interrupt;
+    struct signals signals;
     struct service_manager manager;
     uv_timer_t settle, catch_up;
     struct mono catch_up_began;
@@ -224,11 +225,10 @@ static bool look(void *arg, const struct look_request *request, void (*told)(voi
     return rc == 0;
 }
 
-static void on_hangup(uv_signal_t *handle, int signum) {
+static void on_hangup(struct daemon *daemon) {
     struct strbuf ignored; /* it was logged */
-    (void)signum;
     strbuf_init(&ignored, ERROR_MAX);
-    reload(handle->data, &ignored);
+    reload(daemon, &ignored);
     strbuf_release(&ignored);
 }
 
@@ -240,9 +240,7 @@ static void all_targets_stopped(void *arg) {
     daemon->http = NULL;
     daemon->state.http = NULL;
     loop_watch_stop(&daemon->watch);
-    uv_close((uv_handle_t *)&daemon->hangup, NULL);
-    uv_close((uv_handle_t *)&daemon->terminate, NULL);
-    uv_close((uv_handle_t *)&daemon->interrupt, NULL);
+    signals_stop(&daemon->signals);
     service_manager_stop(&daemon->manager);
     uv_close((uv_handle_t *)&daemon->settle, NULL);
     uv_close((uv_handle_t *)&daemon->catch_up, NULL);
@@ -251,8 +249,7 @@ static void all_targets_stopped(void *arg) {
     uv_stop(&daemon->loop); /* a lookup that is stuck in the pool must not hold us */
 }
 
-static void on_terminate(uv_signal_t *handle, int signum) {
-    struct daemon *daemon = handle->data;
+static void on_terminate(struct daemon *daemon, int signum) {
     if (daemon->stopping)
         return;
     daemon->stopping = true;
@@ -271,10 +268,11 @@ static void on_settled(uv_timer_t *timer) {
     startup_pages_release();
 }
 
-static void start_signal(struct daemon *daemon, uv_signal_t *handle, uv_signal_cb on_signal, int signum) {
-    uv_signal_init(&daemon->loop, handle);
-    handle->data = daemon;
-    uv_signal_start(handle, on_signal, signum);
+static void on_signal(void *arg, int signum) {
+    if (signum == SIGHUP)
+        on_hangup(arg);
+    else
+        on_terminate(arg, signum);
 }
 
 /* A target takes up to three descriptors at once; the usual soft limit of 1024 is for programs that use select(). */
@@ -407,6 +405,9 @@ static bool start_explaining(struct daemon *daemon, const struct config *config)
 static int start(struct daemon *daemon, struct config *config) {
     struct strbuf error;
     strbuf_init(&error, ERROR_MAX);
+    if (signals_start(&daemon->signals, &daemon->loop, (const int[]){SIGHUP, SIGTERM, SIGINT, 0}, on_signal, daemon) <
+        0)
+        goto fail_memory;
     if (open_store(daemon, config, &error) < 0) {
         strbuf_release(&error);
         config_free(config);
@@ -471,13 +472,9 @@ int daemon_run(const struct options *options, struct config *config) {
     if (options->shard)
         shard_parse(options->shard, &daemon.shard);
     setenv("UV_THREADPOOL_SIZE", LOOKUP_THREADS, 0);
-    signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     uv_loop_init(&daemon.loop);
     loop_watch_start(&daemon.watch, &daemon.loop, &daemon.state.loop_step, &daemon.state.loop_step_max_ns);
-    start_signal(&daemon, &daemon.hangup, on_hangup, SIGHUP);
-    start_signal(&daemon, &daemon.terminate, on_terminate, SIGTERM);
-    start_signal(&daemon, &daemon.interrupt, on_terminate, SIGINT);
     service_manager_start(&daemon.manager, &daemon.loop);
     uv_timer_init(&daemon.loop, &daemon.catch_up);
     daemon.catch_up.data = &daemon;

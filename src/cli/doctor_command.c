@@ -6,6 +6,7 @@
 
 #include "base/coroutine.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "cli/doctor_report.h"
 #include "cli/probe_password.h"
 #include "explain/advice.h"
@@ -29,7 +30,7 @@ enum { EXIT_USAGE = 2 };
 struct doctor {
     const struct doctor_options *options;
     uv_loop_t loop;
-    uv_signal_t interrupt, terminate;
+    struct signals signals;
     uv_timer_t end, progress;
     struct coroutines *coroutines;
     struct judge *judge;
@@ -85,10 +86,9 @@ static void tell(struct doctor *d) {
 
 static void all_stopped(void *arg) {
     struct doctor *d = arg;
-    uv_handle_t *const handles[] = {(uv_handle_t *)&d->interrupt, (uv_handle_t *)&d->terminate, (uv_handle_t *)&d->end,
-                                    (uv_handle_t *)&d->progress};
-    for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++)
-        uv_close(handles[i], NULL);
+    signals_stop(&d->signals);
+    uv_close((uv_handle_t *)&d->end, NULL);
+    uv_close((uv_handle_t *)&d->progress, NULL);
     uv_stop(&d->loop); /* a lookup that is stuck in the pool must not hold us */
 }
 
@@ -107,9 +107,9 @@ static void on_end(uv_timer_t *timer) {
     end(timer->data);
 }
 
-static void on_signal(uv_signal_t *handle, int signum) {
+static void on_signal(void *arg, int signum) {
     (void)signum;
-    end(handle->data);
+    end(arg);
 }
 
 /* --- the start --- */
@@ -140,12 +140,6 @@ static struct config *find_config(const struct doctor_options *options) {
     return config;
 }
 
-static void start_signal(struct doctor *d, uv_signal_t *handle, int signum) {
-    uv_signal_init(&d->loop, handle);
-    handle->data = d;
-    uv_signal_start(handle, on_signal, signum);
-}
-
 static void start_timer(struct doctor *d, uv_timer_t *timer, uv_timer_cb fired, uint64_t after_ms, uint64_t every_ms) {
     uv_timer_init(&d->loop, timer);
     timer->data = d;
@@ -156,7 +150,8 @@ static bool start(struct doctor *d, struct config *config) {
     d->judge = judge_new();
     d->coroutines = coroutines_new(&d->loop);
     d->network = host_network_new(&d->loop);
-    if (!d->judge || !d->coroutines || !d->network)
+    if (!d->judge || !d->coroutines || !d->network ||
+        signals_start(&d->signals, &d->loop, (const int[]){SIGINT, SIGTERM, 0}, on_signal, d) < 0)
         return false;
     d->ledger_listener = judge_ledger_listener(d->judge);
     judge_add_sink(d->judge, ledger_sink());
@@ -180,10 +175,7 @@ int doctor_command(const struct doctor_options *options) {
     d.shows_progress = terminal_can_redraw(STDERR_FILENO);
     log_configure(LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT, stderr); /* what happens is told in the end */
     setenv("UV_THREADPOOL_SIZE", LOOKUP_THREADS, 0);
-    signal(SIGPIPE, SIG_IGN);
     uv_loop_init(&d.loop);
-    start_signal(&d, &d.interrupt, SIGINT);
-    start_signal(&d, &d.terminate, SIGTERM);
     start_timer(&d, &d.end, on_end, (uint64_t)(options->for_ns / NS_PER_MS), 0);
     start_timer(&d, &d.progress, on_progress, PROGRESS_EVERY_MS, PROGRESS_EVERY_MS);
     bool started = start(&d, config);

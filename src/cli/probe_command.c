@@ -5,6 +5,7 @@
 #include "cli/probe_command.h"
 
 #include "base/coroutine.h"
+#include "base/signals.h"
 #include "cli/probe_json.h"
 #include "cli/probe_password.h"
 #include "cli/probe_text.h"
@@ -28,7 +29,7 @@ enum { EXIT_USAGE = 2 };
 struct probe_session {
     const struct probe_options *options;
     uv_loop_t loop;
-    uv_signal_t interrupt, terminate;
+    struct signals signals;
     struct coroutines *coroutines;
     struct target *target;
     struct coroutine *runner, *probe;
@@ -177,8 +178,7 @@ static void wait_for_turn(struct probe_session *s, struct mono due) {
 }
 
 static void end(struct probe_session *s) {
-    uv_close((uv_handle_t *)&s->interrupt, NULL);
-    uv_close((uv_handle_t *)&s->terminate, NULL);
+    signals_stop(&s->signals);
     uv_stop(&s->loop); /* a lookup that is stuck in the pool must not hold us */
 }
 
@@ -201,18 +201,12 @@ static void runner_body(void *arg) {
     end(s);
 }
 
-static void on_signal(uv_signal_t *handle, int signum) {
-    struct probe_session *s = handle->data;
+static void on_signal(void *arg, int signum) {
+    struct probe_session *s = arg;
     (void)signum;
     stop(s);
     if (s->runner)
         coroutine_wake(s->runner);
-}
-
-static void start_signal(struct probe_session *s, uv_signal_t *handle, int signum) {
-    uv_signal_init(&s->loop, handle);
-    handle->data = s;
-    uv_signal_start(handle, on_signal, signum);
 }
 
 static struct target_config *find_config(const struct probe_options *options) {
@@ -245,7 +239,8 @@ static bool start(struct probe_session *s, const struct observer *observer, stru
     s->target = s->coroutines ? target_new(&s->loop, s->coroutines, observer, config) : NULL;
     if (!s->target)
         target_config_free(config);
-    return s->target && coroutine_start(s->coroutines, runner_body, s, &s->runner) == 0;
+    return s->target && signals_start(&s->signals, &s->loop, (const int[]){SIGINT, SIGTERM, 0}, on_signal, s) == 0 &&
+           coroutine_start(s->coroutines, runner_body, s, &s->runner) == 0;
 }
 
 int probe_command(const struct probe_options *options) {
@@ -258,11 +253,8 @@ int probe_command(const struct probe_options *options) {
     }
     s->options = options;
     s->text.style = terminal_style_of_stdout();
-    signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_TIMERSLACK, 1); /* as the daemon does, whose phases these are */
     uv_loop_init(&s->loop);
-    start_signal(s, &s->interrupt, SIGINT);
-    start_signal(s, &s->terminate, SIGTERM);
     if (!start(s, &nobody, config)) {
         fputs("mysqlconn_exporter: out of memory or descriptors\n", stderr);
         end(s);

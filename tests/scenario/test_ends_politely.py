@@ -1,6 +1,7 @@
 """SIGTERM and SIGINT: every kept connection is closed with COM_QUIT, within 3 s, whatever the servers do."""
 
 import contextlib
+import itertools
 import signal
 
 import pytest
@@ -40,6 +41,17 @@ def test_servers_that_hang_do_not_hold_it_up(exporter, figure):
         took = watching.stop()
         assert took < LIMIT
         figure(f"with ten operations that hang: ended in {took:.2f} s")
+
+
+def test_who_asks_again_and_again_does_not_cut_the_end_short(exporter, server, tmp_path):
+    """Signals until it is gone: none comes when it is caught no more, and what is written last is written."""
+    settings = {"error_log": {"file": str(server.error_log)}}
+    watching = exporter({**SCHEDULE, "targets": [target(server, "db", **settings)]}, [f"--storage.path={tmp_path}/state"])
+    watching.wait_for(lambda m: m.sum("mysql_up") == 1, 15)
+    numbers = itertools.cycle((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+    wait_until(lambda: watching.process.signal(next(numbers)) or not watching.process.running(), 15, "it ended", step=0.0001)
+    watching.check(watching.process.wait(15))
+    assert "msg=ended" in watching.process.output()
 
 
 def test_right_after_the_start(exporter, server):
