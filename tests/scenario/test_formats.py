@@ -269,13 +269,15 @@ def test_prometheus_stores_it(exporter, server, which, figure):
             assert prometheus.query('mysqlconn_probe_phase_duration_seconds_bucket{phase="connect"}')
             return
         worst, bounds, now = 1, [], time.time()
+        # A scrape that began before `now` may be stored after it: what is asked `@ now` stands still with the next one only.
+        wait_until(lambda: prometheus.query(f"timestamp({value})")[0][1] > now, 20, "a scrape that is younger", step=0.1)
         for phase in ("connect", "auth", "query"):
             stored = f'mysqlconn_probe_phase_duration_seconds{{phase="{phase}"}} @ {now:.3f}'
             count = prometheus.query(f"histogram_count({stored})")
             assert count and count[0][1] >= 28, "no native histogram was stored"
             exact = durations.sorted(phase, int(count[0][1]))
             missed = int(count[0][1]) - len(exact)
-            assert 0 <= missed <= 10  # a busy machine
+            assert 0 <= missed <= count[0][1] / 2  # on a busy machine; more of them make the bounds below wider
             # Durations far apart (a busy machine) take more buckets than there may be: then each is twice as wide.
             bounds.append(2 ** 2 ** -native_histograms(client_model.families(get(watching, PROTOBUF)[1]))[phase].schema)
             for q in (0.25, 0.5, 0.9):
