@@ -140,7 +140,7 @@ live:
 
 # The tests without the installing; `make check VARIANT=release TESTS=tests/scenario/test_x.py` for one of them.
 check: build units
-	@exec tests/run-all --build $(B) $(TESTS)
+	@exec tests/run-all --build $(B) $(if $(AGAIN),--again) $(TESTS)
 
 # Each fuzz target in turn for FUZZ_SECONDS, from its committed corpus on; what is new and interesting stays in the build
 # folder, and what is found is written there.
