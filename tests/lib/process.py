@@ -1,5 +1,6 @@
 """A child process with its output collected, that never outlives us and is ended by its handle, never by name."""
 
+import contextlib
 import ctypes
 import os
 import pwd
@@ -37,6 +38,15 @@ def unprivileged_user():
 
 class TimeOut(AssertionError):
     """Something that was waited for did not happen; the text says what."""
+
+
+def starved(pid):
+    """Seconds in which threads of a process could have run and were given no CPU. It may have ended, and not been waited for."""
+    waited = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as f:
+            waited += int(f.read().split()[1])
+    return waited / 1e9
 
 
 def wait_until(condition, timeout, what, step=0.02):
