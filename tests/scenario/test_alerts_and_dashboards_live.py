@@ -77,6 +77,7 @@ OF_THIS_MACHINE = {
     ("MysqlConnPhaseSlow", None): "whoever else is busy on it",
     ("MysqlConnRttSlow", None): "whoever else is busy on it",
     ("MysqlConnAdviceStanding", "accept_queue"): "the kernel counts overflows of all listeners together",
+    ("MysqlConnAdviceStanding", "packet_loss"): "and what is sent again of all connections",
 }
 # Causes of what nobody had logged in for.
 NOBODY = ("before_login", "dns", "handshake_timeout", "health_check", "host_blocked", "host_not_allowed", "protocol_error",
