@@ -1,5 +1,6 @@
 """The program under test: its configuration, its life, its log lines and its metrics."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -10,10 +11,11 @@ import tempfile
 import time
 import urllib.parse
 import urllib.request
+from datetime import datetime
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from .process import Process, TimeOut, wait_until
+from .process import PATIENCE, Process, TimeOut, patience, starved, wait_until
 
 _SANITIZER = re.compile(r"(Address|Leak|UndefinedBehavior|Thread|Memory)Sanitizer|runtime error:")
 _LOGFMT = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)=("(?:[^"\\]|\\.)*"|[^ ]*)')
@@ -181,7 +183,7 @@ class Exporter:
         return f"http://127.0.0.1:{self.port}"
 
     # --- what it says -------------------------------------------------------------------------------------------------
-    def get(self, path, timeout=10):
+    def get(self, path, timeout=PATIENCE):
         """The body of a page that answers 200; urllib's HTTPError for other answers."""
         with urllib.request.urlopen(self.url + path, timeout=timeout) as answer:
             return answer.read().decode("utf-8")
@@ -250,7 +252,7 @@ class Exporter:
     # --- what is done to it -------------------------------------------------------------------------------------------
     def wait_notified(self, wanted, timeout=10):
         """Wait for a message to systemd with the line `wanted` ("" takes any); returns the message."""
-        self._notify.settimeout(timeout)
+        self._notify.settimeout(patience(timeout))
         while True:
             try:
                 message = self._notify.recv(4096).decode()
@@ -269,13 +271,19 @@ class Exporter:
         return self.scrape().value("mysqlconn_exporter_config_last_reload_successful") == 1
 
     def stop(self, number=signal.SIGTERM, timeout=15):
-        """End it, check how it ended; returns the seconds that it took."""
-        started = time.monotonic()
+        """End it, check how it ended; returns the seconds that it took, without those in which others had the CPU, and without what
+        a sanitizer does at the end."""
+        began, before = time.time(), starved(self.pid)
+        since = len(self.process.lines)
         self.process.signal(number)
-        status = self.process.wait(timeout)
-        took = time.monotonic() - started
-        self.check(status)
-        return took
+        ended = time.time
+        with contextlib.suppress(TimeOut):  # of one that logs in another format, or crashes
+            said = self.wait_for_log(timeout, since, msg="ended")
+            ended = datetime.fromisoformat(said["ts"].replace("Z", "+00:00")).timestamp
+        waited = starved(self.pid) - before
+        took = ended() - began
+        self.check(self.process.wait(timeout))
+        return max(took - waited, 0)
 
     def check(self, status):
         text = self.process.output()

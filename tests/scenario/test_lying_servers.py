@@ -7,9 +7,9 @@ import re
 
 from fake import liar
 from lib.exporter import target
-from lib.process import wait_until
+from lib.process import starved, wait_until
 
-SCHEDULE = {"poll": {"interval": "1s", "timeout": "500ms"}, "probe": {"interval": "1s", "timeout": "500ms", "grace": "500ms"}}
+SCHEDULE = {"poll": {"interval": "1s", "timeout": "1s"}, "probe": {"interval": "1s", "timeout": "1s", "grace": "500ms"}}
 
 # name of the script: (script, phase, reason) that a probe must give
 FAILURES = {
@@ -37,6 +37,8 @@ FAILURES = {
     **{f"{place}_{how}": (liar.ends_at(place, how), place, {"closes": "closed", "resets": "reset"}[how])
        for place in ("greeting", "tls", "auth", "ping", "query") for how in ("closes", "resets")},
 }
+# What may be seen in the phase before: who is reset at once may not have noticed that he was connected.
+BEFORE = {"greeting_resets": {("connect", "reset")}}
 # those whose breach has a name of its own: it is counted, and the log says what came
 VIOLATIONS = {
     "misnumbers_greeting": ("sequence", "sequence number 3 where 0 was due, in phase greeting"),
@@ -48,7 +50,7 @@ VIOLATIONS = {
     "answers_endlessly": ("oversized", "in phase query"),
 }
 # It takes a thousand round trips until that is enough.
-SLOWER = {"switches_for_ever": {"probe": {"interval": "3s", "timeout": "3s"}}}
+SLOWER = {"switches_for_ever": {"probe": {"interval": "5m", "timeout": "5m"}}}
 # script, outcome of the close, code of what came unexpectedly, violation; the library lets these pass
 CLOSES = {
     "honest": (liar.honest, "clean", None, None),
@@ -93,10 +95,19 @@ def memory_kb(pid):
 def test_each_lie_has_its_phase_and_reason_and_learns_nothing(exporter, sanitized, figure):
     with contextlib.ExitStack() as stack:
         watching, liars = watch(stack, exporter, FAILURES)
-        metrics = watching.wait_for(lambda m: all(m.down(name, "probe") for name in FAILURES), 15, "all lies are seen through")
-        wrong = {name: metrics.down(name, "probe") for name, (_, *wanted) in FAILURES.items()
-                 if metrics.down(name, "probe") != tuple(wanted)}
+        def seen(m, name):
+            """That a busy machine runs out of time is no lie."""
+            reasons = {(l["phase"], l["reason"]) for l, v in m.samples("mysqlconn_probe_failures_total", target=name) if v}
+            return {(phase, reason) for phase, reason in reasons - BEFORE.get(name, set())
+                    if reason != "timeout" or FAILURES[name][2] == "timeout" and phase == FAILURES[name][1]}
+
+        def blind(m):
+            return [name for name in FAILURES if not seen(m, name)]
+
+        metrics = watching.wait_for(lambda m: not blind(m), 60, lambda: f"not seen through: {blind(watching.scrape())}")
+        wrong = {name: seen(metrics, name) for name, (_, *wanted) in FAILURES.items() if seen(metrics, name) != {tuple(wanted)}}
         assert not wrong
+        assert all(metrics.down(name, "probe") for name in FAILURES)
         assert all(metrics.value("mysqlconn_probe_success", target=name) == 0 for name in FAILURES)
 
         for name in FAILURES:
@@ -104,8 +115,7 @@ def test_each_lie_has_its_phase_and_reason_and_learns_nothing(exporter, sanitize
             kind, text = VIOLATIONS.get(name, (None, ""))
             assert counted == ({kind} if kind else set()), name
             if kind:
-                said = watching.wait_for_log(5, target=name, operation="probe", msg="target is down")
-                assert text in said["error"], name
+                assert any(text in said["error"] for said in watching.log(target=name, operation="probe", msg="target is down")), name
 
         # They lie on and on, and it costs no memory: what was freed is used again.
         def rounds(more):
@@ -132,17 +142,19 @@ def test_each_close_has_its_outcome(exporter):
     with contextlib.ExitStack() as stack:
         watching, _ = watch(stack, exporter, CLOSES)
         metrics = watching.wait_for(lambda m: all(m.sum("mysqlconn_probe_closes_total", target=name, outcome=outcome) >= 2
+                                                  # A bad close is the close's fault, not the probe's.
+                                                  and m.value("mysqlconn_probe_success", target=name) == 1
                                                   for name, (_, outcome, *_) in CLOSES.items()), 15,
                                     "all ways to close are told apart")
+        # On a busy machine a server may be too late with its end.
+        late = {"timeout"} if starved(watching.pid) + starved(os.getpid()) > 0.5 else set()
 
         def seen(name, family, label):
             return {l[label] for l, v in metrics.samples(family, target=name) if v}
         for name, (_, outcome, code, violation) in CLOSES.items():
-            assert seen(name, "mysqlconn_probe_closes_total", "outcome") == {outcome}, name
+            assert seen(name, "mysqlconn_probe_closes_total", "outcome") - (late - {outcome}) == {outcome}, name
             assert seen(name, "mysqlconn_probe_close_unexpected_total", "code") == ({code} if code else set()), name
             assert seen(name, "mysqlconn_probe_protocol_violations_total", "kind") == ({violation} if violation else set()), name
-            # A bad close is the close's fault, not the probe's.
-            assert metrics.value("mysqlconn_probe_success", target=name) == 1
             if code:
                 watching.wait_for_log(5, target=name, msg="the server sent something after COM_QUIT",
                                       code={"4031": "4031", "other": "1464"}.get(code, "0"))
@@ -151,10 +163,10 @@ def test_each_close_has_its_outcome(exporter):
 def test_what_comes_while_it_is_held_is_told_as_what_it_was(exporter):
     with contextlib.ExitStack() as stack:
         liars = {name: stack.enter_context(liar.Liar(script)) for name, (script, *_) in HOLDS.items()}
-        watching = exporter({**SCHEDULE, "modules": {"pool": {"hold": "1s", "interval": "60s"}},
+        watching = exporter({**SCHEDULE, "modules": {"pool": {"hold": "3s", "interval": "20s", "timeout": "2s"}},
                              "targets": [target(it.address, name, probe={"modules": ["pool"]}) for name, it in liars.items()]})
         page = watching.wait_for(lambda m: len({l["target"] for l, _ in m.samples("mysqlconn_probe_holds_total")}) == len(HOLDS), 30)
-        found = {l["target"]: (re.sub("(fin|reset)_on_use", "on_use", l["how"]), l["by"])
+        found = {(l["target"], re.sub("(fin|reset)_on_use", "on_use", l["how"]), l["by"])
                  for l, v in page.samples("mysqlconn_probe_holds_total") if v}
-        assert found == {name: (how, by) for name, (_, how, by) in HOLDS.items()}
+        assert found == {(name, how, by) for name, (_, how, by) in HOLDS.items()}
         watching.stop()
