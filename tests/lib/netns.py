@@ -181,6 +181,11 @@ class Cable:
         listed = json.loads(self.far.run("nft", "-j", "list", "counter", "ip", "path", "lost"))
         return sum(item["counter"]["packets"] for item in listed["nftables"] if "counter" in item)
 
+    def sent_again(self):
+        """How many segments near has sent again, needlessly or not (a busy machine can be so late that TCP takes it for a loss)."""
+        names, values = (line.split() for line in self.near.run("cat", "/proc/net/snmp").splitlines() if line.startswith("Tcp:"))
+        return int(dict(zip(names, values))["RetransSegs"])
+
 
 @functools.cache
 def why_not():

@@ -1,4 +1,4 @@
-"""Over a path of 40 ms each phase lasts as many round trips as it needs: with each way to log in, with and without TLS. In brackets
+"""Over a slow path each phase lasts as many round trips as it needs: with each way to log in, with and without TLS. In brackets
 the round trips, before them the milliseconds."""
 
 import pymysql

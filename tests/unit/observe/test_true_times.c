@@ -1,8 +1,8 @@
 /*
- * Phases are true while the loop is busy: a client on a loop that something else keeps busy for 8 ms of every 10,
- * against a server in a thread of its own that answers after a delay and notes how long it took, from the kernel's
- * arrival time of the request to its send(). What the loop's own clock would have said is printed beside it. Then the
- * same while the wall clock, which the kernel's stamps are in, is set back and forth.
+ * Phases are true while the loop is busy: a client on a loop that something else keeps busy for 8 ms of every 10, and
+ * always when an answer comes, against a server in a thread of its own that answers after a delay and notes how long it
+ * took, from the kernel's arrival time of the request to its send(). What the loop's own clock would have said is
+ * printed beside it. Then the same while the wall clock, which the kernel's stamps are in, is set back and forth.
  */
 #include "base/coroutine.h"
 #include "observe/arrival.h"
@@ -28,6 +28,8 @@
 
 #define BURN_EVERY_MS 10
 #define BURN_NS (8200 * NS_PER_US) /* libuv's milliseconds make the turns a little longer */
+#define BURN_ON_NS (2 * NS_PER_MS) /* after an answer that came meanwhile */
+#define BURN_MOST_NS NS_PER_S
 #define CONNECTIONS 40
 #define COMMANDS 5 /* pings, and as many queries, on each */
 #define DELAY_MIN_NS (3 * NS_PER_MS)
@@ -69,12 +71,14 @@ static const unsigned char ONE_ROW[] = "\x01\0\0\x01\x01"
                                        "\x05\0\0\x05\xfe\0\0\x02";
 
 static atomic_llong greeting_took_ns, took_ns; /* the server's part in its latest greeting, and answer */
+static atomic_bool owes;                       /* it has been asked and has not answered yet */
 
 /* Waits for a packet and returns its first byte after the header, -1 at the end; *arrived by the kernel. */
 static int hear(int fd, struct mono *arrived) {
     unsigned char data[1024];
     struct pollfd there = {.fd = fd, .events = POLLIN};
     poll(&there, 1, -1);
+    owes = true;
     int64_t age = 0;
     arrival_age(fd, &age);
     *arrived = mono_add(mono_now(), -age);
@@ -90,6 +94,7 @@ static void answer(int fd, struct mono arrived, const void *data, size_t len) {
         ;
     took_ns = mono_between(arrived, mono_now());
     send(fd, data, len, MSG_NOSIGNAL);
+    owes = false;
 }
 
 static void *serve(void *arg) {
@@ -105,6 +110,7 @@ static void *serve(void *arg) {
         while ((command = hear(fd, &arrived)) > COM_QUIT)
             answer(fd, arrived, command == COM_QUERY ? ONE_ROW : PING_OK,
                    command == COM_QUERY ? sizeof ONE_ROW : sizeof PING_OK);
+        owes = false;
         close(fd);
     }
     return NULL;
@@ -118,13 +124,19 @@ struct burner {
     bool sets_clock;
 };
 
+/* Until the server has answered, too: where both share one processor it may not get to that before the loop waits. */
 static void burn(uv_timer_t *timer) {
     struct burner *burner = timer->data;
-    struct mono start = mono_now(), until = mono_add(start, BURN_NS);
+    struct mono start = mono_now(), until = mono_add(start, BURN_NS), most = mono_add(start, BURN_MOST_NS);
     if (burner->sets_clock)
         wall_offset_s = wall_offset_s <= 0 ? CLOCK_JUMP_S : -CLOCK_JUMP_S;
-    while (mono_before(mono_now(), until))
-        ;
+    bool owed = false;
+    for (struct mono now = start; owed || mono_before(now, until); now = mono_now()) {
+        bool was_owed = owed;
+        owed = owes && mono_before(now, most);
+        if (was_owed && !owed) /* however long we did not run meanwhile */
+            until = mono_add(mono_now(), BURN_ON_NS);
+    }
     burner->burnt_ns += mono_between(start, mono_now());
 }
 
@@ -162,10 +174,12 @@ static bool one_connection(struct run *run, struct client *client) {
     add(&run->auth, took_ns, client_phase_ns(client, PHASE_AUTH), 0);
     for (int i = 0; i < COMMANDS; i++) {
         struct mono start = mono_now();
+        owes = true; /* before the server knows it */
         if (client_ping(client, failure) != 0)
             return false;
         add(&run->ping, took_ns, client_phase_ns(client, PHASE_PING), mono_between(start, mono_now()));
         start = mono_now();
+        owes = true;
         if (client_query(client, "SELECT 1", NULL, NULL, failure) != 0)
             return false;
         add(&run->query, took_ns, client_phase_ns(client, PHASE_QUERY), mono_between(start, mono_now()));
@@ -270,11 +284,10 @@ static void phases_are_true_while_the_loop_is_busy(void **state) {
                {"query", &run.query}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         print_figure(all[i].name, all[i].series);
-    assert_true(busy > 0.7);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         assert_true(off(all[i].series, all[i].series->ours, 0.5, true) <= 1);
     /* … and that was not easy */
-    assert_true(off(&run.query, run.query.loops, 0.9, true) > 1);
+    assert_true(off(&run.query, run.query.loops, 0.5, true) > 1);
 }
 
 static void a_wall_clock_that_is_set_makes_it_no_worse_than_the_loops_clock(void **state) {
