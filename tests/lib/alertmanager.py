@@ -8,7 +8,7 @@ import threading
 import urllib.error
 import urllib.request
 
-from .process import Process, free_port, unprivileged_user, wait_until
+from .process import PATIENCE, Process, free_port, unprivileged_user, wait_until
 
 
 class Alertmanager:
@@ -66,7 +66,7 @@ class Alertmanager:
 
     def _ready(self):
         try:
-            with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=PATIENCE) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, ConnectionError):
             return False

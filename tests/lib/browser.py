@@ -10,6 +10,8 @@ import tempfile
 import threading
 import time
 
+from .process import PATIENCE
+
 _FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
           "--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-extensions",
           "--disable-dev-shm-usage", "--hide-scrollbars", "--no-proxy-server", "--remote-debugging-pipe",
@@ -76,7 +78,7 @@ class Browser:
                     elif message.get("sessionId") in self._pages:
                         self._pages[message["sessionId"]].events.put(message)
 
-    def ask(self, method, session=None, timeout=30, **parameters):
+    def ask(self, method, session=None, timeout=PATIENCE, **parameters):
         """The result of one command."""
         with self._came:
             self._ids += 1
@@ -126,7 +128,7 @@ class Page:
         self.ask("Emulation.setEmulatedMedia",
                  features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
-    def open(self, url, timeout=30):
+    def open(self, url, timeout=PATIENCE):
         """Go there and wait until it is loaded."""
         self.hear()
         self.ask("Page.navigate", url=url)
@@ -156,7 +158,7 @@ class Page:
             raise RuntimeError(answer["exceptionDetails"])
         return answer["result"].get("value")
 
-    def wait(self, expression, timeout=20):
+    def wait(self, expression, timeout=PATIENCE):
         """Until an expression is true; its value."""
         deadline = time.monotonic() + timeout
         while True:

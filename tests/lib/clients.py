@@ -6,11 +6,12 @@ import socket
 import pymysql
 
 from .mariadb import APP, close
+from .process import PATIENCE, patience
 
 
 def wait_for_eof(sock, timeout=15):
     """Read until the server ends the connection, by FIN or RST."""
-    sock.settimeout(timeout)
+    sock.settimeout(patience(timeout))
     try:
         while sock.recv(65536):
             pass
@@ -27,7 +28,7 @@ def _dup(connection):
 def connect_and_leave(server, count=1):
     """A health check that opens a connection, reads the greeting and goes without logging in."""
     for _ in range(count):
-        sock = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        sock = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
         sock.recv(4096)
         sock.shutdown(socket.SHUT_WR)
         wait_for_eof(sock)
@@ -130,7 +131,7 @@ def unknown_database(server, user="root", password=""):
 
 def garbage(server):
     """Speaks HTTP to the server."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as sock:
         sock.recv(4096)
         sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" + b"x" * 64)
         wait_for_eof(sock)
@@ -138,7 +139,7 @@ def garbage(server):
 
 def half_handshake(server):
     """Sends half a login packet and then nothing until the server has had enough (connect_timeout)."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as sock:
         sock.recv(4096)
         sock.sendall(b"\x40\x00\x00\x01\x85\xa6")
         wait_for_eof(sock, timeout=20)

@@ -13,7 +13,7 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from .process import Process, TimeOut, wait_until
+from .process import PATIENCE, Process, TimeOut, patience, wait_until
 
 _SANITIZER = re.compile(r"(Address|Leak|UndefinedBehavior|Thread|Memory)Sanitizer|runtime error:")
 _LOGFMT = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)=("(?:[^"\\]|\\.)*"|[^ ]*)')
@@ -181,7 +181,7 @@ class Exporter:
         return f"http://127.0.0.1:{self.port}"
 
     # --- what it says -------------------------------------------------------------------------------------------------
-    def get(self, path, timeout=10):
+    def get(self, path, timeout=PATIENCE):
         """The body of a page that answers 200; urllib's HTTPError for other answers."""
         with urllib.request.urlopen(self.url + path, timeout=timeout) as answer:
             return answer.read().decode("utf-8")
@@ -250,7 +250,7 @@ class Exporter:
     # --- what is done to it -------------------------------------------------------------------------------------------
     def wait_notified(self, wanted, timeout=10):
         """Wait for a message to systemd with the line `wanted` ("" takes any); returns the message."""
-        self._notify.settimeout(timeout)
+        self._notify.settimeout(patience(timeout))
         while True:
             try:
                 message = self._notify.recv(4096).decode()

@@ -12,6 +12,15 @@ import time
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 
+# No wait for an event gives up sooner: a machine with much else to do stops a program for many seconds, and a wait that is not in
+# vain takes no longer for it.
+PATIENCE = 60
+
+
+def patience(seconds):
+    """How long to wait for what an idle machine does within `seconds`."""
+    return max(PATIENCE, 3 * seconds)
+
 
 def _die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -30,7 +39,9 @@ class TimeOut(AssertionError):
 
 
 def wait_until(condition, timeout, what, step=0.02):
-    """Call `condition` until it returns something true, which is returned. For what gives no event to wait for."""
+    """Call `condition` until it returns something true, which is returned. For what gives no event to wait for. `timeout` is what an idle machine
+    may need."""
+    timeout = patience(timeout)
     deadline = time.monotonic() + timeout
     while True:
         result = condition()
@@ -104,6 +115,7 @@ class Process:
     def wait_for_line(self, wanted, timeout, since=0):
         """The first line from index `since` on for which wanted(line) is true; a text is searched for in the line."""
         test = wanted if callable(wanted) else (lambda line: wanted in line)
+        timeout = patience(timeout)
         deadline = time.monotonic() + timeout
         with self._changed:
             index = since
@@ -126,8 +138,8 @@ class Process:
 
     def wait(self, timeout):
         """The exit status (negative: the signal). Waits for the end of the output too."""
-        status = self.popen.wait(timeout)
-        self._reader.join(2)
+        status = self.popen.wait(patience(timeout))
+        self._reader.join(PATIENCE)
         return status
 
     def end(self, timeout=10):

@@ -8,7 +8,7 @@ import urllib.parse
 import urllib.request
 
 from . import sid
-from .process import Process, free_port, unprivileged_user, wait_until
+from .process import PATIENCE, Process, free_port, unprivileged_user, wait_until
 
 
 def _of_prometheus_3(program):
@@ -67,7 +67,7 @@ class Prometheus:
         return f"http://127.0.0.1:{self.port}"
 
     def _get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=PATIENCE) as answer:
             return answer.read()
 
     def _ready(self):

@@ -16,7 +16,7 @@ import struct
 import sys
 import threading
 
-from .process import TimeOut
+from .process import PATIENCE, TimeOut, patience
 
 _BACKLOG = 1024
 # How long a thread that computes (the parsing of a scrape does) may keep the relay's thread waiting. By default it is 5 ms, at
@@ -208,7 +208,7 @@ class Relay:
     def _call(self, function):
         async def call():
             return function()
-        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(PATIENCE)
 
     def stall(self):
         """Nothing passes any more in either direction, and nothing is lost."""
@@ -246,11 +246,12 @@ class Relay:
             self._socket.shutdown(socket.SHUT_RDWR)
             for _ in range(3):  # turns of the loop, in which they begin
                 await asyncio.sleep(0)
-        asyncio.run_coroutine_threadsafe(refuse(), self.loop).result(10)
+        asyncio.run_coroutine_threadsafe(refuse(), self.loop).result(PATIENCE)
 
     def wait_drained(self, leaving=0, timeout=15):
         """Return when all connections but `leaving` have ended on both sides: what the client did has arrived, and the server has
         closed."""
+        timeout = patience(timeout)
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._alive) <= leaving, timeout):
                 raise TimeOut(f"{len(self._alive)} connections are still open on the relay after {timeout} s, not {leaving}")

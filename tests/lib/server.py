@@ -9,7 +9,7 @@ import tempfile
 
 import pymysql
 
-from .process import Process, TimeOut, free_port, wait_until
+from .process import PATIENCE, Process, TimeOut, free_port, wait_until
 
 # The account that the exporter uses. It has no privilege but to log in: see config/ for what more it may be given.
 MONITOR = ("mysqlconn", "monitor's s3cret")
@@ -165,7 +165,7 @@ class Server:
     def connect(self, user="root", password="", **extra):
         """A connection as PyMySQL makes it. End it with close()."""
         return pymysql.connect(user=user, password=password,
-                               **{"connect_timeout": 10, "autocommit": True, **self._way_in(user), **extra})
+                               **{"connect_timeout": PATIENCE, "autocommit": True, **self._way_in(user), **extra})
 
     def execute(self, sql, args=None):
         """Rows of `sql`, run by root on a connection that was opened at start (so it works when the server is full)."""
@@ -208,7 +208,7 @@ def close(connection):
     dup = socket.socket(fileno=os.dup(sock.fileno()))  # also of a TLS socket
     try:
         connection.close()
-        dup.settimeout(10)
+        dup.settimeout(PATIENCE)
         while dup.recv(4096):
             pass
     except TimeoutError as e:

@@ -7,6 +7,8 @@ import signal
 import termios
 import time
 
+from .process import PATIENCE
+
 
 class Terminal:
     """argv, run in a pseudo terminal; `text` grows with what it shows there."""
@@ -17,7 +19,7 @@ class Terminal:
             os.execve(argv[0], argv, env)
         self.text = ""
 
-    def read_until(self, wanted, timeout=20):
+    def read_until(self, wanted, timeout=PATIENCE):
         """Read until `wanted` (None: the end) has come."""
         deadline = time.monotonic() + timeout
         while wanted is None or wanted not in self.text:

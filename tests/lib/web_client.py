@@ -4,6 +4,8 @@ import base64
 import http.client
 import ssl
 
+from .process import PATIENCE
+
 
 def context(ca=None, certificate=None, key=None, maximum=None):
     """An SSL context that trusts `ca` alone, or whoever is there."""
@@ -27,7 +29,7 @@ class Answer:
         self.status, self.headers, self.text = answer.status, answer.headers, answer.read().decode("utf-8", "replace")
 
 
-def ask(port, path="/-/healthy", tls=None, user=None, password=None, method="GET", headers=(), timeout=20):
+def ask(port, path="/-/healthy", tls=None, user=None, password=None, method="GET", headers=(), timeout=PATIENCE):
     """One request over a connection of its own."""
     connection = (http.client.HTTPSConnection("localhost", port, timeout=timeout, context=tls) if tls
                   else http.client.HTTPConnection("127.0.0.1", port, timeout=timeout))
