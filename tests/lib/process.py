@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pwd
+import select
 import signal
 import socket
 import subprocess
@@ -77,7 +78,7 @@ def free_port():
 
 
 class Process:
-    """A running program. `lines` grows with what it writes to stderr (and stdout); wait_for_line() waits for more of it."""
+    """A running program. `lines` is all that it has written to stderr (and stdout) so far; wait_for_line() waits for more of it."""
 
     def __init__(self, argv, env=None, user=None, cwd=None, stderr=subprocess.STDOUT):
         self.argv = [str(a) for a in argv]
@@ -86,20 +87,41 @@ class Process:
         self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=stderr, env=env, cwd=cwd, start_new_session=True,
                                       preexec_fn=_die_with_parent, **extra)
-        self.lines = []
+        self._lines = []
+        self._rest = b""  # of a line
         self._changed = threading.Condition()
         self._closed = False
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        os.set_blocking(self.popen.stdout.fileno(), False)
+        threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
-        for raw in self.popen.stdout:
+        ready = select.poll()
+        ready.register(self.popen.stdout, select.POLLIN)
+        while not self._closed:
+            ready.poll()
             with self._changed:
-                self.lines.append(raw.decode("utf-8", "backslashreplace").rstrip("\n"))
+                self._take()
+
+    def _take(self):
+        """What it has written by now; the lock is held."""
+        try:
+            while not self._closed:
+                data = os.read(self.popen.stdout.fileno(), 65536)
+                self._closed = not data
+                *whole, self._rest = (self._rest + data).split(b"\n")
+                if self._closed and self._rest:
+                    whole.append(self._rest)
+                self._lines += [raw.decode("utf-8", "backslashreplace") for raw in whole]
                 self._changed.notify_all()
+        except BlockingIOError:
+            pass
+
+    @property
+    def lines(self):
+        """Whoever has seen a page has also what was logged before it."""
         with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+            self._take()
+            return self._lines
 
     @property
     def pid(self):
@@ -109,8 +131,7 @@ class Process:
         return self.popen.poll() is None
 
     def output(self):
-        with self._changed:
-            return "\n".join(self.lines)
+        return "\n".join(self.lines)
 
     def wait_for_line(self, wanted, timeout, since=0):
         """The first line from index `since` on for which wanted(line) is true; a text is searched for in the line."""
@@ -120,14 +141,14 @@ class Process:
         with self._changed:
             index = since
             while True:
-                while index < len(self.lines):
-                    if test(self.lines[index]):
-                        return self.lines[index]
+                while index < len(self._lines):
+                    if test(self._lines[index]):
+                        return self._lines[index]
                     index += 1
                 left = deadline - time.monotonic()
                 if self._closed or left <= 0:
                     why = "the program ended" if self._closed else f"{timeout} s passed"
-                    text = "\n".join(self.lines[-40:])
+                    text = "\n".join(self._lines[-40:])
                     name = getattr(wanted, "__name__", wanted)
                     raise TimeOut(f"{why} without the line wanted ({name}); the last lines:\n{text}")
                 self._changed.wait(left)
@@ -137,10 +158,8 @@ class Process:
             self.popen.send_signal(number)
 
     def wait(self, timeout):
-        """The exit status (negative: the signal). Waits for the end of the output too."""
-        status = self.popen.wait(patience(timeout))
-        self._reader.join(PATIENCE)
-        return status
+        """The exit status (negative: the signal); all that it has written is in `lines` then."""
+        return self.popen.wait(patience(timeout))
 
     def end(self, timeout=10):
         """SIGTERM, after `timeout` SIGKILL; returns the exit status. May be called again."""
