@@ -207,6 +207,8 @@ class Relay:
 
     def _call(self, function):
         async def call():
+            for _ in range(2):  # turns of the loop, in which what has arrived is taken first, however late this thread is
+                await asyncio.sleep(0)
             return function()
         return asyncio.run_coroutine_threadsafe(call(), self.loop).result(PATIENCE)
 
