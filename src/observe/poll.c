@@ -150,6 +150,7 @@ static int open_kept(struct poll_run *run, struct client **kept, const struct cl
         rc = client_query(client, sql, NULL, NULL, failure);
     if (rc == 0) {
         *kept = client;
+        target->poll.reconnected = true;
         return 0;
     }
     drop_kept(target, &client);
@@ -158,7 +159,7 @@ static int open_kept(struct poll_run *run, struct client **kept, const struct cl
 
 /* A kept connection cannot outlive a restart, so a clock that was set on the server's side is not taken for one. Who
  * started before the last good poll is not the one that answered it. */
-static void note_start(struct target *target, const struct client *client, bool fresh, double uptime_s) {
+static void note_start(struct target *target, const struct client *client, double uptime_s) {
     struct poll_facts *facts = &target->poll;
     struct mono now = mono_now();
     if (isnan(uptime_s))
@@ -166,13 +167,14 @@ static void note_start(struct target *target, const struct client *client, bool 
     int64_t uptime_ns = (int64_t)uptime_s * NS_PER_S, start = now.ns - uptime_ns;
     int64_t moved = start - facts->start_mono_ns, passed = mono_between(facts->succeeded, now);
     uint64_t id = client_connection_id(client);
-    bool known = fresh && facts->start_wall_ns != 0;
+    bool known = facts->reconnected && facts->start_wall_ns != 0;
     bool far = moved > RESTART_SLACK_NS || moved < -RESTART_SLACK_NS;
     bool recent = uptime_ns <= passed + RESTART_SLACK_NS;
     bool anew = known && recent && (far || id < facts->succeeded_connection || uptime_ns + NS_PER_S <= passed);
     bool other = known && !recent && far;
     facts->restarts += anew;
     facts->others += other;
+    facts->reconnected = false;
     facts->succeeded = now;
     facts->succeeded_connection = id;
     facts->start_mono_ns = start;
@@ -180,7 +182,7 @@ static void note_start(struct target *target, const struct client *client, bool 
         facts->start_wall_ns = wall_now_ns() - uptime_ns;
 }
 
-static void tell_success(struct poll_run *run, const struct client *client, bool fresh, int64_t duration_ns) {
+static void tell_success(struct poll_run *run, const struct client *client, int64_t duration_ns) {
     struct poll_facts *facts = &run->target->poll;
     if (run->told)
         return;
@@ -192,7 +194,7 @@ static void tell_success(struct poll_run *run, const struct client *client, bool
     facts->last_duration_ns = duration_ns;
     int uptime = variable_find(VARIABLE_STATUS, span_of("Uptime"));
     if (uptime >= 0)
-        note_start(run->target, client, fresh, facts->value[uptime]);
+        note_start(run->target, client, facts->value[uptime]);
 }
 
 /* The connection was dead when we came to use it, and there is time: the same poll may go on over a new one. */
@@ -224,7 +226,7 @@ void poll_run(struct target *target, struct client **kept) {
     if (rc == 0 && fresh)
         rc = query_all(&run, *kept, true, &failure);
     if (rc == 0)
-        tell_success(&run, *kept, fresh, mono_between(start, mono_now()));
+        tell_success(&run, *kept, mono_between(start, mono_now()));
     else
         tell_failure(&run, &failure);
     if (*kept && !client_connected(*kept))

@@ -83,6 +83,7 @@ struct poll_facts {
     int64_t start_mono_ns;         /* of start_wall_ns, on the monotonic clock, to notice restarts by; so are these: */
     struct mono succeeded;         /* the last poll that did; 0 none */
     uint64_t succeeded_connection; /* the connection that it had */
+    bool reconnected;              /* since then: perhaps by a poll that was late, and told nothing else */
     int64_t start_wall_ns;         /* when the server started: poll time - Uptime; 0 unknown */
 };
 

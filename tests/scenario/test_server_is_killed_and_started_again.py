@@ -5,6 +5,8 @@ import time
 
 from lib.exporter import target
 from lib.mariadb import MariaDB
+from lib.relay import Relay
+from lib.server import close
 
 INTERVAL, TIMEOUT = 1.0, 0.5
 
@@ -43,3 +45,19 @@ def test_down_with_a_reason_and_back_without_our_restart(exporter, figure):
         polls = up.value("mysqlconn_polls_total")
         later = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 3, 10)
         assert later.value("mysqlconn_server_restarts_total") == 1
+
+
+def test_a_restart_is_counted_although_the_poll_that_reconnected_was_late(exporter):
+    with MariaDB() as server, Relay(server.port) as relay:
+        for _ in range(5):  # so that the exporter's id is greater than after the restart: that tells it at once
+            close(server.connect())
+        watching = exporter({"poll": {"interval": "300ms", "timeout": "300ms"}, "probe": {"interval": "1h", "grace": "60s"},
+                             "targets": [target(relay.address)]})
+        watching.wait_for(lambda m: m.value("mysql_up") == 1, 10)
+        server.stop()
+        relay.delay = 0.2
+        server.start()
+        watching.wait_for(lambda m: m.value("mysqlconn_poll_connects_total") == 2, 20)
+        relay.delay = 0
+        up = watching.wait_for(lambda m: m.value("mysql_up") == 1, 10)
+        assert up.value("mysqlconn_server_restarts_total") == 1
