@@ -278,26 +278,33 @@ static bool read_groups(struct reading *r) {
     }
 }
 
-bool file_sd_read(const struct config *config, const char *path, struct target_list *out, struct strbuf *error) {
+bool file_sd_parse(const struct config *config, const char *path, char *text, size_t len, struct target_list *out,
+                   struct strbuf *error) {
     struct reading r = {.config = config, .path = path, .error = error};
-    struct file_content content = {0};
-    struct strbuf why;
-    strbuf_init(&why, WHY_MAX);
-    bool ok = file_read(path, FILE_MAX, &content, &why);
-    if (!ok)
-        strbuf_addf(error, "%s: %s", path, strbuf_text(&why));
-    strbuf_release(&why);
     const char *dot = strrchr(path, '.');
-    if (ok && dot && strcmp(dot, ".json") == 0)
-        content.len = json_text_to_yaml(content.data, content.len);
-    r.reader = ok ? yaml_reader_new((struct span){content.data, content.len}) : NULL;
-    ok = ok && (r.reader || fail(&r, (struct mark){0, 0}, "out of memory")) && read_groups(&r);
+    if (dot && strcmp(dot, ".json") == 0)
+        len = json_text_to_yaml(text, len);
+    r.reader = yaml_reader_new((struct span){text, len});
+    bool ok = r.reader ? read_groups(&r) : fail(&r, (struct mark){0, 0}, "out of memory");
     yaml_reader_free(r.reader);
-    file_release(&content);
     if (ok)
         *out = r.list;
     else
         target_list_release(&r.list);
+    return ok;
+}
+
+bool file_sd_read(const struct config *config, const char *path, struct target_list *out, struct strbuf *error) {
+    struct file_content content = {0};
+    struct strbuf why;
+    strbuf_init(&why, WHY_MAX);
+    bool ok = file_read(path, FILE_MAX, &content, &why);
+    if (ok)
+        ok = file_sd_parse(config, path, content.data, content.len, out, error);
+    else
+        strbuf_addf(error, "%s: %s", path, strbuf_text(&why));
+    strbuf_release(&why);
+    file_release(&content);
     return ok;
 }
 
