@@ -25,6 +25,7 @@
 #include "observe/fleet.h"
 #include "observe/host_network.h"
 #include "observe/looks.h"
+#include "reloader.h"
 #include "service_manager.h"
 
 #include <errno.h>
@@ -40,7 +41,6 @@
 #define SETTLED_AFTER_MS 2000 /* by then each library was used once */
 #define CATCH_UP_WITHIN_NS (2 * NS_PER_S)
 #define CATCH_UP_STEP_MS 1
-#define WARNINGS_MAX 65536
 #define ERROR_MAX 4096
 #define PREFIX_MAX 2048
 #define LOOKUP_THREADS "32" /* libuv lets half of its pool wait for name servers; idle ones cost next to nothing */
@@ -51,6 +51,7 @@ struct daemon {
     struct loop_watch watch;
     struct signals signals;
     struct service_manager manager;
+    struct reloader reloader;
     uv_timer_t settle, catch_up;
     struct mono catch_up_began;
     struct coroutines *coroutines;
@@ -163,13 +164,24 @@ static int apply(struct daemon *daemon, struct config *config) {
     return 0;
 }
 
-/* False with one line in `error`: nothing has changed then. */
-static bool load_and_apply(struct daemon *daemon, struct strbuf *error) {
-    struct strbuf warnings;
-    strbuf_init(&warnings, WARNINGS_MAX);
-    struct config *config = daemon_load_config(daemon->options, error, &warnings);
-    log_warnings(&warnings);
-    strbuf_release(&warnings);
+/* In the pool: nothing but the options is looked at. */
+static struct config *load_in_pool(const void *options, struct strbuf *error, struct strbuf *warnings) {
+    return daemon_load_config(options, error, warnings);
+}
+
+static void on_reload_begins(void *arg) {
+    struct daemon *daemon = arg;
+    char reloading[64];
+    log_flush(); /* who reloads wants to hear what is so now */
+    snprintf(reloading, sizeof reloading, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(mono_now().ns / NS_PER_US));
+    service_manager_tell(&daemon->manager, reloading);
+    http_reload_begins(daemon->http);
+}
+
+/* The configuration is what the file says now, or all is as it was before. */
+static void on_reloaded(void *arg, struct config *config, struct strbuf *error, const struct strbuf *warnings) {
+    struct daemon *daemon = arg;
+    log_warnings(warnings);
     bool ok = config && http_reload(daemon->http, error);
     if (ok && apply(daemon, config) < 0) {
         strbuf_addstr(error, "out of memory");
@@ -177,27 +189,18 @@ static bool load_and_apply(struct daemon *daemon, struct strbuf *error) {
     }
     if (!ok)
         config_free(config);
-    return ok;
-}
-
-static bool reload(void *arg, struct strbuf *error) {
-    struct daemon *daemon = arg;
-    if (daemon->stopping) {
-        strbuf_addstr(error, "we are about to end");
-        return false;
-    }
-    log_flush(); /* who reloads wants to hear what is so now */
-    char reloading[64];
-    snprintf(reloading, sizeof reloading, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(mono_now().ns / NS_PER_US));
-    service_manager_tell(&daemon->manager, reloading);
-    bool successful = load_and_apply(daemon, error);
-    note_reload(daemon, successful);
-    if (successful)
+    note_reload(daemon, ok);
+    if (ok)
         log_info("configuration reloaded", LF_NUM("targets", fleet_count(daemon->fleet)));
     else
         log_error("configuration not reloaded, the old one stays in force", LF_STR("error", strbuf_text(error)));
     service_manager_tell(&daemon->manager, "READY=1");
-    return successful;
+    http_reload_ends(daemon->http, ok, error);
+}
+
+static void reload(void *arg) {
+    struct daemon *daemon = arg;
+    reloader_ask(&daemon->reloader);
 }
 
 /* --- looks at servers that requests name --- */
@@ -225,13 +228,6 @@ static bool look(void *arg, const struct look_request *request, void (*told)(voi
     return rc == 0;
 }
 
-static void on_hangup(struct daemon *daemon) {
-    struct strbuf ignored; /* it was logged */
-    strbuf_init(&ignored, ERROR_MAX);
-    reload(daemon, &ignored);
-    strbuf_release(&ignored);
-}
-
 /* --- end --- */
 
 static void all_targets_stopped(void *arg) {
@@ -255,6 +251,7 @@ static void on_terminate(struct daemon *daemon, int signum) {
     daemon->stopping = true;
     log_info("ending: closing all connections with COM_QUIT", LF_STR("signal", strsignal(signum)));
     service_manager_tell(&daemon->manager, "STOPPING=1");
+    reloader_stop(&daemon->reloader);
     looks_stop(daemon->looks);
     discovery_stop(daemon->discovery);
     daemon->discovery = NULL;
@@ -270,7 +267,7 @@ static void on_settled(uv_timer_t *timer) {
 
 static void on_signal(void *arg, int signum) {
     if (signum == SIGHUP)
-        on_hangup(arg);
+        reload(arg);
     else
         on_terminate(arg, signum);
 }
@@ -468,6 +465,12 @@ int daemon_run(const struct options *options, struct config *config) {
                   .shard = options->shard,
                   .look_offset_ns = options->timeout_offset_ns,
                   .start_wall_ns = wall_now_ns()},
+        .reloader = {.loop = &daemon.loop,
+                     .load = load_in_pool,
+                     .load_arg = options,
+                     .begins = on_reload_begins,
+                     .read = on_reloaded,
+                     .arg = &daemon},
     };
     if (options->shard)
         shard_parse(options->shard, &daemon.shard);

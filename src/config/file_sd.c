@@ -4,7 +4,9 @@
 #include "config/file_sd.h"
 
 #include "config/file.h"
+#include "config/json_text.h"
 #include "config/loading.h"
+#include "config/value.h"
 #include "config/yaml_reader.h"
 
 #include <stdlib.h>
@@ -46,8 +48,18 @@ static bool next(struct reading *r, struct yaml_item *item) {
     return ok;
 }
 
-static bool expect(struct reading *r, struct yaml_item *item, enum yaml_kind kind, const char *what) {
-    return next(r, item) && (item->kind == kind || fail(r, item->mark, what));
+/* Nothing, where something could stand: Prometheus takes it for an empty one. */
+static bool is_nothing(const struct yaml_item *item) {
+    return item->kind == YAML_SCALAR && value_is_null(item->text, item->quoted);
+}
+
+/* The beginning of a list or map; *nothing where none is given. */
+static bool enter(struct reading *r, enum yaml_kind kind, const char *what, bool *nothing) {
+    struct yaml_item item;
+    if (!next(r, &item))
+        return false;
+    *nothing = is_nothing(&item);
+    return *nothing || item.kind == kind || fail(r, item.mark, what);
 }
 
 static void group_release(struct group *g) {
@@ -91,8 +103,9 @@ static bool add_address(struct reading *r, struct group *g, const struct yaml_it
 
 static bool read_addresses(struct reading *r, struct group *g) {
     struct yaml_item item;
-    if (!expect(r, &item, YAML_LIST, "targets must be a list"))
-        return false;
+    bool nothing = false;
+    if (!enter(r, YAML_LIST, "targets must be a list", &nothing) || nothing)
+        return nothing;
     for (;;) {
         if (!next(r, &item))
             return false;
@@ -158,8 +171,9 @@ static bool add_label(struct reading *r, struct group *g, char *name, struct mar
 
 static bool read_labels(struct reading *r, struct group *g) {
     struct yaml_item item;
-    if (!expect(r, &item, YAML_MAP, "labels must be a map"))
-        return false;
+    bool nothing = false;
+    if (!enter(r, YAML_MAP, "labels must be a map", &nothing) || nothing)
+        return nothing;
     for (;;) {
         if (!next(r, &item))
             return false;
@@ -175,6 +189,8 @@ static bool read_labels(struct reading *r, struct group *g) {
             free(name);
             return false;
         }
+        if (is_nothing(&item))
+            item.text.len = 0;
         bool fits =
             item.text.len <= LABEL_VALUE_MAX || fail(r, item.mark, "a label's value may have 1024 bytes at most");
         char *value = fits ? copy_text(r, &item) : NULL;
@@ -243,8 +259,10 @@ static bool add_target(struct reading *r, const struct group *g, const struct pl
 
 static bool read_groups(struct reading *r) {
     struct yaml_item item;
-    if (!expect(r, &item, YAML_LIST, "the file must be a list of groups, each with targets"))
+    if (!next(r, &item))
         return false;
+    if (item.kind != YAML_LIST) /* an empty file, too: it may be one that is being written */
+        return fail(r, item.mark, "the file must be a list of groups, each with targets");
     for (;;) {
         if (!next(r, &item))
             return false;
@@ -260,27 +278,33 @@ static bool read_groups(struct reading *r) {
     }
 }
 
-bool file_sd_read(const struct config *config, const char *path, struct target_list *out, struct strbuf *error) {
+bool file_sd_parse(const struct config *config, const char *path, char *text, size_t len, struct target_list *out,
+                   struct strbuf *error) {
     struct reading r = {.config = config, .path = path, .error = error};
-    struct file_content content = {0};
-    struct strbuf why;
-    strbuf_init(&why, WHY_MAX);
-    bool ok = file_read(path, FILE_MAX, &content, &why);
-    if (!ok)
-        strbuf_addf(error, "%s: %s", path, strbuf_text(&why));
-    strbuf_release(&why);
     const char *dot = strrchr(path, '.');
-    for (char *c = content.data; ok && dot && strcmp(dot, ".json") == 0 && *c; c++)
-        if (*c == '\t') /* JSON indents by them, YAML must not; inside of JSON's strings there are none */
-            *c = ' ';
-    r.reader = ok ? yaml_reader_new((struct span){content.data, content.len}) : NULL;
-    ok = ok && (r.reader || fail(&r, (struct mark){0, 0}, "out of memory")) && read_groups(&r);
+    if (dot && strcmp(dot, ".json") == 0)
+        len = json_text_to_yaml(text, len);
+    r.reader = yaml_reader_new((struct span){text, len});
+    bool ok = r.reader ? read_groups(&r) : fail(&r, (struct mark){0, 0}, "out of memory");
     yaml_reader_free(r.reader);
-    file_release(&content);
     if (ok)
         *out = r.list;
     else
         target_list_release(&r.list);
+    return ok;
+}
+
+bool file_sd_read(const struct config *config, const char *path, struct target_list *out, struct strbuf *error) {
+    struct file_content content = {0};
+    struct strbuf why;
+    strbuf_init(&why, WHY_MAX);
+    bool ok = file_read(path, FILE_MAX, &content, &why);
+    if (ok)
+        ok = file_sd_parse(config, path, content.data, content.len, out, error);
+    else
+        strbuf_addf(error, "%s: %s", path, strbuf_text(&why));
+    strbuf_release(&why);
+    file_release(&content);
     return ok;
 }
 

@@ -20,6 +20,9 @@ struct target_list {
 
 /* Read one file. False with "file:line:column: what is wrong" in `error`. *out is set only on success. */
 bool file_sd_read(const struct config *config, const char *path, struct target_list *out, struct strbuf *error);
+/* The same of its text, which may be rewritten; `path` for its ending (.json) and for what is said. */
+bool file_sd_parse(const struct config *config, const char *path, char *text, size_t len, struct target_list *out,
+                   struct strbuf *error);
 void target_list_release(struct target_list *list);
 /* Of targets with the same name the first stays. False when memory is short. */
 bool target_list_make_unique(struct target_list *list);

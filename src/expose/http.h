@@ -21,8 +21,8 @@ struct http_settings {
     const char *web_config_file; /* NULL: none */
     const char *route_prefix;    /* before each path that is served: "", or as "/mysqlconn" */
     /* What routes ask of the daemon: */
-    bool (*reload)(void *arg, struct strbuf *error); /* false with one line in `error` */
-    const struct config *(*config)(void *arg);       /* that is running; its targets need not be in it */
+    void (*reload)(void *arg);                 /* begin one when that can be, and tell as below */
+    const struct config *(*config)(void *arg); /* that is running; its targets need not be in it */
     void *arg;
 };
 
@@ -41,6 +41,10 @@ bool http_address(const struct http *http, size_t i, struct strbuf *out);
 const struct http_facts *http_facts(const struct http *http);
 /* Read the web configuration again. False with one line in `error`: then the old one stays in force. */
 bool http_reload(struct http *http, struct strbuf *error);
+/* Whoever asked until now waits for the reload that begins; when it ends, each is answered. With each reload, whoever
+ * wanted it; `error` is one line where it is not `ok`. */
+void http_reload_begins(struct http *http);
+void http_reload_ends(struct http *http, bool ok, const struct strbuf *error);
 /* Stop at once; the loop must run once more to close the handles. NULL is allowed. */
 void http_stop(struct http *http);
 

@@ -15,9 +15,10 @@ enum { HTTP_CONNECTION_MEMORY = 32 * 1024 }; /* of each connection, for its requ
 
 /* Reloads that requests ask for; see http_reloads.c. */
 struct reloads {
-    uv_timer_t timer; /* to the next one, while somebody waits for it */
-    struct mono not_before;
-    struct reload_wait *waiting;
+    uv_timer_t timer; /* to when the next one may be asked for, while somebody waits for it */
+    struct mono began, not_before;
+    bool asked, under_way;
+    struct reload_wait *waiting, *served; /* for the next one; for the one that is under way */
 };
 
 struct http {
@@ -73,7 +74,7 @@ void http_on_completed(void *arg, struct MHD_Connection *connection, void **mark
 
 /* /probe: answer at once, or suspend the connection until the look is over. */
 enum MHD_Result http_look_begin(const struct request *request, struct looker *looker);
-/* /-/reload: the same, until the reload is over. */
+/* /-/reload: suspend the connection until the reload is over. */
 enum MHD_Result http_answer_reload(const struct request *request);
 void http_reloads_init(struct http *http, uv_loop_t *loop);
 /* Who waits is told so. */

@@ -87,25 +87,12 @@ bool status_events_head(struct status_page *page, struct strbuf *out) {
     return false;
 }
 
-/* The text, as a link to all that have the same. */
-static void add_filter_link(const struct status_page *page, struct strbuf *out, const char *name, struct span text) {
-    if (!text.ptr || text.len == 0) {
-        strbuf_addstr(out, text.ptr ? "(empty)" : "–");
-        return;
-    }
-    strbuf_addstr(out, "<a class=quiet href=\"");
-    status_add_link(out, page, name, text);
-    strbuf_addstr(out, "#events-title\">");
-    html_name(out, text);
-    strbuf_addstr(out, "</a>");
-}
-
 static void add_cause(const struct status_page *page, struct strbuf *out, const struct abort_event *event) {
     static const char *const signs[] = {
         [CONFIDENCE_UNKNOWN] = "none", [CONFIDENCE_LIKELY] = "half", [CONFIDENCE_CERTAIN] = "full"};
     html_cell(out, "cause", "Cause");
     strbuf_addstr(out, "<b>");
-    add_filter_link(page, out, "cause", span_of(cause_name(event->cause.cause)));
+    status_add_filter_link(page, out, "cause", span_of(cause_name(event->cause.cause)));
     strbuf_addstr(out, "</b>");
     if (event->n > 1)
         strbuf_addf(out, " ×&nbsp;%llu", (unsigned long long)event->n);
@@ -119,10 +106,10 @@ static void add_client(const struct status_page *page, struct strbuf *out, const
     if (!event->user.ptr && !event->host.ptr)
         strbuf_addstr(out, "<span class=sub>not known</span>");
     if (event->user.ptr)
-        add_filter_link(page, out, "user", event->user);
+        status_add_filter_link(page, out, "user", event->user);
     if (event->host.ptr) {
         strbuf_addstr(out, "<span class=at>@</span>");
-        add_filter_link(page, out, "host", event->host);
+        status_add_filter_link(page, out, "host", event->host);
     }
     if (event->db.ptr && event->db.len > 0) {
         strbuf_addstr(out, "<div class=sub>database ");

@@ -53,13 +53,21 @@ void status_add_path(struct strbuf *out, const struct status_page *page, const c
 /* … to a target's page. */
 void status_add_target_link(struct strbuf *out, const struct status_page *page, const char *name);
 
+/* The text, as a link to the events that have the same; a dash where there is none. */
+void status_add_filter_link(const struct status_page *page, struct strbuf *out, const char *name, struct span text);
+/* A part of a page that the script keeps up to date; both texts are ours. */
+void status_section_begin(struct strbuf *out, const char *id, const char *title);
+void status_section_end(struct strbuf *out);
+
 /* status_overview.c */
 enum attention status_attention(const struct target *target);
 extern status_part status_summary, status_targets_head, status_targets_row, status_targets_tail;
 
 /* status_target.c: what one target is */
-extern status_part status_target_state, status_target_probe, status_target_advice, status_target_aborts,
-    status_target_connections, status_target_sight;
+extern status_part status_target_state, status_target_probe, status_target_advice, status_target_connections,
+    status_target_sight;
+/* status_aborts.c */
+extern status_part status_target_aborts;
 
 /* status_cells.c: the same of a target in a few words, for both */
 void status_add_state(struct strbuf *out, const struct status_page *page, const struct target *target);

@@ -52,6 +52,27 @@ void status_add_target_link(struct strbuf *out, const struct status_page *page, 
     html_url_value(out, span_of(name));
 }
 
+void status_add_filter_link(const struct status_page *page, struct strbuf *out, const char *name, struct span text) {
+    if (!text.ptr || text.len == 0) {
+        strbuf_addstr(out, text.ptr ? "(empty)" : "–");
+        return;
+    }
+    strbuf_addstr(out, "<a class=quiet href=\"");
+    status_add_link(out, page, name, text);
+    strbuf_addstr(out, "#events-title\">");
+    html_name(out, text);
+    strbuf_addstr(out, "</a>");
+}
+
+void status_section_begin(struct strbuf *out, const char *id, const char *title) {
+    strbuf_addf(out, "<section data-live id=%s aria-labelledby=%s-title>\n<h2 id=%s-title>%s</h2>\n", id, id, id,
+                title);
+}
+
+void status_section_end(struct strbuf *out) {
+    strbuf_addstr(out, "</section>\n");
+}
+
 static void fail(struct status_page *page, struct span name, const char *what, const char *form) {
     if (page->error.len > 0)
         return;

@@ -2,20 +2,10 @@
  * The page of one target: all that is known of it.
  */
 #include "base/clock.h"
-#include "explain/ledger.h"
 #include "expose/status_internal.h"
 
 #include <math.h>
 #include <string.h>
-
-static void add_section(struct strbuf *out, const char *id, const char *title) {
-    strbuf_addf(out, "<section data-live id=%s aria-labelledby=%s-title>\n<h2 id=%s-title>%s</h2>\n", id, id, id,
-                title);
-}
-
-static void end_section(struct strbuf *out) {
-    strbuf_addstr(out, "</section>\n");
-}
 
 static void add_term(struct strbuf *out, const char *term) {
     strbuf_addf(out, "<div><dt>%s<dd>", term);
@@ -217,14 +207,14 @@ static void add_probe(const struct status_page *page, struct strbuf *out, const 
 bool status_target_probe(struct status_page *page, struct strbuf *out) {
     const struct target *target = page->targets[0];
     if (page->row == 0) {
-        add_section(out, "probes", "Probes");
+        status_section_begin(out, "probes", "Probes");
         status_add_legend(out);
     }
     if (page->row < target->probe_count)
         add_probe(page, out, &target->probes[page->row]);
     bool more = page->row + 1 < target->probe_count;
     if (!more)
-        end_section(out);
+        status_section_end(out);
     return more;
 }
 
@@ -256,71 +246,14 @@ static void add_advice(struct strbuf *out, const struct advice *advice) {
 bool status_target_advice(struct status_page *page, struct strbuf *out) {
     size_t count;
     const struct advice *advice = advice_of(page->targets[0], &count);
-    add_section(out, "advice", "Advice");
+    status_section_begin(out, "advice", "Advice");
     for (size_t i = 0; i < count; i++)
         add_advice(out, &advice[i]);
     if (count == 0)
         strbuf_addstr(out, page->targets[0]->poll.health == TARGET_UP
                                ? "<p class=empty>Nothing to change, as far as can be seen.\n"
                                : "<p class=empty>None.\n");
-    end_section(out);
-    return false;
-}
-
-/* --- aborts --- */
-
-static void add_cause(const struct status_page *page, struct strbuf *out, enum cause cause, uint64_t lately,
-                      uint64_t all) {
-    strbuf_addstr(out, "<tr><th scope=row><a class=quiet href=\"");
-    status_add_link(out, page, "cause", span_of(cause_name(cause)));
-    strbuf_addf(out,
-                "#events-title\">%s</a><td class=num>%llu<td class=num>%llu<td>%s <details id=cause-%s><summary>"
-                "what to do</summary>%s More in <code>README.md#cause-%s</code></details>\n",
-                cause_name(cause), (unsigned long long)lately, (unsigned long long)all, cause_meaning(cause),
-                cause_name(cause), cause_advice(cause), cause_name(cause));
-}
-
-static void add_causes(const struct status_page *page, struct strbuf *out, const struct target *target) {
-    struct advice_recent recent;
-    bool any = false;
-    if (!advice_lately(target, &recent))
-        memset(&recent, 0, sizeof recent);
-    for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
-        uint64_t all = status_aborts(target, (enum cause)cause);
-        if (all == 0 && recent.aborts[cause] == 0)
-            continue;
-        if (!any)
-            strbuf_addstr(out, "<table class=numbers><caption>By cause</caption>\n<thead><tr><th scope=col>Cause<th "
-                               "scope=col class=num>Last hour<th scope=col class=num>In all<th scope=col>Meaning"
-                               "</thead>\n<tbody>\n");
-        add_cause(page, out, (enum cause)cause, recent.aborts[cause], all);
-        any = true;
-    }
-    strbuf_addstr(out, any ? "</table>\n" : "<p class=empty>No abort was seen since the start.\n");
-}
-
-static void add_ledger(struct strbuf *out, const struct target *target) {
-    struct ledger_account account;
-    if (ledger_began_wall_ns(target) == 0)
-        return;
-    strbuf_addstr(out, "<table class=numbers><caption>The server's counters, and what explains them, since ");
-    html_time(out, ledger_began_wall_ns(target));
-    strbuf_addstr(out, "</caption>\n<thead><tr><th scope=col>Counter<th scope=col class=num>Rose by<th scope=col "
-                       "class=num>Unexplained<th scope=col class=num>Pending</thead>\n<tbody>\n");
-    for (unsigned counter = 0; counter < COUNTER_COUNT; counter++)
-        if (ledger_account_of(target, counter, &account) && account.known &&
-            (account.increase > 0 || counter < COUNTER_LINED))
-            strbuf_addf(out, "<tr><th scope=row>%s<td class=num>%llu<td class=num>%llu<td class=num>%llu\n",
-                        abort_counter_name(counter), (unsigned long long)account.increase,
-                        (unsigned long long)account.unexplained, (unsigned long long)account.pending);
-    strbuf_addstr(out, "</table>\n");
-}
-
-bool status_target_aborts(struct status_page *page, struct strbuf *out) {
-    add_section(out, "aborts", "Aborts");
-    add_causes(page, out, page->targets[0]);
-    add_ledger(out, page->targets[0]);
-    end_section(out);
+    status_section_end(out);
     return false;
 }
 
@@ -378,7 +311,7 @@ static void add_setting(struct strbuf *out, size_t i, double value) {
 
 bool status_target_connections(struct status_page *page, struct strbuf *out) {
     const struct target *target = page->targets[0];
-    add_section(out, "connections", "Sessions and limits");
+    status_section_begin(out, "connections", "Sessions and limits");
     add_sessions(out, target);
     strbuf_addstr(out, "<h3>Timeouts and limits in force</h3>\n");
     if (target->poll.health != TARGET_UP)
@@ -390,7 +323,7 @@ bool status_target_connections(struct status_page *page, struct strbuf *out) {
             add_setting(out, i, value);
     }
     strbuf_addstr(out, "</dl>\n");
-    end_section(out);
+    status_section_end(out);
     return false;
 }
 
@@ -439,9 +372,9 @@ static void add_log(const struct status_page *page, struct strbuf *out, const st
 }
 
 bool status_target_sight(struct status_page *page, struct strbuf *out) {
-    add_section(out, "sight", "What can be seen");
+    status_section_begin(out, "sight", "What can be seen");
     add_log(page, out, page->targets[0]);
     add_evidence(out, page->targets[0]);
-    end_section(out);
+    status_section_end(out);
     return false;
 }

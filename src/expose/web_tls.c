@@ -204,12 +204,27 @@ static bool read_pem(const struct web_config *config, enum web_key file_key, cha
     return ok;
 }
 
+/* GnuTLS 3.7.9's gnutls_certificate_set_x509_key_mem2() loses 168 bytes with each certificate that it cannot parse, so
+ * it is given none. As that, a negative error. */
+static int try_certificates(const gnutls_datum_t *pem) {
+    gnutls_x509_crt_t *certificates = NULL;
+    unsigned count = 0;
+    int rc = gnutls_x509_crt_list_import2(&certificates, &count, pem, GNUTLS_X509_FMT_PEM, 0);
+    for (unsigned i = 0; rc >= 0 && i < count; i++)
+        gnutls_x509_crt_deinit(certificates[i]);
+    if (rc >= 0)
+        gnutls_free(certificates);
+    return rc;
+}
+
 static bool load_key_pair(struct web_tls *tls, const struct web_config *config, struct strbuf *error) {
     struct pem certificate = {0}, key = {0};
     bool ok = false;
     if (read_pem(config, WEB_CERT_FILE, config->cert, config->cert_file, &certificate, error) &&
         read_pem(config, WEB_KEY_FILE, config->key, config->key_file, &key, error)) {
-        int rc = gnutls_certificate_set_x509_key_mem2(tls->credentials, &certificate.datum, &key.datum,
+        int rc = try_certificates(&certificate.datum);
+        if (rc >= 0)
+            rc = gnutls_certificate_set_x509_key_mem2(tls->credentials, &certificate.datum, &key.datum,
                                                       GNUTLS_X509_FMT_PEM, NULL, 0);
         ok = rc >= 0;
         if (!ok)

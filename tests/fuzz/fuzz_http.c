@@ -35,10 +35,16 @@ bool fleet_all_tried(const struct fleet *fleet) {
     return true;
 }
 
-static bool reload(void *arg, struct strbuf *error) {
-    (void)arg;
-    strbuf_addstr(error, "not now");
-    return false;
+static struct http *servers[2];
+
+static void reload(void *arg) {
+    struct http *http = *(struct http **)arg;
+    struct strbuf error;
+    strbuf_init(&error, 100);
+    strbuf_addstr(&error, "not now");
+    http_reload_begins(http);
+    http_reload_ends(http, false, &error);
+    strbuf_release(&error);
 }
 
 static const struct config *running(void *arg) {
@@ -60,7 +66,7 @@ static void clean_up(void) {
     rmdir(folder);
 }
 
-static void serve(const char *path, const char *web_config) {
+static void serve(struct http **http, const char *path, const char *web_config) {
     char address[80];
     struct strbuf error;
     const char *addresses[] = {address};
@@ -69,12 +75,13 @@ static void serve(const char *path, const char *web_config) {
                                      .web_config_file = web_config,
                                      .route_prefix = web_config ? "/p" : "",
                                      .reload = reload,
-                                     .config = running};
+                                     .config = running,
+                                     .arg = http};
     strbuf_init(&error, 1000);
     snprintf(address, sizeof address, "unix:%s", path);
-    struct http *http = http_start(&loop, &settings, NULL, &state, &error);
-    fuzz_check(http);
-    http_serve(http);
+    *http = http_start(&loop, &settings, NULL, &state, &error);
+    fuzz_check(*http);
+    http_serve(*http);
     strbuf_release(&error);
 }
 
@@ -94,8 +101,8 @@ static void start(void) {
     fake_up(fake);
     state = fake_state();
     uv_loop_init(&loop);
-    serve(paths[0], NULL);
-    serve(paths[1], paths[2]);
+    serve(&servers[0], paths[0], NULL);
+    serve(&servers[1], paths[1], paths[2]);
 }
 
 static int dial(const char *path) {

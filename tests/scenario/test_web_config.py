@@ -532,6 +532,19 @@ def test_a_reload_reads_it_too(web):
     assert not running.reload()
 
 
+@pytest.mark.parametrize("before, after, tls", [(USERS, TLS, None), (TLS, USERS, context())], ids=["on", "off"])
+def test_tls_is_switched_by_a_restart_only(web, before, after, tls):
+    running = web(before)
+    replace(running.path, after.encode())
+    answer = ask(running.port, "/-/reload", tls=tls, method="POST", user="alice", password="secret word")
+    why = f"{running.path}: TLS cannot be switched on or off without a restart"
+    assert answer.status == 500 and answer.text == why + "\n"
+    running.wait_for_log(10, level="error", msg="configuration not reloaded, the old one stays in force", error=why)
+    replace(running.path, before.encode())
+    answer = ask(running.port, "/-/reload", tls=tls, method="POST", user="alice", password="secret word")
+    assert answer.status == 200, answer.text
+
+
 def test_rate_limit(web):
     running = web("rate_limit:\n  interval: 1h\n  burst: 3\n")
     statuses = [ask(running.port).status for _ in range(5)]

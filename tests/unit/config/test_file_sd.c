@@ -109,6 +109,88 @@ static void what_is_wrong_is_said_with_its_place(void **state) {
     }
 }
 
+/* JSON is nearly YAML; what differs must not be taken for something else. */
+static void json_is_read_as_json(void **state) {
+    static const struct {
+        const char *text, *label; /* of the target a, with the name l; NULL: refused */
+    } cases[] = {
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"\\ud83d\\ude00\"}}]", "\xF0\x9F\x98\x80"},
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"<\\uD800\\uDC00\\uDBFF\\uDFFF>\"}}]",
+         "<\xF0\x90\x80\x80\xF4\x8F\xBF\xBF>"},
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"\\\\ud83d\\\\ude00\"}}]", "\\ud83d\\ude00"},
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"\\\\\\ud83d\\ude00\"}}]", "\\\xF0\x9F\x98\x80"},
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"\\b\\f\\n\\r\\t\\/\\\"\\\\ \\u00e4\"}}]",
+         "\b\f\n\r\t/\"\\ \xC3\xA4"},
+        /* to YAML these three are line breaks */
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"a \xC2\x85 \xE2\x80\xA8 \xE2\x80\xA9 b\"}}]",
+         "a \xC2\x85 \xE2\x80\xA8 \xE2\x80\xA9 b"},
+        {"\xEF\xBB\xBF[{\"targets\":[\"a\"],\"labels\":{\"l\":\"v\"}}]", "v"},
+        {"[\r\n\t{\r\n\t\t\"labels\"\t:\t{\r\n\"l\" : \"v\"}\t,\"targets\"\t:\t[\t\"a\"\t]}]\r\n", "v"},
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":null}}]", ""},
+        /* halves of a pair */
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"\\ud83d\"}}]", NULL},
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"\\ude00\\ud83d\"}}]", NULL},
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"\\ud83d\\u0041\"}}]", NULL},
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"\\ud83d\\ud", NULL},
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"\\ud83d\\", NULL},
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"\\", NULL},
+        {"[{\"targets\":[\"a\"],\"labels\":{\"l\":\"\\u0000\"}}]", NULL},
+    };
+    struct target_list list;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool ok = read_file_named("x.json", cases[i].text, strlen(cases[i].text), &list);
+        if (ok != (cases[i].label != NULL))
+            fail_msg("%s: %s", cases[i].text, ok ? "taken" : strbuf_text(&error));
+        if (!ok)
+            continue;
+        assert_int_equal(list.count, 1);
+        assert_string_equal(label_of(list.targets[0], "l"), cases[i].label);
+        target_list_release(&list);
+    }
+}
+
+/* As Prometheus takes it, and as tools write it that have none to tell. */
+static void nothing_is_no_targets_and_no_labels(void **state) {
+    static const char *const texts[] = {"[]", "- targets:\n  labels:\n", "[{targets: null, labels: ~}]", "[{}]"};
+    struct target_list list;
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (!read_file_named("x.yml", texts[i], strlen(texts[i]), &list))
+            fail_msg("%s: %s", texts[i], strbuf_text(&error));
+        assert_int_equal(list.count, 0);
+        target_list_release(&list);
+    }
+}
+
+/* Depth costs neither stack nor time: what no group has ends the reading. */
+static void deep_nesting_is_refused_where_it_begins(void **state) {
+    static const struct {
+        const char *before, *again, *error;
+    } cases[] = {
+        {"", "[", ":1:2: a group must be a map"},
+        {"", "{\"a\":", ":1:1: the file must be a list of groups, each with targets"},
+        {"[{\"targets\":", "[", ":1:14: a target must be a text, HOST:PORT"},
+        {"[{\"labels\":", "{\"a\":", ":1:17: a label's value must be a text"},
+        {"", "{", NULL}, /* wherever YAML itself gives up */
+        {"", "- ", ":1:3: a group must be a map"},
+    };
+    struct target_list list;
+    struct strbuf text;
+    (void)state;
+    strbuf_init(&text, 4 << 20);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        strbuf_reset(&text);
+        strbuf_addstr(&text, cases[i].before);
+        while (text.len < (4 << 20) - 16)
+            strbuf_addstr(&text, cases[i].again);
+        assert_false(read_file_named("x.json", text.data, text.len, &list));
+        if (cases[i].error)
+            expect_error(path_of("x.json"), cases[i].error);
+    }
+    strbuf_release(&text);
+}
+
 static void bounds(void **state) {
     struct target_list list;
     struct strbuf text;
@@ -159,6 +241,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_give_their_targets),
         cmocka_unit_test(what_is_wrong_is_said_with_its_place),
+        cmocka_unit_test(json_is_read_as_json),
+        cmocka_unit_test(nothing_is_no_targets_and_no_labels),
+        cmocka_unit_test(deep_nesting_is_refused_where_it_begins),
         cmocka_unit_test(bounds),
         cmocka_unit_test(the_first_of_one_name_stays),
     };

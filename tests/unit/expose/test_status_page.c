@@ -259,6 +259,54 @@ static void the_newest_events_of_all_targets_are_shown(void **state) {
     explaining_free(x);
 }
 
+/* Ten of them, whoever came first; what is not in the table is said to be elsewhere. */
+static void the_clients_with_the_most_aborts_are_shown(void **state) {
+    static const char *const order[] = {"By client",
+                                        ">u11<",
+                                        "<td><bdi>h</bdi><td><bdi>unknown</bdi><td>",
+                                        "=client_vanished#",
+                                        "<td class=num>12\n",
+                                        ">u3<",
+                                        "<td class=num>4\n",
+                                        ">u2<",
+                                        "<td class=num>3\n",
+                                        "</table>\n<p class=sub>2 more are in",
+                                        "The server's counters"};
+    struct target *target = fake_target("a");
+    (void)state;
+    fake_up(target);
+    for (uint64_t places = 8; places <= 100; places += 92) {
+        struct explaining *x = explaining_new(places, 100);
+        for (int i = 0; i < 12; i++)
+            for (int n = 0; n <= i; n++) {
+                char name[8];
+                snprintf(name, sizeof name, "u%d", i);
+                struct log_event event = {.kind = LOG_EVENT_ABORTED,
+                                          .connection_id = 1000 + (uint64_t)(100 * i + n),
+                                          .user = span_of(name),
+                                          .host = span_of("h"),
+                                          .db = span_of("d"),
+                                          .reason = span_of("Got an error reading communication packets")};
+                explaining_line(x, target, &event);
+            }
+        char *page = page_asked(x->ring, &target, 1, SIZE_MAX, STATUS_TARGET_PATH, "target=a", 200), folded[64];
+        snprintf(folded, sizeof folded, "<p class=sub>%llu aborts are of clients beyond",
+                 (unsigned long long)clients_folded(target));
+        if (places == 100) {
+            assert_in_order(page, order, sizeof order / sizeof *order - 1);
+            assert_has_not(page, "aborts are of clients beyond");
+        } else {
+            assert_true(clients_folded(target) > 0);
+            assert_has(page, folded);
+            assert_has_not(page, "more are in");
+        }
+        free(page);
+        explaining_removed(x, target);
+        explaining_free(x);
+    }
+    fake_target_free(target);
+}
+
 /* The page names as many as it shows, and every target is on one page. */
 static void targets_come_in_pages(void **state) {
     struct target *targets[120];
@@ -319,6 +367,7 @@ int main(void) {
         cmocka_unit_test(hostile_texts_stay_text),
         cmocka_unit_test(targets_come_in_pages),
         cmocka_unit_test(the_newest_events_of_all_targets_are_shown),
+        cmocka_unit_test(the_clients_with_the_most_aborts_are_shown),
         cmocka_unit_test(the_page_is_the_same_in_every_piece_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

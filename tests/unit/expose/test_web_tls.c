@@ -198,7 +198,8 @@ static bool lets_in(struct web_tls *tls, const struct identity *with, const char
 /* --- tests --- */
 
 static void only_keys_that_fit_are_taken(void **state) {
-    char garbage[] = "no certificate at all", nowhere[] = "/nowhere/at/all.pem";
+    char garbage[] = "no certificate at all", nowhere[] = "/nowhere/at/all.pem",
+         cut[] = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     struct web_config config = config_of(&server);
     struct web_tls *tls = serve(&config);
     (void)state;
@@ -210,6 +211,8 @@ static void only_keys_that_fit_are_taken(void **state) {
     refuses(&config, "certificate and key cannot be used");
     config = config_of(&server);
     config.cert = garbage;
+    refuses(&config, "certificate and key cannot be used");
+    config.cert = cut; /* GnuTLS would leak of it */
     refuses(&config, "certificate and key cannot be used");
     config.cert = NULL;
     config.cert_file = nowhere;
