@@ -94,14 +94,14 @@ def needed(case, rules):
     return [{**group, "rules": [r for r in group["rules"] if (r.get("alert") or r["record"]) in found]} for group in rules]
 
 
-def run_cases(command, folder, change=lambda rule: rule):
+def run_cases(command, folder, change=lambda rule, case: rule, chosen=None):
     """promtool's output, and whether all is as expected. Each case is run with the rules that it needs only: all of them at each
     minute would take ten times as long."""
     files = []
-    for path, case in cases():
+    for path, case in chosen or cases():
         file = load(path)
         rules = [group for name in file["rule_files"] for group in load(f"{TOP}/alerts/{os.path.basename(name)}")["groups"]]
-        rules = [{**group, "rules": [change(dict(rule)) for rule in group["rules"]]} for group in needed(case, rules)]
+        rules = [{**group, "rules": [change(dict(rule), case) for rule in group["rules"]]} for group in needed(case, rules)]
         name = f"{len(files)}.yml"
         (folder / f"rules-{name}").write_text(json.dumps({"groups": rules}))
         (folder / f"case-{name}").write_text(json.dumps({**file, "rule_files": [f"rules-{name}"], "tests": [case]}))
@@ -131,7 +131,7 @@ def test_each_alert_has_cases_of_both_kinds():
 
 def test_each_alert_would_fire_without_what_holds_it_back(promtools, tmp_path):
     """Without patience and with thresholds that nothing falls short of, each alert fires in one of the cases in which it must not."""
-    def unleash(rule):
+    def unleash(rule, _case):
         rule.pop("for", None)
         if rule.get("record", "").endswith(":threshold"):
             # One day before its end a certificate's alert is another: there its threshold is in between.
@@ -143,6 +143,42 @@ def test_each_alert_would_fire_without_what_holds_it_back(promtools, tmp_path):
     output, _ = run_cases(promtools["2"], tmp_path, unleash)
     fired = set(re.findall(r"alertname: (\w+), time: \S+,\s+exp:\[\],?\s+got:\[\s+0:", output))
     assert fired == set(ALERTS), set(ALERTS) - fired
+
+
+def minutes(duration):
+    return sum(int(n) * {"d": 1440, "h": 60, "m": 1}[unit] for n, unit in re.findall(r"(\d+)([dhm])", str(duration)))
+
+
+def keeping():
+    """(file, test) for each alert that is kept: it fires, from then on there is no reason for it any more, and it goes on so long."""
+    done = set()
+    for path, case in cases():
+        for check in case.get("alert_rule_test", []):
+            name = check["alertname"]
+            if check["exp_alerts"] and name not in done and "keep_firing_for" in ALERTS[name]:
+                done.add(name)
+                ends, step = minutes(check["eval_time"]), minutes(load(path)["evaluation_interval"])
+                kept = ends + minutes(ALERTS[name]["keep_firing_for"])
+                checks = [{**check, "eval_time": f"{ends}m"}, {**check, "eval_time": f"{kept}m"},
+                          {"alertname": name, "eval_time": f"{kept + step}m", "exp_alerts": []}]
+                yield path, {**case, "alert_rule_test": checks, "promql_expr_test": []}
+
+
+@pytest.mark.parametrize("version", ["2", "3"])
+def test_each_alert_is_kept_for_a_while(promtools, version, tmp_path):
+    """What comes and goes is one alert; only what is told once is not kept."""
+    assert {name for name, rule in ALERTS.items() if "keep_firing_for" not in rule} == {"MysqlConnServerRestarted"}
+    assert all(minutes(rule["keep_firing_for"]) >= 5 for rule in ALERTS.values() if "keep_firing_for" in rule)
+    chosen = list(keeping())
+    assert len(chosen) == len(ALERTS) - 1
+
+    def end(rule, case):
+        if "alert" in rule:
+            rule["expr"] = f"({rule['expr']}) and on () (vector(time()) <= {60 * minutes(case['alert_rule_test'][0]['eval_time'])})"
+        return rule
+
+    output, good = run_cases(promtools[version], tmp_path, end, chosen)
+    assert good, output
 
 
 def test_the_form_of_alerts():
