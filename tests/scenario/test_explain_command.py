@@ -21,7 +21,7 @@ SAMPLES = os.path.join(TESTS, "samples")
 MARIADB = os.path.join(SAMPLES, "mariadb-10.11.log")
 KEYS = ["line", "time", "kind", "connection_id", "db", "user", "host", "reason", "suspect"]
 KINDS = ["aborted", "access_denied", "too_many_connections", "host_blocked", "dns", "forced_close", "ssl", "init_connect",
-         "timeout_note", "accept_error", "server_start", "server_stopping", "server_stop", "other"]
+         "timeout_note", "accept_error", "server_start", "server_stop", "other"]
 FORGED = 164  # the line of the sample that a client wrote
 READ_ERROR = "Got an error reading communication packets"
 
