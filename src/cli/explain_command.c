@@ -113,8 +113,7 @@ static bool is_wanted(struct explain *x, const struct log_event *event) {
 
 static void on_event(void *arg, const struct log_event *logged) {
     struct explain *x = arg;
-    /* What a shutdown begins with is for who judges aborts; that it ended is what is told of it. */
-    if (logged->kind == LOG_EVENT_SERVER_STOPPING || !is_wanted(x, logged))
+    if (!explain_tells(logged->kind) || !is_wanted(x, logged))
         return;
     struct log_event event = *logged;
     if (x->options->time_zone && event.time == LOG_TIME_LOCAL) {
