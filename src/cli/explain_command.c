@@ -113,7 +113,7 @@ static bool is_wanted(struct explain *x, const struct log_event *event) {
 
 static void on_event(void *arg, const struct log_event *logged) {
     struct explain *x = arg;
-    if (!is_wanted(x, logged))
+    if (!explain_tells(logged->kind) || !is_wanted(x, logged))
         return;
     struct log_event event = *logged;
     if (x->options->time_zone && event.time == LOG_TIME_LOCAL) {

@@ -65,6 +65,8 @@ static void add_kind(struct strbuf *out, const struct explain_kind *kind) {
 static void add_kinds(struct strbuf *out, const struct explain_summary *summary) {
     json_open(out, "events", '{');
     for (int i = LOG_EVENT_NONE + 1; i < LOG_EVENT_KIND_COUNT; i++) {
+        if (!explain_tells((enum log_event_kind)i))
+            continue;
         json_open(out, log_event_kind_name((enum log_event_kind)i), '{');
         add_kind(out, &summary->kinds[i]);
         json_u64(out, "suspect", summary->kinds[i].suspect);

@@ -103,6 +103,10 @@ void explain_summary_add(struct explain_summary *summary, const struct log_event
         timeline_add(&summary->when, time.ns / NS_PER_S);
 }
 
+bool explain_tells(enum log_event_kind kind) {
+    return kind != LOG_EVENT_SERVER_STOPPING;
+}
+
 const char *explain_list_name(enum explain_list list) {
 #define LIST_NAME(id, name, heading, counts, text) [EXPLAIN_LIST_##id] = (name),
     static const char *const names[EXPLAIN_LIST_COUNT] = {EXPLAIN_LISTS(LIST_NAME)};

@@ -65,6 +65,9 @@ void explain_summary_add(struct explain_summary *summary, const struct log_event
  * where there are none. */
 const char *explain_summary_clock(const struct explain_summary *summary);
 
+/* Whether events of that kind are told: what a shutdown begins with is not, as that it ended is. */
+bool explain_tells(enum log_event_kind kind);
+
 const char *explain_list_name(enum explain_list list);
 const char *explain_list_heading(enum explain_list list);
 /* Whether its texts are clients, see below. */

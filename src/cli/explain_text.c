@@ -271,7 +271,19 @@ static void add_timeline(const struct terminal_style *style, const struct explai
 
 /* --- all of it --- */
 
-static void add_notes(const struct terminal_style *style, const struct explain_summary *summary, struct strbuf *out) {
+/* Where something was read, and nothing left out, the server's settings may be why there is none. */
+static void add_no_abort(const struct explain_summary *summary, bool any_read, struct strbuf *out) {
+    if (summary->aborts.count > 0 || !any_read)
+        return;
+    strbuf_addstr(out, "No aborted connection");
+    strbuf_addstr(out, summary->outside + summary->without_time > 0
+                           ? " among what was not left out.\n"
+                           : ". MySQL 8 logs them with log_error_verbosity=3 only, MariaDB\n"
+                             "with log_warnings=2 (its default) or more.\n");
+}
+
+static void add_notes(const struct terminal_style *style, const struct explain_summary *summary, bool any_read,
+                      struct strbuf *out) {
     const char *clock = explain_summary_clock(summary);
     for (int i = 0; i < LOG_EVENT_KIND_COUNT; i++) {
         if (summary->kinds[i].suspect == 0)
@@ -294,16 +306,17 @@ static void add_notes(const struct terminal_style *style, const struct explain_s
     }
     if (clock && strcmp(clock, "mixed") == 0)
         strbuf_addstr(out, "Some times are UTC and some a clock of unknown zone: --time-zone would tell.\n");
-    if (summary->aborts.count == 0)
-        strbuf_addstr(out, "No aborted connection. MySQL 8 logs them with log_error_verbosity=3 only, MariaDB\n"
-                           "with log_warnings=2 (its default) or more.\n");
+    add_no_abort(summary, any_read, out);
 }
 
 void explain_text_summary(const struct terminal_style *style, const struct explain_file *files, size_t file_count,
                           struct explain_summary *summary, uint64_t top, struct strbuf *out) {
     uint64_t counted = 0;
-    for (size_t i = 0; i < file_count; i++)
+    bool any_read = false;
+    for (size_t i = 0; i < file_count; i++) {
         add_file(style, &files[i], out);
+        any_read |= !files[i].error[0] || files[i].lines > 0;
+    }
     for (int i = 0; i < LOG_EVENT_KIND_COUNT; i++)
         counted += summary->kinds[i].count;
     if (counted > 0)
@@ -315,7 +328,7 @@ void explain_text_summary(const struct terminal_style *style, const struct expla
     }
     size_t before = out->len;
     strbuf_addch(out, '\n');
-    add_notes(style, summary, out);
+    add_notes(style, summary, any_read, out);
     if (out->len == before + 1)
         strbuf_truncate(out, before);
 }

@@ -20,6 +20,8 @@
 /* Where a read goes to; shared by all, nothing in it outlives a step's read. */
 static char buffer[LOG_TAIL + LOG_LINE_MAX];
 
+enum { START_HASHES = 4 };
+
 /* --- life --- */
 
 static uint64_t birth_of(int fd) {
@@ -54,13 +56,20 @@ static unsigned read_tail(int fd, uint64_t offset, char out[LOG_TAIL]) {
     return len > 0 && pread(fd, out, len, (off_t)(offset - len)) == (ssize_t)len ? (unsigned)len : 0;
 }
 
+/* Of the first LOG_HEAD_START bytes, of twice as many and so on, as far as there are so many: 16 bits of a hash each.
+ */
+static uint64_t hash_starts(const char *data, size_t len) {
+    uint64_t all = 0;
+    for (unsigned i = 0; i < START_HASHES && (size_t)LOG_HEAD_START << i <= len; i++)
+        all |= (hash_bytes(data, (size_t)LOG_HEAD_START << i) & UINT16_MAX) << 16 * i;
+    return all;
+}
+
 /* `data` is what the file begins with. */
 static void set_head(struct log_file *file, const char *data, size_t len) {
-    size_t most = len < LOG_TAIL ? len : LOG_TAIL, least = most < LOG_TAIL_SURE ? most : LOG_TAIL_SURE;
-    const char *newline = least > 0 ? memchr(data + least - 1, '\n', most - least + 1) : NULL;
-    file->head_len = newline ? (unsigned)(newline + 1 - data) : (unsigned)most;
+    file->head_len = len < LOG_TAIL ? (unsigned)len : LOG_TAIL;
     file->head_hash = hash_bytes(data, file->head_len);
-    file->start_hash = file->head_len > LOG_HEAD_START ? hash_bytes(data, LOG_HEAD_START) : 0;
+    file->start_hashes = hash_starts(data, file->head_len);
 }
 
 void log_file_go_to(struct log_file *file, uint64_t offset, bool skipping) {
@@ -140,7 +149,7 @@ static void move_on(struct log_file *file, struct log_reader *r, const char *who
     size_t end = file->tail_len + done, len = end < LOG_TAIL ? end : LOG_TAIL;
     if (done == 0)
         return;
-    if (file->offset == file->tail_len && file->head_len < LOG_TAIL_SURE)
+    if (file->offset == file->tail_len && file->head_len < LOG_TAIL)
         set_head(file, whole, end);
     memcpy(file->tail, whole + end - len, len);
     file->tail_len = (unsigned)len;
@@ -277,7 +286,7 @@ void log_file_place(const struct log_file *file, const struct log_reader *r, uns
     out[FILE_BACK] = file->offset - first;
     out[FILE_HEAD_LEN] = file->head_len;
     out[FILE_HEAD_HASH] = file->head_hash;
-    out[FILE_START_HASH] = file->start_hash;
+    out[FILE_START_HASHES] = file->start_hashes;
 }
 
 bool log_file_is(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
@@ -302,13 +311,17 @@ bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE
 
 bool log_file_had(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
     char head[LOG_TAIL];
-    uint64_t len = place[FILE_HEAD_LEN], hash = place[FILE_HEAD_HASH], size = (uint64_t)st->st_size;
-    if (len > LOG_HEAD_START && size < len && size >= LOG_HEAD_START) {
-        len = LOG_HEAD_START;
-        hash = place[FILE_START_HASH];
-    }
-    return len >= LOG_TAIL_SURE && len <= LOG_TAIL && size <= place[FILE_OFFSET] &&
-           pread(fd, head, len, 0) == (ssize_t)len && hash_bytes(head, len) == hash;
+    uint64_t len = place[FILE_HEAD_LEN], size = (uint64_t)st->st_size;
+    if (len < LOG_TAIL_SURE || len > LOG_TAIL || size > place[FILE_OFFSET])
+        return false;
+    if (size >= len)
+        return pread(fd, head, len, 0) == (ssize_t)len && hash_bytes(head, len) == place[FILE_HEAD_HASH];
+    unsigned i = START_HASHES;
+    while (i > 0 && (size_t)LOG_HEAD_START << (i - 1) > size)
+        i--;
+    len = i > 0 ? (size_t)LOG_HEAD_START << (i - 1) : 0;
+    return len > 0 && pread(fd, head, len, 0) == (ssize_t)len &&
+           (hash_starts(head, len) ^ place[FILE_START_HASHES]) << (64 - 16 * i) == 0;
 }
 
 bool log_file_is_copy(int fd, const struct stat *st, int whole) {

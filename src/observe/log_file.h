@@ -11,16 +11,15 @@
 #include <sys/stat.h>
 
 enum {
-    LOG_TAIL = 256,    /* bytes before the place that tell whether the file is still the one that we read */
-    LOG_TAIL_SURE = 8, /* so many at least tell it of a file that is another by its inode */
-    LOG_HEAD_START = 16,
-    LOG_HELD_MAX = 64, /* lines back to which the place can go */
+    LOG_TAIL = 256,      /* bytes before the place that tell whether the file is still the one that we read */
+    LOG_TAIL_SURE = 8,   /* so many at least tell it of a file that is another by its inode */
+    LOG_HEAD_START = 12, /* the shortest beginning that tells a copy of a life */
+    LOG_HELD_MAX = 64,   /* lines back to which the place can go */
 };
 
-/* A log that is truncated begins a new life under the same inode. A life is known by its head: the first line (as many
- * as have LOG_TAIL_SURE bytes), or as much of that as fits into LOG_TAIL. A file with the head of a life of which we
- * told N bytes, and no longer than that, is a copy that was made before we read so far; where it ends in the head, the
- * first LOG_HEAD_START bytes must do. */
+/* A log that is truncated begins a new life under the same inode. A life is known by its head: its first LOG_TAIL
+ * bytes, or as many as we told. A file that begins as a life of which we told N bytes, and is no longer than that, is a
+ * copy that was made before we read so far. One that ends in the head is known by the first 12, 24, 48 or 96 bytes. */
 
 /* What a place in a file is made of: the numbers of struct log_place. Its text is the file's path. Reading goes on
  * FILE_BACK bytes in front of the offset, whose tail it is that tells the file. */
@@ -36,7 +35,7 @@ enum {
     FILE_BACK,
     FILE_HEAD_LEN,
     FILE_HEAD_HASH,
-    FILE_START_HASH,
+    FILE_START_HASHES,
 };
 enum {
     FILE_SKIPPING = 1,
@@ -69,7 +68,7 @@ struct log_file {
     unsigned tail_len;
     char tail[LOG_TAIL]; /* what is before the offset */
     unsigned head_len;   /* 0 while no line of it was read */
-    uint64_t head_hash, start_hash;
+    uint64_t head_hash, start_hashes;
 };
 
 /* What the files of one log share while they are read. */

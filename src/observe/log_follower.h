@@ -22,7 +22,7 @@
  * machine fell, and its end was not on the disk yet. We go on at its end, and `gaps` counts.
  * - Of the other files in the folder those are new that were written since we last had all (`since_ns`), and of which
  * nothing is told: neither in them, nor in a file of which they are a copy. That is asked when the first bytes of a
- * file are fetched, and before they are handed over. A copy that ends in the first 16 bytes of a line, and has no more
+ * file are fetched, and before they are handed over. A copy that ends in the first 12 bytes of a line, and has no more
  * than that, cannot be told from others: that piece may come twice.
  * - There may be more new files than are kept open: the oldest are read first, then the next are looked for.
  * - A file that was deleted or compressed while we were not running: what we had not read of it is lost; `gaps` counts.

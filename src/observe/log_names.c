@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define BEFORE_US_NS (10 * NS_PER_S) /* what was written so long before the first start cannot be taken for new */
+enum { SURE_BEGINNING = 32 };        /* a line's time and more */
 
 /* --- the list --- */
 
@@ -240,7 +241,8 @@ static void go_to_end(struct log_file *file, const struct stat *st) {
 
 /* Whether it is the file of the place, as long as it was before we read so far: a machine that fell lost its end. */
 static bool lost_its_end(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
-    return (uint64_t)st->st_size >= place[FILE_HEAD_LEN] && log_file_is(fd, st, place) && log_file_had(fd, st, place);
+    uint64_t least = place[FILE_HEAD_LEN] < SURE_BEGINNING ? place[FILE_HEAD_LEN] : SURE_BEGINNING;
+    return (uint64_t)st->st_size >= least && log_file_is(fd, st, place) && log_file_had(fd, st, place);
 }
 
 /* The file that the name leads to, which is not in the list yet. Takes over `fd`. NULL when memory is short. */

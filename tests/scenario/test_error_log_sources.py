@@ -84,6 +84,20 @@ def test_journal_from_the_beginning_by_identifier_and_a_cursor_that_is_gone(expo
     assert metrics.value("mysqlconn_error_log_gaps_total") == 1
 
 
+def test_what_is_held_back_when_we_are_killed_is_counted_once(exporter, tmp_path):
+    journal = Journal(tmp_path / "journal")
+    lines = [abort(1), "2026-11-21  1:51:02 2 [Warning] Access denied for user 'eve'@'localhost' (using password: NO)"]
+    journal.write(*(journal.entry(line) for line in lines))
+    watching = exporter(journald(journal, unit="mariadb", start="beginning"), [f"--storage.path={tmp_path / 'state'}"])
+    watching.wait_for(lambda m: m.value("mysqlconn_exporter_state_writes_total") >= 2, 20)  # at the start, and when it was readable
+    watching.process.kill()
+    watching.start()
+    metrics = watching.wait_for(lambda m: m.sum("mysqlconn_error_log_access_denied_total", user="eve") == 1, 20)
+    assert metrics.sum(ABORTS) == 1
+    assert metrics.value("mysqlconn_error_log_lines_total") == 2
+    assert metrics.value("mysqlconn_error_log_read_bytes_total") == sum(map(len, lines))
+
+
 def test_journals_first_entry_that_came_while_we_were_away_is_counted(exporter, tmp_path):
     journal = Journal(tmp_path / "journal")
     journal.write(journal.entry(abort(1), unit="other.service"))

@@ -140,8 +140,17 @@ static void nothing_found(void **state) {
                       "\n"
                       "2 events outside of --since and --until left out\n"
                       "1 event without a time left out\n"
+                      "No aborted connection among what was not left out.\n");
+    summary->outside = summary->without_time = 0;
+    strbuf_init(&out, OUT_MAX);
+    explain_text_summary(&plain, files, 1, summary, 10, &out);
+    assert_text(&out, "stdin: 1 line, 1 B\n"
+                      "\n"
                       "No aborted connection. MySQL 8 logs them with log_error_verbosity=3 only, MariaDB\n"
                       "with log_warnings=2 (its default) or more.\n");
+    strbuf_init(&out, OUT_MAX);
+    explain_text_summary(&plain, files + 1, 1, summary, 10, &out);
+    assert_text(&out, "b: 0 lines, 0 B, 1 line cut, No such file\n");
     explain_summary_free(summary);
 }
 

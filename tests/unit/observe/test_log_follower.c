@@ -937,6 +937,21 @@ static void life_that_nobody_saw_is_found_in_its_copy_whenever_that_was_made(voi
     close(fd);
 }
 
+/* As InnoDB's monitor begins, each time. */
+static void lives_that_begin_with_the_same_line_are_told_apart(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    append(fx->path, "=====================================\n1 line of the first life\n2 lines of it\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "=====================================\n1 line of the first life\n2 lines of it\n");
+    stop_and_save(fx, &saved);
+    append(fx->old, "=====================================\n3 lines, in the second life\n");
+    assert_int_equal(truncate(fx->path, 0), 0);
+    append(fx->path, "4 lines, in the third life\n");
+    begin_again(fx);
+    expect(fx, "=====================================\n3 lines, in the second life\n4 lines, in the third life\n");
+}
+
 static void more_rotations_than_can_be_open_while_stopped(void **state) {
     enum { MANY = 40 };
     struct fixture *fx = *state;
@@ -1507,6 +1522,7 @@ int main(void) {
         TEST(copy_of_what_is_there_now_is_not_read_before_it),
         TEST(copy_from_before_what_was_read_is_not_read_after_a_stop),
         TEST(life_that_nobody_saw_is_found_in_its_copy_whenever_that_was_made),
+        TEST(lives_that_begin_with_the_same_line_are_told_apart),
         TEST(more_rotations_than_can_be_open_while_stopped),
         TEST(file_that_could_not_be_opened_at_the_start_goes_on_where_it_was),
         TEST(file_that_came_while_we_were_away_is_new),
