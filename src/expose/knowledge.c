@@ -51,7 +51,11 @@ static int64_t userstat_time(const struct target *target) {
 }
 
 static int64_t sockets_time(const struct target *target) {
-    return target->port_watch ? port_watch_wall_ns(target->port_watch) : 0;
+    return target->port_watch ? port_watch_wall_ns(target->port_watch, SOCKETS_ALL) : 0;
+}
+
+static int64_t listening_time(const struct target *target) {
+    return target->port_watch ? port_watch_wall_ns(target->port_watch, SOCKETS_LISTENING) : 0;
 }
 
 static int64_t error_log_time(const struct target *target) {
@@ -70,6 +74,14 @@ static int64_t userstat_interval(const struct target *target) {
     return target->config->userstat_interval_ns + poll_interval(target);
 }
 
+static int64_t sockets_interval(const struct target *target) {
+    return target->port_watch ? port_watch_interval_ns(target->port_watch, SOCKETS_ALL) : 0;
+}
+
+static int64_t listening_interval(const struct target *target) {
+    return target->port_watch ? port_watch_interval_ns(target->port_watch, SOCKETS_LISTENING) : 0;
+}
+
 static int64_t error_log_interval(const struct target *target) {
     return target->config->error_log.poll_interval_ns + poll_interval(target);
 }
@@ -83,7 +95,8 @@ static const struct {
     [KNOWN_SERVER_ERRORS] = {server_errors_time, poll_interval},
     [KNOWN_HOST_CACHE] = {host_cache_time, host_cache_interval},
     [KNOWN_USERSTAT] = {userstat_time, userstat_interval},
-    [KNOWN_SOCKETS] = {sockets_time, poll_interval},
+    [KNOWN_SOCKETS] = {sockets_time, sockets_interval},
+    [KNOWN_LISTENING] = {listening_time, listening_interval},
     [KNOWN_ERROR_LOG] = {error_log_time, error_log_interval},
     [KNOWN_ADVICE] = {advice_checked_wall_ns, poll_interval},
 };

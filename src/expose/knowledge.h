@@ -18,6 +18,8 @@
     X(HOST_CACHE, "the host cache", "mysqlconn_host_cache_last_look_timestamp_seconds")                                \
     X(USERSTAT, "statistics of users and clients", "mysqlconn_userstat_last_success_timestamp_seconds")                \
     X(SOCKETS, "the sockets on the server's port", "mysqlconn_server_sockets_last_success_timestamp_seconds")          \
+    X(LISTENING, "the queue of the server's listening socket",                                                         \
+      "mysqlconn_server_accept_queue_last_success_timestamp_seconds")                                                  \
     X(PROBE, "the last probe", "mysqlconn_probe_last_timestamp_seconds")                                               \
     X(LOGIN, "the last probe that succeeded", "mysqlconn_probe_last_success_timestamp_seconds")                        \
     X(CERTIFICATE, "the server's certificate", "mysqlconn_probe_tls_certificate_seen_timestamp_seconds")               \

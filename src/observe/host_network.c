@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -19,6 +20,8 @@ enum {
 #define INTERVAL_MIN_NS NS_PER_S
 #define LOOK_MIN_NS (10 * NS_PER_MS)
 #define APART_MIN_NS (NS_PER_S / 2)
+#define WALK_SHARE 5000 /* of a core's time */
+#define WALK_PAUSE_MAX_NS (60 * NS_PER_S)
 
 struct sample {
     int64_t wall_ns;
@@ -31,8 +34,10 @@ struct job {
     struct host_network *network;
     struct port_sockets *ports; /* sorted, each once */
     size_t count;
+    enum sockets_part part;
     enum sockets_source source;
     int rc;
+    int64_t cost_ns;
 };
 
 struct port_watch {
@@ -40,7 +45,7 @@ struct port_watch {
     struct port_watch *next;
     int64_t interval_ns;
     bool counted;
-    int64_t wall_ns; /* the last time that they were */
+    int64_t all_wall_ns, listening_wall_ns; /* the last time that they were */
     struct port_sockets sockets;
 };
 
@@ -49,7 +54,10 @@ struct host_network {
     uv_timer_t timer;
     bool timer_closed;
     struct port_watch *watches;
-    struct job *job; /* NULL when none runs */
+    struct job *job;  /* NULL when none runs */
+    bool walk_wanted; /* a watch came: not all of its sockets have been counted yet */
+    struct mono walk_due;
+    int64_t walk_pause_ns;
     struct mono sampled;
     struct strbuf text; /* of a file */
     struct host_network_facts facts;
@@ -179,6 +187,10 @@ static int by_port(const void *a, const void *b) {
     return (int)left->port - (int)right->port;
 }
 
+int64_t host_network_pause_ns(int64_t cost_ns) {
+    return cost_ns < WALK_PAUSE_MAX_NS / WALK_SHARE ? cost_ns * WALK_SHARE : WALK_PAUSE_MAX_NS;
+}
+
 static void free_job(struct job *job) {
     free(job->ports);
     free(job);
@@ -194,9 +206,10 @@ static struct job *job_new(struct host_network *n) {
         return NULL;
     }
     for (const struct port_watch *w = n->watches; w; w = w->next)
-        ports[count++].port = w->sockets.port;
+        ports[count++] = w->sockets;
     qsort(ports, count, sizeof *ports, by_port);
     *job = (struct job){.network = n, .ports = ports};
+    job->part = n->walk_wanted || !mono_before(mono_now(), n->walk_due) ? SOCKETS_ALL : SOCKETS_LISTENING;
     for (size_t i = 0; i < count; i++)
         if (i == 0 || ports[i].port != ports[job->count - 1].port)
             ports[job->count++] = ports[i];
@@ -204,9 +217,30 @@ static struct job *job_new(struct host_network *n) {
     return job;
 }
 
+static int64_t thread_cpu_ns(void) {
+    struct timespec spent = {0};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return (int64_t)spent.tv_sec * NS_PER_S + spent.tv_nsec;
+}
+
 static void run_job(uv_work_t *work) {
     struct job *job = work->data;
-    job->rc = port_sockets_read(job->ports, job->count, &job->source);
+    int64_t before = thread_cpu_ns();
+    job->rc = port_sockets_read(job->ports, job->count, job->part, &job->source);
+    job->cost_ns = thread_cpu_ns() - before;
+}
+
+/* Where only those that listen were counted what is known of the others stays, unless it could not be counted. */
+static void take_counts(struct port_watch *watch, const struct job *job) {
+    const struct port_sockets *found = bsearch(&watch->sockets, job->ports, job->count, sizeof *job->ports, by_port);
+    if (!found) /* it came later */
+        return;
+    watch->sockets = *found;
+    watch->listening_wall_ns = wall_now_ns();
+    if (job->part != SOCKETS_ALL)
+        return;
+    watch->all_wall_ns = watch->listening_wall_ns;
+    watch->counted = true;
 }
 
 static void job_done(uv_work_t *work, int status) {
@@ -215,14 +249,15 @@ static void job_done(uv_work_t *work, int status) {
     bool good = status == 0 && job->rc == 0;
     n->job = NULL;
     n->facts.failures[NETWORK_SOCKETS] += !good && status != UV_ECANCELED;
+    if (status == 0 && job->part == SOCKETS_ALL) {
+        n->walk_pause_ns = host_network_pause_ns(job->cost_ns);
+        n->walk_due = mono_add(mono_now(), n->walk_pause_ns);
+    }
     for (struct port_watch *w = n->watches; w; w = w->next) {
-        const struct port_sockets *found =
-            good ? bsearch(&w->sockets, job->ports, job->count, sizeof *job->ports, by_port) : NULL;
-        w->counted = found != NULL;
-        if (!found)
-            continue;
-        w->sockets = *found;
-        w->wall_ns = wall_now_ns();
+        if (good)
+            take_counts(w, job);
+        else
+            w->counted = false;
     }
     free_job(job);
 }
@@ -231,8 +266,10 @@ static void start_job(struct host_network *n) {
     if (n->job) /* the pool is behind: its result is still to come */
         return;
     n->job = job_new(n);
-    if (n->job && uv_queue_work(n->loop, &n->job->work, run_job, job_done) == 0)
+    if (n->job && uv_queue_work(n->loop, &n->job->work, run_job, job_done) == 0) {
+        n->walk_wanted = false;
         return;
+    }
     if (n->job)
         free_job(n->job);
     n->job = NULL;
@@ -269,6 +306,7 @@ struct port_watch *host_network_watch(struct host_network *n, uint16_t port, int
     *watch = (struct port_watch){.network = n, .next = n->watches, .interval_ns = interval_ns, .sockets.port = port};
     n->watches = watch;
     n->facts.watches++;
+    n->walk_wanted = true;
     schedule(n);
     return watch;
 }
@@ -294,8 +332,14 @@ const struct port_sockets *port_watch_sockets(const struct port_watch *watch) {
     return watch->counted ? &watch->sockets : NULL;
 }
 
-int64_t port_watch_wall_ns(const struct port_watch *watch) {
-    return watch->wall_ns;
+int64_t port_watch_wall_ns(const struct port_watch *watch, enum sockets_part part) {
+    return part == SOCKETS_ALL ? watch->all_wall_ns : watch->listening_wall_ns;
+}
+
+int64_t port_watch_interval_ns(const struct port_watch *watch, enum sockets_part part) {
+    const struct host_network *n = watch->network;
+    int64_t interval = (int64_t)uv_timer_get_repeat(&n->timer) * NS_PER_MS;
+    return part == SOCKETS_ALL ? interval + n->walk_pause_ns : interval;
 }
 
 /* --- life --- */

@@ -3,8 +3,9 @@
  * for a while, so that what moved about the time of an abort can be told, as one would with `netstat -s` before and
  * after; and the sockets on the servers' ports are counted. One for all targets.
  *
- * The counters come from small files, at once; the sockets from a walk through all of the kernel's, which is a job in
- * libuv's pool.
+ * The counters come from small files, at once; the sockets from the kernel by a job in libuv's pool: those that listen
+ * each time, which costs next to nothing, all of them only so often that the walk takes no more than a 5000th of a
+ * core's time, though once a minute in any case.
  */
 #ifndef OBSERVE_HOST_NETWORK_H
 #define OBSERVE_HOST_NETWORK_H
@@ -47,14 +48,15 @@ struct host_network *host_network_new(uv_loop_t *loop); /* NULL when memory is s
 void host_network_close(struct host_network *network);
 
 /* Sample from now on, at the shortest interval of all watches, though not below a second; and count the sockets on
- * `port`. NULL when memory is short. */
+ * `port`, all of them with the next sample. NULL when memory is short. */
 struct port_watch *host_network_watch(struct host_network *network, uint16_t port, int64_t interval_ns);
 void port_watch_end(struct port_watch *watch); /* NULL is allowed */
 uint16_t port_watch_port(const struct port_watch *watch);
 /* What was counted last; NULL: nothing yet, or it could not be. */
 const struct port_sockets *port_watch_sockets(const struct port_watch *watch);
-/* When that was; 0 never. */
-int64_t port_watch_wall_ns(const struct port_watch *watch);
+/* When that part of it was; 0 never. And how long it may be between two times. */
+int64_t port_watch_wall_ns(const struct port_watch *watch, enum sockets_part part);
+int64_t port_watch_interval_ns(const struct port_watch *watch, enum sockets_part part);
 
 const struct host_network_facts *host_network_facts(const struct host_network *network);
 
@@ -77,6 +79,9 @@ struct host_network_moves {
  * where the interval is longer than a second. */
 int host_network_moved(const struct host_network *network, int64_t from_wall_ns, int64_t to_wall_ns,
                        struct host_network_moves *out);
+
+/* How long it is from one walk through all sockets to the next when it took the processor so long. */
+int64_t host_network_pause_ns(int64_t cost_ns);
 
 /* Keep a sample as if it had been read at `wall_ns`; for tests. */
 void host_network_keep(struct host_network *network, const struct net_counters *counters, int64_t wall_ns);

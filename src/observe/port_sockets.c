@@ -22,6 +22,13 @@ enum {
     KERNEL_STATE_FIRST = 1,
 };
 
+/* The kernel's numbers as bits. Not simply all: for sockets that are bound and no more Linux 6.8 and later walk through
+ * another, larger table. */
+static const uint32_t part_states[] = {
+    [SOCKETS_LISTENING] = UINT32_C(1) << (SOCKETS_LISTEN + KERNEL_STATE_FIRST),
+    [SOCKETS_ALL] = ((UINT32_C(1) << SOCKETS_STATE_COUNT) - 1) << KERNEL_STATE_FIRST,
+};
+
 const char *tcp_state_name(enum tcp_state state) {
     static const char *const names[] = {
 #define TCP_STATE_NAME(id, name) name,
@@ -54,18 +61,24 @@ static void count_socket(struct port_sockets *ports, size_t count, uint16_t port
     sockets->states[state]++;
 }
 
-static void forget(struct port_sockets *ports, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        ports[i] = (struct port_sockets){.port = ports[i].port};
+static void forget(struct port_sockets *ports, size_t count, enum sockets_part part) {
+    for (size_t i = 0; i < count; i++) {
+        struct port_sockets empty = {.port = ports[i].port};
+        if (part == SOCKETS_LISTENING)
+            memcpy(empty.states, ports[i].states, sizeof empty.states);
+        empty.states[SOCKETS_LISTEN] = 0;
+        ports[i] = empty;
+    }
 }
 
 /* --- by netlink --- */
 
 /* What the kernel is asked for: sockets whose own port is not outside of those wanted. Each comparison takes its port
- * from the place of a second operation; "no" leads behind the end, which is a refusal. */
+ * from the place of a second operation; "no" leads behind the end, which is a refusal. The older of the two kinds of
+ * request, which ss sends too: it is answered for IPv4 and IPv6 in one walk. */
 struct request {
     struct nlmsghdr header;
-    struct inet_diag_req_v2 body;
+    struct inet_diag_req body;
     struct rtattr attribute;
     struct inet_diag_bc_op least, least_port, most, most_port;
 };
@@ -75,15 +88,14 @@ enum {
     BEHIND_THE_END = sizeof(struct inet_diag_bc_op),
 };
 
-static int send_request(int fd, int family, uint16_t least, uint16_t most) {
+static int send_request(int fd, enum sockets_part part, uint16_t least, uint16_t most) {
     struct request request = {
         .header = {.nlmsg_len = sizeof request,
-                   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                   .nlmsg_type = TCPDIAG_GETSOCK,
                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-        .body = {.sdiag_family = (uint8_t)family,
-                 .sdiag_protocol = IPPROTO_TCP,
+        .body = {.idiag_family = AF_INET,
                  .idiag_ext = 1U << (INET_DIAG_SKMEMINFO - 1),
-                 .idiag_states = UINT32_MAX},
+                 .idiag_states = part_states[part]},
         .attribute = {.rta_len = RTA_LENGTH(FILTER_BYTES), .rta_type = INET_DIAG_REQ_BYTECODE},
         .least = {INET_DIAG_BC_S_GE, OPERATION_BYTES, FILTER_BYTES + BEHIND_THE_END},
         .least_port = {.no = least},
@@ -135,7 +147,7 @@ int port_sockets_answer(struct port_sockets *ports, size_t count, struct span an
             return 0;
         if (header.nlmsg_type == NLMSG_ERROR)
             return answer_error(body, len);
-        if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY && len >= sizeof m) {
+        if (header.nlmsg_type == TCPDIAG_GETSOCK && len >= sizeof m) {
             memcpy(&m, body, sizeof m);
             count_socket(ports, count, ntohs(m.id.idiag_sport), m.idiag_state, m.idiag_rqueue, m.idiag_wqueue,
                          drops_of(body + sizeof m, len - sizeof m));
@@ -146,8 +158,8 @@ int port_sockets_answer(struct port_sockets *ports, size_t count, struct span an
     return 1;
 }
 
-static int dump_family(int fd, int family, struct port_sockets *ports, size_t count, char *answer) {
-    int rc = send_request(fd, family, ports[0].port, ports[count - 1].port);
+static int dump(int fd, struct port_sockets *ports, size_t count, enum sockets_part part, char *answer) {
+    int rc = send_request(fd, part, ports[0].port, ports[count - 1].port);
     if (rc < 0)
         return rc;
     do {
@@ -167,19 +179,14 @@ static int open_netlink(void) {
     return fd;
 }
 
-int port_sockets_dump(struct port_sockets *ports, size_t count) {
-    forget(ports, count);
+int port_sockets_dump(struct port_sockets *ports, size_t count, enum sockets_part part) {
+    forget(ports, count, part);
     if (count == 0)
         return 0;
     char *answer = malloc(ANSWER_BYTES);
     int fd = answer ? open_netlink() : -ENOMEM, rc = fd;
     if (rc >= 0)
-        rc = dump_family(fd, AF_INET, ports, count, answer);
-    if (rc >= 0) {
-        rc = dump_family(fd, AF_INET6, ports, count, answer);
-        if (rc == -ENOENT || rc == -EAFNOSUPPORT) /* a kernel without it */
-            rc = 0;
-    }
+        rc = dump(fd, ports, count, part, answer);
     if (fd >= 0)
         close(fd);
     free(answer);
@@ -218,34 +225,40 @@ static struct span take_word(struct span *line) {
 }
 
 /* "  12: 0100007F:0CEA 00000000:0000 0A 00000000:00000000 …": the number, the own end, the other end, the state, what
- * waits to be sent and to be taken. */
-static void parse_line(struct port_sockets *ports, size_t count, struct span line) {
+ * waits to be sent and to be taken. Those that listen come first: false when it is behind what is wanted. */
+static bool parse_line(struct port_sockets *ports, size_t count, enum sockets_part part, struct span line) {
     uint64_t port, state, sending, waiting;
     take_word(&line);
     struct span own = take_word(&line);
     const char *colon = own.len > 0 ? memchr(own.ptr, ':', own.len) : NULL;
     if (!colon)
-        return;
+        return true;
     own = (struct span){colon + 1, (size_t)(own.ptr + own.len - colon - 1)};
     take_word(&line);
     struct span text = take_word(&line), queues = take_word(&line);
-    if (take_hex(&own, ' ', &port) && port <= UINT16_MAX && take_hex(&text, ' ', &state) &&
-        state < KERNEL_STATE_FIRST + SOCKETS_STATE_COUNT && take_hex(&queues, ':', &sending) &&
-        take_hex(&queues, ' ', &waiting))
+    if (!take_hex(&own, ' ', &port) || port > UINT16_MAX || !take_hex(&text, ' ', &state) ||
+        state - KERNEL_STATE_FIRST >= SOCKETS_STATE_COUNT)
+        return true;
+    if (!(part_states[part] >> state & 1))
+        return false;
+    if (take_hex(&queues, ':', &sending) && take_hex(&queues, ' ', &waiting))
         count_socket(ports, count, (uint16_t)port, (unsigned)state, waiting, 0, 0);
+    return true;
 }
 
-void port_sockets_parse(struct port_sockets *ports, size_t count, struct span text) {
+bool port_sockets_parse(struct port_sockets *ports, size_t count, enum sockets_part part, struct span text) {
     while (text.len > 0) {
         const char *end = memchr(text.ptr, '\n', text.len);
         size_t len = end ? (size_t)(end - text.ptr) : text.len;
-        parse_line(ports, count, (struct span){text.ptr, len});
+        if (!parse_line(ports, count, part, (struct span){text.ptr, len}))
+            return false;
         len += end != NULL;
         text = (struct span){text.ptr + len, text.len - len};
     }
+    return true;
 }
 
-static int parse_file(struct port_sockets *ports, size_t count, const char *path) {
+static int parse_file(struct port_sockets *ports, size_t count, enum sockets_part part, const char *path) {
     FILE *file = fopen(path, "re");
     char *line = NULL;
     size_t room = 0;
@@ -253,22 +266,23 @@ static int parse_file(struct port_sockets *ports, size_t count, const char *path
     if (!file)
         return -errno;
     while ((len = getline(&line, &room, file)) >= 0)
-        port_sockets_parse(ports, count, (struct span){line, (size_t)len});
+        if (!port_sockets_parse(ports, count, part, (struct span){line, (size_t)len}))
+            break;
     int rc = ferror(file) ? -EIO : 0;
     free(line);
     fclose(file);
     return rc;
 }
 
-int port_sockets_read(struct port_sockets *ports, size_t count, enum sockets_source *source) {
+int port_sockets_read(struct port_sockets *ports, size_t count, enum sockets_part part, enum sockets_source *source) {
     *source = SOCKETS_BY_NETLINK;
-    if (port_sockets_dump(ports, count) == 0)
+    if (port_sockets_dump(ports, count, part) == 0)
         return 0;
     *source = SOCKETS_BY_PROC;
-    forget(ports, count);
-    int rc = parse_file(ports, count, "/proc/self/net/tcp");
+    forget(ports, count, part);
+    int rc = parse_file(ports, count, part, "/proc/self/net/tcp");
     if (rc < 0)
         return rc;
-    rc = parse_file(ports, count, "/proc/self/net/tcp6");
+    rc = parse_file(ports, count, part, "/proc/self/net/tcp6");
     return rc == -ENOENT ? 0 : rc;
 }

@@ -47,15 +47,19 @@ struct port_sockets {
 
 enum sockets_source { SOCKETS_BY_NETLINK, SOCKETS_BY_PROC };
 
-/* Count the sockets of `ports`, which are sorted by port and each there once. Takes as long as the kernel needs to walk
- * through all its sockets: not for the loop. 0 with *source set, or a negative errno. */
-int port_sockets_read(struct port_sockets *ports, size_t count, enum sockets_source *source);
+/* What is counted: the listening sockets, of which the kernel has a short list of their own, or all, for which it walks
+ * through all that there are. */
+enum sockets_part { SOCKETS_LISTENING, SOCKETS_ALL };
+
+/* Count that part of the sockets of `ports`, which are sorted by port and each there once; what is known of the rest
+ * stays. Takes as long as the kernel needs: not for the loop. 0 with *source set, or a negative errno. */
+int port_sockets_read(struct port_sockets *ports, size_t count, enum sockets_part part, enum sockets_source *source);
 
 /* Its two ways. */
-int port_sockets_dump(struct port_sockets *ports, size_t count);
+int port_sockets_dump(struct port_sockets *ports, size_t count, enum sockets_part part);
 /* Add what a part of the kernel's answer says: 1 when there is more to come, 0 at the end, or a negative errno. */
 int port_sockets_answer(struct port_sockets *ports, size_t count, struct span answer);
-/* Add what a text of the form of /proc/net/tcp says. */
-void port_sockets_parse(struct port_sockets *ports, size_t count, struct span text);
+/* Add what lines of the form of /proc/net/tcp say. False: they end the part, the rest of the file need not be read. */
+bool port_sockets_parse(struct port_sockets *ports, size_t count, enum sockets_part part, struct span text);
 
 #endif

@@ -116,6 +116,14 @@ static void what_is_kept_is_bounded(void **state) {
     assert_int_equal(m.moves[0].increase, 999);
 }
 
+static void walks_are_spaced_by_what_they_cost(void **state) {
+    (void)state;
+    assert_int_equal(host_network_pause_ns(0), 0);
+    assert_int_equal(host_network_pause_ns(NS_PER_MS), 5 * NS_PER_S);
+    assert_int_equal(host_network_pause_ns(NS_PER_S), 60 * NS_PER_S);
+    assert_int_equal(host_network_pause_ns(INT64_MAX), 60 * NS_PER_S);
+}
+
 static void on_late(uv_timer_t *timer) {
     (void)timer;
     fail_msg("no sockets were counted in time");
@@ -152,8 +160,16 @@ static void watching_samples_and_counts(void **state) {
     assert_true(facts->interfaces.count > 0);
     for (int i = 0; i < NETWORK_SOURCE_COUNT; i++)
         assert_int_equal(facts->failures[i], 0);
+    assert_true(port_watch_wall_ns(a, SOCKETS_ALL) > 0);
+    assert_int_equal(port_watch_wall_ns(a, SOCKETS_LISTENING), port_watch_wall_ns(a, SOCKETS_ALL));
     struct port_watch *hasty = host_network_watch(f->network, 2, 0);
+    assert_int_equal(port_watch_wall_ns(hasty, SOCKETS_ALL), 0);
     while (facts->samples < 2) /* after a second, not at once and not after ten minutes */
+        uv_run(&f->loop, UV_RUN_ONCE);
+    wait_counted(f, hasty); /* it need not wait until the next walk is due */
+    assert_int_equal(port_watch_interval_ns(a, SOCKETS_LISTENING), NS_PER_S);
+    assert_in_range(port_watch_interval_ns(a, SOCKETS_ALL), NS_PER_S, 61 * NS_PER_S);
+    while (facts->samples < 3)
         uv_run(&f->loop, UV_RUN_ONCE);
     port_watch_end(hasty);
     port_watch_end(b);
@@ -167,6 +183,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_samples_next_around, setup, teardown),
         cmocka_unit_test_setup_teardown(counters_that_begin_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_kept_is_bounded, setup, teardown),
+        cmocka_unit_test(walks_are_spaced_by_what_they_cost),
         cmocka_unit_test_setup_teardown(watching_samples_and_counts, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,7 @@ static struct port_sockets parse(const char *text) {
     struct port_sockets ports[] = {{.port = 80}, {.port = PORT}, {.port = 9000}};
     char *exact = malloc(strlen(text) + !*text);
     memcpy(exact, text, strlen(text));
-    port_sockets_parse(ports, 3, (struct span){exact, strlen(text)});
+    port_sockets_parse(ports, 3, SOCKETS_ALL, (struct span){exact, strlen(text)});
     free(exact);
     for (int i = 0; i < SOCKETS_STATE_COUNT; i++)
         assert_int_equal(ports[0].states[i] + ports[2].states[i], 0);
@@ -61,6 +61,20 @@ static void lines_of_proc(void **state) {
     assert_int_equal(p.states[SOCKETS_LISTEN], 1);
     assert_int_equal(p.queue, 3);
     assert_int_equal(p.queue_limit, 0);
+}
+
+/* They come first in the file, and what comes behind them is not looked at. */
+static void lines_of_those_that_listen(void **state) {
+    (void)state;
+    struct port_sockets port = {.port = PORT, .states[SOCKETS_TIME_WAIT] = 4};
+    assert_false(port_sockets_parse(&port, 1, SOCKETS_LISTENING, (struct span){recorded, strlen(recorded)}));
+    assert_int_equal(port.states[SOCKETS_LISTEN], 1);
+    assert_int_equal(port.queue, 3);
+    assert_int_equal(port.states[SOCKETS_ESTABLISHED], 0);
+    assert_int_equal(port.states[SOCKETS_TIME_WAIT], 4);
+    static const char listens[] = "0: a:0CEA b 0A 1:1";
+    assert_true(port_sockets_parse(&port, 1, SOCKETS_LISTENING, (struct span){listens, sizeof listens - 1}));
+    assert_int_equal(port.states[SOCKETS_LISTEN], 2);
 }
 
 static void hostile_lines(void **state) {
@@ -107,7 +121,7 @@ struct message {
 
 static struct message established(void) {
     return (struct message){
-        .header = {.nlmsg_len = sizeof(struct message), .nlmsg_type = SOCK_DIAG_BY_FAMILY},
+        .header = {.nlmsg_len = sizeof(struct message), .nlmsg_type = TCPDIAG_GETSOCK},
         .body = {.idiag_state = 1, .id.idiag_sport = htons(PORT)},
     };
 }
@@ -247,13 +261,13 @@ static void count_these(int family, enum sockets_source wanted) {
     struct port_sockets ports[] = {{.port = (uint16_t)(port - 1)}, {.port = port}, {.port = (uint16_t)(port + 1)}};
     enum sockets_source source = SOCKETS_BY_NETLINK;
     if (wanted == SOCKETS_BY_NETLINK) {
-        int rc = port_sockets_dump(ports, 3);
+        int rc = port_sockets_dump(ports, 3, SOCKETS_ALL);
         if (rc < 0) { /* sock_diag is refused here */
             print_message("# figure: sock_diag: %s\n", strerror(-rc));
             wanted = SOCKETS_BY_PROC;
         }
     }
-    assert_int_equal(port_sockets_read(ports, 3, &source), 0);
+    assert_int_equal(port_sockets_read(ports, 3, SOCKETS_ALL, &source), 0);
     assert_int_equal(source, wanted);
     assert_int_equal(ports[1].states[SOCKETS_LISTEN], 1);
     assert_int_equal(ports[1].states[SOCKETS_ESTABLISHED], 3);
@@ -261,9 +275,18 @@ static void count_these(int family, enum sockets_source wanted) {
     if (source == SOCKETS_BY_NETLINK)
         assert_int_equal(ports[1].queue_limit, 5);
     assert_int_equal(shutdown(clients[0], SHUT_WR), 0);
-    assert_int_equal(port_sockets_read(ports, 3, &source), 0);
+    assert_int_equal(port_sockets_read(ports, 3, SOCKETS_ALL, &source), 0);
     assert_int_equal(ports[1].states[SOCKETS_CLOSE_WAIT], 1);
     assert_int_equal(ports[1].states[SOCKETS_ESTABLISHED], 2);
+    int fourth = client_of(family, port);
+    assert_int_equal(port_sockets_read(ports, 3, SOCKETS_LISTENING, &source), 0);
+    assert_int_equal(source, wanted);
+    assert_int_equal(ports[1].states[SOCKETS_LISTEN], 1);
+    assert_int_equal(ports[1].queue, 3);
+    assert_int_equal(ports[1].states[SOCKETS_ESTABLISHED], 2); /* as it was known */
+    assert_int_equal(port_sockets_read(ports, 3, SOCKETS_ALL, &source), 0);
+    assert_int_equal(ports[1].states[SOCKETS_ESTABLISHED], 3);
+    close(fourth);
     for (int i = 0; i < 3; i++)
         close(clients[i]);
     close(accepted);
@@ -275,7 +298,8 @@ static void sockets_of_this_kernel(void **state) {
     count_these(AF_INET, SOCKETS_BY_NETLINK);
     count_these(AF_INET6, SOCKETS_BY_NETLINK);
     enum sockets_source source;
-    assert_int_equal(port_sockets_read(NULL, 0, &source), 0);
+    assert_int_equal(port_sockets_read(NULL, 0, SOCKETS_ALL, &source), 0);
+    assert_int_equal(port_sockets_read(NULL, 0, SOCKETS_LISTENING, &source), 0);
 }
 
 /* As systemd's RestrictAddressFamilies= does. For the rest of the process's life. */
@@ -297,16 +321,20 @@ static void where_netlink_is_refused(void **state) {
     (void)state;
     refuse_netlink();
     struct port_sockets port = {.port = PORT};
-    assert_int_equal(port_sockets_dump(&port, 1), -EAFNOSUPPORT);
+    assert_int_equal(port_sockets_dump(&port, 1, SOCKETS_ALL), -EAFNOSUPPORT);
     count_these(AF_INET, SOCKETS_BY_PROC);
     count_these(AF_INET6, SOCKETS_BY_PROC);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_of_proc),          cmocka_unit_test(hostile_lines),
-        cmocka_unit_test(hostile_answers),        cmocka_unit_test(what_a_listening_socket_dropped),
-        cmocka_unit_test(sockets_of_this_kernel), cmocka_unit_test(where_netlink_is_refused), /* the last */
+        cmocka_unit_test(lines_of_proc),
+        cmocka_unit_test(lines_of_those_that_listen),
+        cmocka_unit_test(hostile_lines),
+        cmocka_unit_test(hostile_answers),
+        cmocka_unit_test(what_a_listening_socket_dropped),
+        cmocka_unit_test(sockets_of_this_kernel),
+        cmocka_unit_test(where_netlink_is_refused), /* the last */
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
