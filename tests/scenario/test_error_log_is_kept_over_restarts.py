@@ -195,7 +195,7 @@ def test_folder_that_another_keeps_its_state_in_is_refused(exporter, program, tm
     log = tmp_path / "error.log"
     watching = watch(exporter, log, state)
     done = subprocess.run([program, f"--config.file={watching.config_file}", "--web.listen-address=127.0.0.1:0",
-                           f"--storage.path={state}"], capture_output=True, text=True, timeout=20, check=False)
+                           f"--storage.path={state}"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "another program keeps its state there" in done.stderr
 

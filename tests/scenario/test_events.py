@@ -173,7 +173,7 @@ def test_targets_and_ledger(exporter, watched):
     assert told["poll"]["age_seconds"] < 10 and told["sessions"]["sessions"] >= 1 and told["evidence"]["sessions"] == "seen"
     assert told["events"]["kept"] == len(watching.events())
     request = urllib.request.Request(watching.url + "/api/v1/events", method="HEAD")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 200 and answer.headers["Content-Type"] == "application/json" and answer.read() == b""
 
 
