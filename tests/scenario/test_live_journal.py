@@ -9,7 +9,7 @@ import pytest
 from lib import clients, journald, unprivileged
 from lib.exporter import target
 from lib.journald import JournalMariaDB, Journald, Unit
-from scenario.test_error_log_is_kept_over_restarts import WAITS_FOR_LOGS
+from scenario.test_error_log_is_kept_over_restarts import WAITS_FOR_LOGS, kept
 
 pytestmark = pytest.mark.skipif(bool(journald.why_not()), reason=journald.why_not())
 FAST = {"poll": {"interval": "500ms", "timeout": "500ms"}, "probe": {"interval": "1h", "timeout": "1s"}}
@@ -92,6 +92,7 @@ def test_each_abort_is_counted_once_over_stops_kills_rotations_and_the_flush(jou
 def test_thousands_of_lines_are_counted_once_while_the_journal_is_rotated_and_we_are_killed(journal, watch, figure):
     watching = watch({**SLOW, "targets": [target(NOBODY, error_log={"identifier": "busy"})]})
     watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 20)
+    kept(watching)
     written = 0
     for turn in range(12):
         journal.write(*(abort(written + i) for i in range(1000)), identifier="busy", unit="busy.service")
