@@ -111,6 +111,11 @@ class Journald:
         with self.stream(identifier, unit) as stream:
             subprocess.run(["cat"], input="".join(line + "\n" for line in lines).encode(), stdout=stream, check=True, timeout=60)
 
+    def wait_stored(self, line, unit):
+        """Until what was written is in the journal: journald may have it and not have looked at it yet."""
+        ask = self.inside(["journalctl", "--no-pager", "--output=cat", f"_SYSTEMD_UNIT={unit}"])
+        wait_until(lambda: line in subprocess.run(ask, capture_output=True, text=True, check=False, timeout=60).stdout, 20, line)
+
     def files(self, *folders):
         """Names of the journal's files, archived ones too."""
         return sorted(name for folder in folders or _FOLDERS for _, _, names in os.walk(f"/proc/{self.process.pid}/root{folder}")

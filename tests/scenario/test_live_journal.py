@@ -120,6 +120,7 @@ def test_what_was_vacuumed_before_it_was_read_is_a_gap(journal, watch):
     counts(watching, 1)
     watching.stop()
     journal.write(abort(2), unit="gap.service")
+    journal.wait_stored(abort(2), "gap.service")
     journal.rotate()
     journal.vacuum()
     journal.write(abort(3), unit="gap.service")
@@ -131,6 +132,7 @@ def test_what_was_vacuumed_before_it_was_read_is_a_gap(journal, watch):
 def test_who_is_not_in_the_group_is_told_at_once(journal, watch):
     config = {**SLOW, "targets": [target(NOBODY, error_log={"unit": "mariadb"})]}
     journal.write(abort(1), unit="mariadb.service")
+    journal.wait_stored(abort(1), "mariadb.service")
     watching = watch(config, groups=[])
     said = watching.wait_for_log(10, msg="error log cannot be read", target="db1")
     assert said["reason"] == "permission"
