@@ -10,7 +10,7 @@ def _messages():
     """The module that protoc makes of client_model.proto."""
     here = os.path.dirname(os.path.abspath(__file__))
     with tempfile.TemporaryDirectory(prefix="mysqlconn-proto-") as folder:
-        subprocess.run(["protoc", f"--proto_path={here}", f"--python_out={folder}", "client_model.proto"], check=True, timeout=30)
+        subprocess.run(["protoc", f"--proto_path={here}", f"--python_out={folder}", "client_model.proto"], check=True, timeout=60)
         spec = importlib.util.spec_from_file_location("client_model_pb2", os.path.join(folder, "client_model_pb2.py"))
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)

@@ -65,7 +65,7 @@ def why_not():
     if not os.access(_PROGRAM, os.X_OK):
         return "systemd-journald is not installed"
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(_private(folder, ""), capture_output=True, text=True, check=False, timeout=20)
+        done = subprocess.run(_private(folder, ""), capture_output=True, text=True, check=False, timeout=60)
     return f"no mount namespace can be made here: {done.stderr.strip()[:100]}" if done.returncode != 0 else ""
 
 
@@ -109,7 +109,12 @@ class Journald:
     def write(self, *lines, identifier="mariadbd", unit="mariadb.service"):
         """Entries of a service. Its unit is what journald takes the process for that writes: a process of its own."""
         with self.stream(identifier, unit) as stream:
-            subprocess.run(["cat"], input="".join(line + "\n" for line in lines).encode(), stdout=stream, check=True, timeout=20)
+            subprocess.run(["cat"], input="".join(line + "\n" for line in lines).encode(), stdout=stream, check=True, timeout=60)
+
+    def wait_stored(self, line, unit):
+        """Until what was written is in the journal: journald may have it and not have looked at it yet."""
+        ask = self.inside(["journalctl", "--no-pager", "--output=cat", f"_SYSTEMD_UNIT={unit}"])
+        wait_until(lambda: line in subprocess.run(ask, capture_output=True, text=True, check=False, timeout=60).stdout, 20, line)
 
     def files(self, *folders):
         """Names of the journal's files, archived ones too."""
@@ -129,7 +134,7 @@ class Journald:
 
     def vacuum(self):
         """Delete all archived files."""
-        done = subprocess.run(self.inside(["journalctl", "--vacuum-files=1"]), capture_output=True, text=True, check=False, timeout=20)
+        done = subprocess.run(self.inside(["journalctl", "--vacuum-files=1"]), capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
 
 

@@ -22,8 +22,8 @@ class Ledger:
 
     def begin(self):
         """Anew, from now on."""
-        wait_until(lambda: self._read() is not None, 20, "the ledger has begun and nothing is pending")
-        self.since = self._read()
+        self.since, = wait_until(lambda: [books for books in [self._read()] if books is not None], 20,
+                                 "the ledger has begun and nothing is pending")
         self.counters = counters_of(self.server)
 
     def _read(self):

@@ -76,7 +76,7 @@ class Player:
             close(self.server.connect(self.name, PASSWORD))
 
     def socket(self, source=None):
-        sock = socket.create_connection((self.host, self.server.port), timeout=15, source_address=(source or self.source, 0))
+        sock = socket.create_connection((self.host, self.server.port), timeout=60, source_address=(source or self.source, 0))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 

@@ -82,7 +82,7 @@ class Stage:
 
     def socket(self, source="127.0.0.1"):
         """A connection that has not said anything yet."""
-        sock = socket.create_connection((self.host, self.server.port), timeout=15,
+        sock = socket.create_connection((self.host, self.server.port), timeout=60,
                                         source_address=(source, 0) if self.host == "127.0.0.1" else None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock

@@ -1,9 +1,9 @@
 """The command line: help that fits a screen, configuration errors with file, line, column and key, exit status 2, no secret."""
 
 import json
+import resource
 import socket
 import subprocess
-import time
 
 import pytest
 
@@ -14,7 +14,7 @@ GOOD = 'targets: [{name: db1, address: "127.0.0.1:1", credentials: {user: u, pas
 
 @pytest.fixture
 def run(program):
-    def run_it(*args, env=None, timeout=30):
+    def run_it(*args, env=None, timeout=120):
         done = subprocess.run([program, *args], capture_output=True, text=True, check=False, timeout=timeout,
                               stdin=subprocess.DEVNULL, env={**sanitizer_environment(), **(env or {})})
         assert not sanitizer_report(done.stderr), done.stderr
@@ -27,11 +27,11 @@ def check(run, tmp_path):
     """Check a configuration text; returns (status, stderr)."""
     path = tmp_path / "c.yml"
 
-    def check_it(text, timeout=30):
+    def check_it(text):
         if text is not None:  # else it is there already
             path.write_bytes(text if isinstance(text, bytes) else text.encode())
             path.chmod(0o600)
-        done = run(f"--config.file={path}", "--config.check", timeout=timeout)
+        done = run(f"--config.file={path}", "--config.check")
         assert done.returncode in (0, 2), done
         return done.returncode, done.stderr
     check_it.path = path
@@ -120,6 +120,12 @@ def test_password_in_a_file_that_others_may_read_is_warned_about(run, tmp_path):
     assert done.returncode == 0 and "open.yml:1:" in done.stderr and "S3cr3t" not in done.stderr
 
 
+def cpu_seconds():
+    """Of the programs that were run so far, however busy the machine was."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.mark.parametrize("make", [
     lambda: b"a: " + b"[" * 100_000,
     lambda: b"{a: " * 100_000,
@@ -134,20 +140,20 @@ def test_password_in_a_file_that_others_may_read_is_warned_about(run, tmp_path):
     lambda: b"a: &a [x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n",
 ], ids=["deep-sequence", "deep-map", "deep-block", "binary", "separator", "many", "long", "keys", "tags", "binary-tag", "aliases"])
 def test_hostile_files_fail_quickly(check, make):
-    started = time.monotonic()
+    before = cpu_seconds()
     status, said = check(make())
     assert status == 2 and said.strip()
-    assert time.monotonic() - started < 10
+    assert cpu_seconds() - before < 10
     assert len(said) < 4000
 
 
 def test_a_gigabyte_fails_quickly(check):
     with open(check.path, "wb") as f:
         f.truncate(1 << 30)
-    started = time.monotonic()
+    before = cpu_seconds()
     status, said = check(None)
     assert status == 2 and said.strip()
-    assert time.monotonic() - started < 5
+    assert cpu_seconds() - before < 5
 
 
 def test_print_config_fills_in_defaults_and_hides_secrets(run, tmp_path):

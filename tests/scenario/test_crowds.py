@@ -51,7 +51,7 @@ def test_within_its_bounds(exporter, tmp_path, figure, sanitized):
     log = tmp_path / "error.log"
     log.write_text("")
     with liar.Liar(crowd) as server:
-        watching = exporter({"poll": {"interval": "500ms", "timeout": "500ms"}, "sessions": {"interval": "2s"}, "limits": BOUNDS,
+        watching = exporter({"poll": {"interval": "2s", "timeout": "2s"}, "sessions": {"interval": "2s"}, "limits": BOUNDS,
                              "targets": [target(server.address, "db1", error_log={"file": str(log)})]})
         watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1 and m.value("mysqlconn_polls_total") >= 2, 20)
         before = watching.scrape().value("process_resident_memory_bytes")

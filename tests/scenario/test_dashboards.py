@@ -270,7 +270,7 @@ def problems(all_dashboards, known):
 # --- the tests -------------------------------------------------------------------------------------------------------
 
 def test_they_are_what_their_source_makes():
-    done = subprocess.run([f"{TOP}/dashboards/make-dashboards", "--check"], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run([f"{TOP}/dashboards/make-dashboards", "--check"], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert sorted(os.path.basename(f) for f in glob.glob(f"{TOP}/dashboards/*.json")) == sorted(f"{name}.json" for name in UIDS)
 

@@ -6,7 +6,8 @@ import pytest
 
 from lib.certificates import Authority
 from lib.exporter import target
-from lib.mariadb import MariaDB
+from lib.mariadb import MONITOR, MariaDB
+from lib.process import wait_until
 
 PROBES, POLLS = 2000, 200
 COUNTERS = ("Aborted_clients", "Aborted_connects", "Aborted_connects_preauth", "Access_denied_errors",
@@ -30,9 +31,11 @@ def test_probes_and_polls_leave_counters_and_log_as_they_were(exporter, watched,
     targets = [target(watched, f"db{i}", **way) for i, way in enumerate(ways * 2)]
     watching = exporter({"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "50ms", "timeout": "50ms"},
                          "targets": targets})
-    done = watching.wait_for(lambda m: m.sum("mysqlconn_probes_total") >= PROBES and m.sum("mysqlconn_polls_total") >= POLLS,
-                             120, f"{PROBES} probes and {POLLS} polls")
+    # Those that a busy machine left no time for do not count.
+    done = watching.wait_for(lambda m: m.sum("mysqlconn_probe_closes_total", outcome="clean") >= PROBES
+                             and m.sum("mysqlconn_polls_total") >= POLLS, 120, f"{PROBES} probes and {POLLS} polls")
     watching.stop()
+    wait_until(lambda: not watched.threads_of(MONITOR[0]), 10, "the server has closed all connections, and counted them")
 
     assert watched.status(*COUNTERS) == before
     assert watched.error_text() == log_before
@@ -41,8 +44,8 @@ def test_probes_and_polls_leave_counters_and_log_as_they_were(exporter, watched,
     assert watched.status("Connections") - connections >= probes - failed, "they were real connections"
     assert done.sum("mysqlconn_self_aborts_total") == 0
     clean = done.sum("mysqlconn_probe_closes_total", outcome="clean")
-    assert clean >= PROBES * 0.9
     for i in range(len(targets)):
-        assert done.value("mysqlconn_poll_connects_total", target=f"db{i}") == 1
+        late = done.sum("mysqlconn_poll_failures_total", target=f"db{i}", reason="timeout")
+        assert 1 <= done.value("mysqlconn_poll_connects_total", target=f"db{i}") <= 1 + late, "it is kept"
     figure(f"{probes:.0f} probes ({clean:.0f} closed cleanly, {failed:.0f} out of time), {polls:.0f} polls: no counter moved, "
            "no log line")

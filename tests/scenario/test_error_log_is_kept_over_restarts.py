@@ -35,6 +35,11 @@ def readable(watching):
     return watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 10)
 
 
+def kept(watching):
+    """Its place is in its state file: until then who kills it has it begin anew."""
+    watching.wait_for(lambda m: m.value("mysqlconn_exporter_state_writes_total") >= 1, 10)
+
+
 def append(log, text):
     with log.open("a") as f:
         f.write(text)
@@ -47,7 +52,7 @@ def test_every_line_is_counted_once_while_it_is_killed_and_its_log_rotated(expor
     log, state = tmp_path / "error.log", tmp_path / "state"
     log.write_text("")
     watching = watch(exporter, log, state)
-    watching.wait_for(lambda m: m.value("mysqlconn_exporter_state_writes_total") >= 1, 10)
+    kept(watching)
     written = rotations = 0
     done = threading.Event()
 
@@ -105,6 +110,7 @@ def test_no_scrape_after_a_kill_sees_less_than_before(exporter, tmp_path):
     log.write_text("")
     watching = watch(exporter, log, state)
     readable(watching)
+    kept(watching)
     lines, took = 0, WAITS_FOR_LOGS
     while took >= WAITS_FOR_LOGS:
         append(log, "".join(line_of(i) for i in range(20000)))
@@ -195,7 +201,7 @@ def test_folder_that_another_keeps_its_state_in_is_refused(exporter, program, tm
     log = tmp_path / "error.log"
     watching = watch(exporter, log, state)
     done = subprocess.run([program, f"--config.file={watching.config_file}", "--web.listen-address=127.0.0.1:0",
-                           f"--storage.path={state}"], capture_output=True, text=True, timeout=20, check=False)
+                           f"--storage.path={state}"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "another program keeps its state there" in done.stderr
 

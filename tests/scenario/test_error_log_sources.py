@@ -39,7 +39,7 @@ class Journal:
 
     def write(self, *entries):
         done = subprocess.run([REMOTE, "-o", self.folder / "test.journal", "-"], input=b"".join(entries), check=False,
-                              capture_output=True, timeout=20)
+                              capture_output=True, timeout=60)
         assert done.returncode == 0, done.stderr
 
 

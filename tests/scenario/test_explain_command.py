@@ -347,7 +347,7 @@ def test_progress_is_shown_while_a_pipe_is_read(program, tmp_path):
     t = Terminal([program, "explain", str(pipe)], environment(TERM="xterm-256color", NO_COLOR="1"))
     try:
         with pipe.open("w") as f:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while "/s" not in t.text:
                 assert time.monotonic() < deadline, t.text
                 f.write(line_of(1) * 1000)
@@ -384,7 +384,7 @@ def test_ctrl_c_ends_the_reading_and_tells_what_was_read(program, tmp_path):
         f.flush()
         assert json.loads(child.stdout.readline())["connection_id"] == 1  # as it comes
         child.send_signal(signal.SIGINT)
-        _, stderr = child.communicate(timeout=20)
+        _, stderr = child.communicate(timeout=60)
     assert child.returncode == 1 and b"interrupted" in stderr
 
 
@@ -395,7 +395,7 @@ def test_nobody_reads_any_further(program, tmp_path):
                              env=environment())
     assert child.stdout.readline()
     child.stdout.close()
-    assert child.wait(20) == 1 and said(child.stderr.read().decode()) == ""
+    assert child.wait(60) == 1 and said(child.stderr.read().decode()) == ""
     child.stderr.close()
 
 

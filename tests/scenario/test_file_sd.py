@@ -99,6 +99,5 @@ def test_prometheus_takes_its_targets_from_sd(exporter, server):
                                   {"source_labels": ["__param_target"], "target_label": "instance"},
                                   {"target_label": "__address__", "replacement": f"127.0.0.1:{watching.port}"}]}
     with Prometheus("", 1, scrape=scrape) as prometheus:
-        wait_until(lambda: prometheus.query("mysql_up"), 20, "it was scraped")
-        (labels, value), = prometheus.query("mysql_up")
-        assert value == 1 and labels["target"] == "db1" and labels["env"] == "prod" and labels["instance"] == server.address
+        (labels, _), = wait_until(lambda: prometheus.query("mysql_up == 1"), 20, "it was scraped")
+        assert labels["target"] == "db1" and labels["env"] == "prod" and labels["instance"] == server.address

@@ -45,6 +45,10 @@ def queue(metrics):
     return metrics.value("mysqlconn_server_accept_queue", target="tcp")
 
 
+def overflows(metrics):
+    return metrics.value(EVENTS, counter="TcpExtListenOverflows")
+
+
 def advised(metrics):
     return [labels["severity"] for labels, value in metrics.samples("mysqlconn_advice") if labels["rule"] == "accept_queue" and value]
 
@@ -76,7 +80,7 @@ def test_sockets_on_the_servers_port(exporter, cabled):
 
     with cable.far.inside():
         watching = exporter(config())
-        watching.wait_for(lambda m: sockets(m, "established") == 1, COUNTED_S)
+        watching.wait_for(lambda m: sockets(m, "established") == m.sum("mysqlconn_probe_closes_total") == 1, COUNTED_S)
         connections = [server.connect(*APP, host=FAR) for _ in range(5)]
         assert watching.reload(config("one"))
         metrics = watching.wait_for(lambda m: sockets(m, "established") == sockets(m, "established", "one") == 6, COUNTED_S)
@@ -86,7 +90,7 @@ def test_sockets_on_the_servers_port(exporter, cabled):
         for connection in connections[:3]:  # the server's end comes first, and it is the one who waits
             close(connection)
         assert watching.reload(config("two"))
-        watching.wait_for(lambda m: sockets(m, "time_wait") == ended + 3, COUNTED_S)
+        watching.wait_for(lambda m: sockets(m, "time_wait") >= ended + 3, COUNTED_S)
 
         stop(server)
         try:
@@ -107,16 +111,14 @@ def test_a_full_accept_queue(exporter, cabled):
         stop(server)
         try:
             knocking += [knock(server) for _ in range(BACKLOG + 5)]
-            after = watching.wait_for(lambda m: queue(m) == BACKLOG + 1 and
-                                      m.value(EVENTS, counter="TcpExtListenOverflows") > 0, 15)
+            after = watching.wait_for(lambda m: queue(m) == BACKLOG + 1 and overflows(m) > overflows(before), 15)
         finally:
             os.kill(server.pid, signal.SIGCONT)
             for s in knocking:
                 s.close()
         watching.wait_for(lambda m: queue(m) == 0 and m.value("mysql_up") == 1, 15)
         assert advised(watching.wait_for(advised, 15)) == ["warning"], "the burst is over, and known of"
-    assert before.value(EVENTS, counter="TcpExtListenOverflows") == 0
-    assert after.value(EVENTS, counter="TcpExtListenDrops") >= after.value(EVENTS, counter="TcpExtListenOverflows") > 0
+    assert after.value(EVENTS, counter="TcpExtListenDrops") >= overflows(after)
     assert {l["device"] for l, _ in after.samples("mysqlconn_host_interface_errors_total")} == {"lo", "cable"}
     assert after.sum("mysqlconn_host_network_failures_total") == 0
     assert abs(after.value("mysqlconn_host_network_last_sample_timestamp_seconds") - time.time()) < 60
@@ -126,13 +128,13 @@ def test_another_programs_full_accept_queue_is_not_ours(exporter, cabled):
     cable, server = cabled
     with cable.far.inside():
         watching = exporter({**POLLS, "targets": [at(server)]})
-        before = watching.wait_for(lambda m: queue(m) == 0, 15).value(EVENTS, counter="TcpExtListenOverflows")
+        before = overflows(watching.wait_for(lambda m: queue(m) == 0, 15))
         with socket.create_server((FAR, 0), backlog=0) as busy:
             knocking = [socket.socket() for _ in range(5)]
             for s in knocking:
                 s.setblocking(False)
                 s.connect_ex(busy.getsockname())
-            metrics = watching.wait_for(lambda m: m.value(EVENTS, counter="TcpExtListenOverflows") > before, 15)
+            metrics = watching.wait_for(lambda m: overflows(m) > before, 15)
             for s in knocking:
                 s.close()
         polls = metrics.value("mysqlconn_polls_total")

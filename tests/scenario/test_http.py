@@ -1,9 +1,12 @@
 """The HTTP side: pages, health, wrong requests, and clients that are slow, rude or many do not delay a scrape."""
 
+import asyncio
 import concurrent.futures
 import contextlib
+import os
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +15,7 @@ import pytest
 
 from fake import liar
 from lib.exporter import target
+from lib.process import starved
 
 SCHEDULE = {"poll": {"interval": "500ms", "timeout": "500ms"}, "probe": {"interval": "500ms", "timeout": "500ms"}}
 
@@ -26,7 +30,7 @@ def watching(exporter, server):
 
 def test_promtool_finds_nothing(watching):
     done = subprocess.run(["promtool", "check", "metrics"], input=watching.get("/metrics"), capture_output=True, text=True,
-                          check=False, timeout=30)
+                          check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -36,7 +40,7 @@ def test_labels_arrive_unharmed(watching):
 
 
 def test_pages(watching):
-    with urllib.request.urlopen(watching.url + "/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(watching.url + "/metrics", timeout=60) as answer:
         assert answer.headers["Content-Type"].replace(" ", "").startswith("text/plain;version=0.0.4")
     assert watching.get("/-/healthy")
     assert watching.get("/-/ready")
@@ -48,14 +52,14 @@ def test_pages(watching):
 @pytest.mark.parametrize("request_, status", [("GET /nothing HTTP/1.1", 404), ("POST /metrics HTTP/1.1", 405),
                                               ("DELETE / HTTP/1.1", 405), ("GET /../etc/passwd HTTP/1.1", 404)])
 def test_wrong_requests(watching, request_, status):
-    with socket.create_connection(("127.0.0.1", watching.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", watching.port), timeout=60) as sock:
         sock.sendall(f"{request_}\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         assert sock.recv(4096).split()[1] == str(status).encode()
 
 
 def test_head_has_no_body(watching):
     request = urllib.request.Request(watching.url + "/metrics", method="HEAD")
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 200 and answer.read() == b""
 
 
@@ -67,13 +71,20 @@ def test_telemetry_path(exporter, server):
 
 
 def test_ready_only_when_all_were_tried(exporter):
-    slow = {"poll": {"interval": "3s", "timeout": "2s"}, "probe": {"interval": "3s", "timeout": "2s"}}
-    with liar.Liar(liar.never_speaks) as silent:
-        watching = exporter({**slow, "targets": [target(silent.address)]})
+    tried = threading.Event()
+
+    async def silent(_peer):
+        while not tried.is_set():
+            await asyncio.sleep(0.02)
+
+    slow = {"poll": {"interval": "5m", "timeout": "5m"}, "probe": {"interval": "5m", "timeout": "5m"}}
+    with liar.Liar(silent) as server:
+        watching = exporter({**slow, "targets": [target(server.address)]})
         assert watching.get("/-/healthy")
         with pytest.raises(urllib.error.HTTPError) as not_yet:
             watching.get("/-/ready")
         assert not_yet.value.code == 503
+        tried.set()
         watching.wait_for(lambda m: m.down("db1", "poll") and m.down("db1", "probe"), 15)
         assert watching.get("/-/ready")
 
@@ -81,7 +92,7 @@ def test_ready_only_when_all_were_tried(exporter):
 def test_slow_and_rude_clients_do_not_delay_a_scrape(watching, figure):
     with contextlib.ExitStack() as stack:
         def connect():
-            sock = stack.enter_context(socket.create_connection(("127.0.0.1", watching.port), timeout=10))
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", watching.port), timeout=60))
             return sock
 
         for _ in range(20):
@@ -90,14 +101,14 @@ def test_slow_and_rude_clients_do_not_delay_a_scrape(watching, figure):
             connect().sendall(b"GET /metrics HTTP/1.1\r\nX: ")  # stops in the headers
             connect().sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 50)  # asks much and reads nothing
             connect().sendall(b"\x16\x03\x01\x02\x00\x01\x00")  # believes it is HTTPS
-        times = []
+        times, before = [], starved(watching.pid) + starved(os.getpid())
         for _ in range(20):
             started = time.monotonic()
             assert "mysql_up" in watching.get("/metrics")
             times.append(time.monotonic() - started)
-        assert max(times) < 1, times
+        assert max(times) < 1 + starved(watching.pid) + starved(os.getpid()) - before, times
         figure(f"beside 100 slow clients a scrape takes {1000 * sorted(times)[10]:.1f} ms (median), {1000 * max(times):.1f} ms (worst)")
-    assert watching.scrape().value("mysqlconn_probe_success", target="db1") == 1
+    watching.wait_for(lambda m: m.value("mysqlconn_probe_success", target="db1") == 1, 10)
 
 
 def test_scrapes_at_the_same_time(watching):

@@ -82,7 +82,7 @@ def test_each_alert_leads_to_its_runbook():
 
 @pytest.mark.parametrize("option, prefix", [("--print-causes", "cause-"), ("--print-advice", "advice-")])
 def test_the_runbooks_lead_to_each_cause_and_each_rule_of_advice(program, option, prefix):
-    table = subprocess.run([program, option], capture_output=True, text=True, check=True, timeout=30).stdout
+    table = subprocess.run([program, option], capture_output=True, text=True, check=True, timeout=60).stdout
     wanted = re.findall(rf'<a id="{prefix}([^"]+)"', table)
     assert len(wanted) == len(table.splitlines()) - 2 > 20
     rows = re.findall(rf"^\| \[`(\w+)`\]\(\.\./README\.md#{prefix}(\w+)\) \|", read(RUNBOOKS), re.M)
