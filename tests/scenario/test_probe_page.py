@@ -3,6 +3,7 @@ deadline, and it goes to no server that is not allowed."""
 
 import concurrent.futures
 import contextlib
+import http.client
 import time
 import urllib.error
 import urllib.parse
@@ -13,7 +14,7 @@ import pytest
 from fake import liar
 from lib.exporter import Metrics, target
 from lib.mariadb import APP
-from lib.process import wait_until
+from lib.process import PATIENCE, wait_until
 from lib.prometheus import Prometheus
 
 DEADLINE = "X-Prometheus-Scrape-Timeout-Seconds"
@@ -25,7 +26,7 @@ def get(watching, deadline=None, **parameters):
     request = urllib.request.Request(url, headers={DEADLINE: str(deadline)} if deadline else {})
     began = time.monotonic()
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=2 * PATIENCE) as answer:
             return answer.status, answer.read().decode(), time.monotonic() - began
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(), time.monotonic() - began
@@ -43,6 +44,7 @@ def watching(exporter, server):
     known = target(server)
     return exporter({"credentials": known["credentials"], "allow_targets": ["127.0.0.0/8:*", "[::1]:*"],
                      "modules": {"slow": {"query": "SELECT SLEEP(0.2)"}, "patient": {"hold": "1m", "interval": "2m"},
+                                 "endless": {"interval": "5m", "timeout": "5m"},
                                  "rude": {"close": "none"}},
                      "auth_modules": {"app": {"credentials": {"user": APP[0], "password": APP[1]},
                                               "allow_targets": ["127.0.0.1:*"]},
@@ -60,8 +62,7 @@ def test_it_says_what_metrics_would_say(watching, exporter, server):
     assert looked.value("mysqlconn_probe_phase_duration_seconds_count", phase="auth") == 1
     assert "target=" not in text and "process_" not in text and "mysqlconn_exporter_" not in text
     watched = exporter({"targets": [target(server, "db1")]})
-    metrics = watched.wait_for(lambda m: m.value("mysqlconn_probes_total", target="db1") == 1
-                               and m.value("mysqlconn_probe_closes_total", target="db1", outcome="clean") == 1, 15)
+    metrics = watched.wait_for(lambda m: m.value("mysqlconn_probe_closes_total", target="db1", outcome="clean") >= 1, 15)
     of_exporter = {n for n in metrics.names() if not metrics.samples(n)[0][0].get("target")}
     # what is made of several looks cannot be had from one
     # … and the sockets here are counted for whom we go on to watch
@@ -84,27 +85,42 @@ def test_many_looks_harm_nobody_and_share(watching, server, figure):
 
 
 def test_auth_modules_log_in_as_themselves(watching, server):
+    before = server.status("Aborted_connects")
     assert Metrics(get(watching, target=server.address, auth_module="app")[1]).value("mysql_up") == 1
     status, text, _ = get(watching, target=server.address, auth_module="wrong")
     assert status == 200 and why(text, "probe") == ("auth", "access_denied")
     refused = 2  # by the poll and by the probe
     watching.wait_for(lambda m: sum(v for _, v in m.samples("mysqlconn_exporter_probe_requests_self_aborts_total")) == refused, 10)
-    assert server.status("Aborted_connects") == refused
+    wait_until(lambda: server.status("Aborted_connects") - before >= refused, 10, "the server counts them")
+    assert server.status("Aborted_connects") - before == refused
 
 
-@pytest.mark.parametrize("deadline", [1, 2.5])
-def test_it_keeps_to_the_deadline_and_others_do_not_wait(watching, server, deadline, figure):
+def test_others_do_not_wait(watching, server, figure):
     with contextlib.ExitStack() as stack:
         silent = [stack.enter_context(liar.Liar(liar.never_speaks)) for _ in range(20)]
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(40))
-        late = [pool.submit(get, watching, deadline, target=l.address) for l in silent]
-        wait_until(lambda: all(l.connections >= 2 for l in silent), 15, "all looks wait")
-        _, text, good = get(watching, deadline, target=server.address)
+        late = [pool.submit(get, watching, 2 * PATIENCE, target=l.address, module="endless") for l in silent]
+        wait_until(lambda: all(l.connections >= 1 for l in silent), 15, "all looks wait")
+        _, text, good = get(watching, PATIENCE, target=server.address)
         assert Metrics(text).value("mysql_up") == 1 and not any(f.done() for f in late)
-        for status, text, seconds in (f.result() for f in late):
-            assert status == 200 and seconds < deadline
-            assert why(text, "poll") == why(text, "probe") == ("greeting", "timeout")
         figure(f"a good look beside 20 that wait: {good * 1000:.0f} ms")
+        watching.stop()  # which ends them
+        for look in late:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                look.result()
+
+
+def test_it_keeps_to_the_deadline(exporter, server, figure):
+    """It answers as long before it as is wanted, half of it at most: so much that a busy machine does not make it late."""
+    deadlines, patient = (10, 12), {"interval": "5m", "timeout": "5m"}
+    watching = exporter({"credentials": target(server)["credentials"], "allow_targets": ["127.0.0.0/8:*"], "poll": patient,
+                         "probe": patient}, ["--timeout-offset=60"])
+    with liar.Liar(liar.never_speaks) as one, liar.Liar(liar.never_speaks) as other, concurrent.futures.ThreadPoolExecutor(2) as pool:
+        looks = list(pool.map(lambda deadline, silent: get(watching, deadline, target=silent.address), deadlines, (one, other)))
+    for deadline, (status, text, seconds) in zip(deadlines, looks):
+        assert status == 200 and deadline / 2 <= seconds < deadline
+        assert why(text, "poll") == why(text, "probe") == ("greeting", "timeout")
+    figure("wanted after " + ", ".join(f"{deadline / 2:.0f} s: {look[2]:.2f} s" for deadline, look in zip(deadlines, looks)))
 
 
 @pytest.mark.parametrize("parameters, status, reason", [
@@ -122,7 +138,7 @@ def test_it_keeps_to_the_deadline_and_others_do_not_wait(watching, server, deadl
     ({"target": "localhost:1", "auth_module": "names"}, 403, "leads to an address"),  # once it is resolved
 ])
 def test_what_is_wrong_or_not_allowed_is_refused_with_its_reason(watching, parameters, status, reason):
-    got, text, _ = get(watching, 5, **parameters)
+    got, text, _ = get(watching, 50, **parameters)
     assert (got, reason in text) == (status, True), text
     refused = watching.scrape()
     name = "mysqlconn_exporter_probe_requests_refused_total"
@@ -155,13 +171,13 @@ def test_its_end_does_not_wait_for_looks(watching, figure):
     with contextlib.ExitStack() as stack:
         silent = stack.enter_context(liar.Liar(liar.never_speaks))
         pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(5))
-        looks = [pool.submit(get, watching, 15, target=silent.address) for _ in range(5)]
-        wait_until(lambda: silent.connections >= 2, 15, "the look waits")
+        looks = [pool.submit(get, watching, 2 * PATIENCE, target=silent.address, module="endless") for _ in range(5)]
+        wait_until(lambda: silent.connections >= 1, 15, "the look waits")
         took = watching.stop()
-        assert took < 3
+        assert took < 2 * PATIENCE
         for look in looks:  # answered or cut off, but over
-            with contextlib.suppress(OSError):
-                look.result(timeout=10)
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                look.result()
         figure(f"SIGTERM with a look that waits: ended in {took:.2f} s")
 
 
@@ -170,7 +186,8 @@ def test_prometheus_relabels(watching, server):
               "relabel_configs": [{"source_labels": ["__address__"], "target_label": "__param_target"},
                                   {"source_labels": ["__param_target"], "target_label": "instance"},
                                   {"target_label": "__address__", "replacement": f"127.0.0.1:{watching.port}"}]}
-    with Prometheus("", 1, scrape=scrape) as prometheus:
-        wait_until(lambda: len(prometheus.query("mysql_up")) == 2, 20, "both were scraped")
-        assert {l["instance"]: v for l, v in prometheus.query("mysql_up")} == {server.address: 1, "127.0.0.1:1": 0}
-        assert {v for _, v in prometheus.query("up")} == {1} and not prometheus.warnings()
+    with Prometheus("", 2, scrape=scrape) as prometheus:
+        def found():
+            return ({l["instance"]: v for l, v in prometheus.query("mysql_up")}, {v for _, v in prometheus.query("up")})
+        wait_until(lambda: found() == ({server.address: 1, "127.0.0.1:1": 0}, {1}), 20, lambda: f"both were scraped: {found()}")
+        assert not prometheus.warnings()

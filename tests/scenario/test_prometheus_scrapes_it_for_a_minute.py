@@ -10,7 +10,7 @@ from lib.exporter import target
 from lib.prometheus import Prometheus
 from lib.process import wait_until
 
-SCRAPE_SECONDS = 2
+SCRAPE_SECONDS = 5
 
 
 def always_present(program):
@@ -35,18 +35,17 @@ def test_up_for_a_minute_and_every_series_is_there(program, exporter, server, tm
         (_, count), = prometheus.query("count_over_time(up[1m])")
         (_, slowest), = prometheus.query("max_over_time(scrape_duration_seconds[1m])")
         assert up == 1, prometheus.targets()
-        assert count >= 60 / SCRAPE_SECONDS - 2
-        missing = []
-        for name, kind, of_target in families:
-            for series in [name + end for end in (("_bucket", "_sum", "_count") if kind == "histogram" else ("",))]:
-                for want in ("db1", "down") if of_target else (None,):
-                    selector = f'{series}{{target="{want}"}}' if want else series
-                    if not prometheus.query(selector):
-                        missing.append(selector)
-        assert not missing, missing
-        (labels, value), = prometheus.query('mysql_up{target="db1"}')
-        assert value == 1 and labels["env"] == "test"
-        (_, value), = prometheus.query('mysql_up{target="down"}')
-        assert value == 0
+        assert count >= 60 / SCRAPE_SECONDS / 2
+        selectors = [f'{name}{end}{{target="{want}"}}' if want else name + end for name, kind, of_target in families
+                     for end in (("_bucket", "_sum", "_count") if kind == "histogram" else ("",))
+                     for want in (("db1", "down") if of_target else (None,))]
+
+        def missing():
+            return [selector for selector in selectors if not prometheus.query(selector)]
+        wait_until(lambda: not missing(), 10, lambda: f"all is there: {missing()}", step=1)
+
+        def up_now():  # a busy machine's answer may be late once
+            return {(l["target"], l.get("env")): v for l, v in prometheus.query("mysql_up")}
+        wait_until(lambda: up_now() == {("db1", "test"): 1, ("down", None): 0}, 10, up_now, step=1)
         assert not prometheus.warnings()
         figure(f"{count:.0f} scrapes, up in all; {len(families)} families always there; slowest scrape {slowest * 1000:.0f} ms")

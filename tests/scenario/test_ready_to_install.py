@@ -16,7 +16,7 @@ import yaml
 
 from lib.exporter import target
 from lib.mariadb import APP, MONITOR
-from lib.process import Process, free_port, wait_until
+from lib.process import PATIENCE, Process, free_port, wait_until
 from lib.prometheus import Prometheus, promtool_3
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -30,7 +30,7 @@ def read(*path):
 
 
 def run(*argv, **settings):
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, **settings)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300, **settings)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -61,10 +61,10 @@ def test_prometheus_takes_the_scrape_configurations(promtool, open_folder):
 
 
 def scrape_config(name, exporter_port, *more):
-    """One of config/prometheus/, for a second's interval and our addresses; without rules and Alertmanager."""
+    """One of config/prometheus/, for an interval of two seconds and our addresses; without rules and Alertmanager."""
     text = re.sub(r"(?s)^rule_files:\n.*?\n\n", "", read("prometheus", f"{name}.yml"), flags=re.M)
     text = re.sub(r"(?s)^alerting:\n.*?\n\n", "", text, flags=re.M)
-    text = re.sub(r"(scrape_interval|scrape_timeout|refresh_interval|evaluation_interval): \w+", r"\1: 1s", text)
+    text = re.sub(r"(scrape_interval|scrape_timeout|refresh_interval|evaluation_interval): \w+", r"\1: 2s", text)
     return replaced(text, ("exporter.example:9704", f"127.0.0.1:{exporter_port}"), *more)
 
 
@@ -112,7 +112,8 @@ def test_prometheus_gets_what_they_promise(exporter, server, open_folder, figure
         # Two names of one server, the second with an account of its own.
         shop = f"localhost:{server.port}"
         seen("file_sd", "mysqlconn-probe", {(address, address, "prod"), (shop, shop, "prod")})
-        assert running["file_sd"].query('mysql_up{team="shop"}')
+        # (What is not scraped in time is not there until the next time.)
+        wait_until(lambda: running["file_sd"].query('mysql_up{team="shop"}'), 30, "with its team")
         for name in ("file_sd", "probe", "http_sd"):
             wait_until(lambda n=name: running[n].query('mysqlconn_exporter_build_info{job="mysqlconn"}'), 30, name)
         assert not up("http_sd", "mysqlconn"), "what the exporter watches itself is dropped there"
@@ -154,7 +155,7 @@ def test_what_follows_from_a_server_that_is_down_is_not_told(tmp_path):
         return {"labels": {"alertname": name, "job": "mysqlconn", "instance": "e:9704", **labels}}
 
     def told():
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             return {(a["labels"]["alertname"], a["labels"].get("target")) for a in json.load(answer)
                     if a["status"]["state"] == "active"}
         return None
@@ -168,7 +169,7 @@ def test_what_follows_from_a_server_that_is_down_is_not_told(tmp_path):
                 alert("MysqlConnHostNearBlocked", target="db2", severity="warning"),
                 alert("MysqlConnSelfAborts", severity="warning")]
         request = urllib.request.Request(url, json.dumps(sent).encode(), {"Content-Type": "application/json"})
-        urllib.request.urlopen(request, timeout=5).close()
+        urllib.request.urlopen(request, timeout=PATIENCE).close()
         wanted = {("MysqlConnTargetDown", "db1"), ("MysqlConnProbeFailing", "db2"), ("MysqlConnHostBlocked", "db2"),
                   ("MysqlConnSelfAborts", None)}
         wait_until(lambda: told() == wanted, 20, lambda: f"{told()}, not {wanted}")

@@ -8,29 +8,32 @@ from lib.mariadb import MariaDB
 from lib.relay import Relay
 from lib.server import close
 
-INTERVAL, TIMEOUT = 1.0, 0.5
+INTERVAL = 1.0
 
 
 def test_down_with_a_reason_and_back_without_our_restart(exporter, figure):
     with MariaDB() as server:
-        schedule = {"interval": f"{INTERVAL:g}s", "timeout": "500ms"}
+        schedule = {"interval": f"{INTERVAL:g}s", "timeout": f"{INTERVAL:g}s"}
         watching = exporter({"poll": schedule, "probe": schedule, "targets": [target(server)]})
         before = watching.wait_for(lambda m: m.value("mysql_up") == 1 and m.value("mysqlconn_probe_success") == 1, 10)
         assert before.value("mysqlconn_server_restarts_total") == 0
 
         # Uptime counts whole seconds: a server that is no older than some of them is not told from its successor.
-        watching.wait_for(lambda m: m.value("mysql_global_status_uptime") >= 5, 15)
+        before = watching.wait_for(lambda m: m.value("mysql_global_status_uptime") >= 5, 15)
         server.kill9()
         killed = time.monotonic()
-        down = watching.wait_for(lambda m: m.value("mysql_up") == 0 and m.value("mysqlconn_probe_success") == 0
-                                 and m.down("db1", "poll") and m.down("db1", "probe"),
-                                 INTERVAL + TIMEOUT + 1, "down is seen")
+        watching.wait_for(lambda m: m.value("mysql_up") == 0 and m.value("mysqlconn_probe_success") == 0
+                          and m.down("db1", "poll") and m.down("db1", "probe"), 2 * INTERVAL, "down is seen")
         took_down = time.monotonic() - killed
-        assert down.down("db1", "probe") == ("connect", "refused")
-        assert down.down("db1", "poll")[1] in ("refused", "closed", "reset")
-        assert watching.wait_for(lambda m: m.down("db1", "poll") == ("connect", "refused"), 5)
-        assert down.value("mysqlconn_poll_connection_losses_total") == 1
-        assert [line for line in watching.log(msg="target is down", target="db1") if line["reason"] == "refused"]
+        # What was under way when it died met its end.
+        for operation in ("poll", "probe"):
+            down = watching.wait_for(lambda m, o=operation: m.down("db1", o) == ("connect", "refused"), 5)
+            watching.wait_for_log(10, msg="target is down", target="db1", operation=operation, reason="refused")
+        lost = down.value("mysqlconn_poll_connection_losses_total")
+        assert lost > before.value("mysqlconn_poll_connection_losses_total")
+        tried = down.value("mysqlconn_polls_total")
+        later = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= tried + 2, 10)
+        assert later.value("mysqlconn_poll_connection_losses_total") == lost, "a try that fails loses none"
 
         server.start()
         started = time.monotonic()
@@ -39,7 +42,6 @@ def test_down_with_a_reason_and_back_without_our_restart(exporter, figure):
         took_up = time.monotonic() - started
         assert up.down("db1", "poll") is None and up.down("db1", "probe") is None
         assert up.value("mysqlconn_poll_connects_total") >= 2
-        assert watching.log(msg="target is up", target="db1")
         figure(f"down seen after {took_down:.2f} s, up again after {took_up:.2f} s (interval {INTERVAL:g} s)")
         # It stays at one restart.
         polls = up.value("mysqlconn_polls_total")

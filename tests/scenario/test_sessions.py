@@ -9,7 +9,8 @@ from lib.mariadb import APP, MONITOR, MariaDB
 from lib.process import wait_until
 from lib.server import close
 
-POLLS = {"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "60s"}}
+# One probe at the start, and none beside the polls after it.
+POLLS = {"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "1h"}}
 ABORT_SAID = "the server will count an aborted connection of ours"
 
 
@@ -59,10 +60,10 @@ def test_sessions_are_summed(exporter, watched):
     with connections[0].cursor() as cursor:
         cursor.execute("INSERT INTO t VALUES (1)")
     metrics = watching.wait_for(lambda m: seen(m, "by_user", user=APP[0]) == 3 and seen(m, "idle_in_transaction") == 1
-                                and seen(m, "by_driver", driver="pymysql") >= 3, 10)
+                                and seen(m, "by_driver", driver="pymysql") >= 3
+                                and seen(m, "by_driver", driver="libmariadb") == 1, 10)  # our own
     sleepers = seen(metrics, "by_command", command="Sleep")
     assert sleepers >= 3
-    assert seen(metrics, "by_driver", driver="libmariadb") == 1, "our own"
     assert metrics.value("mysqlconn_sleeping_sessions_seconds_bucket", le="+Inf") == sleepers
     assert metrics.value("mysqlconn_sleeping_sessions_seconds_count") == sleepers
     assert metrics.types["mysqlconn_sleeping_sessions_seconds"] == "histogram"
@@ -84,9 +85,9 @@ def test_mysqld_exporters_names(exporter, watched):
     watching = exporter({**POLLS, "targets": [target(watched)]})
     connections = [watched.connect(*APP) for _ in range(3)]
     prefix = "mysql_info_schema_"
-    metrics = watching.wait_for(lambda m: m.sum(prefix + "processlist_processes_by_user", mysql_user=APP[0]) == 3, 10)
+    metrics = watching.wait_for(lambda m: m.sum(prefix + "processlist_processes_by_user", mysql_user=APP[0]) == 3
+                                and not m.samples(prefix + "processlist_processes_by_user", mysql_user=MONITOR[0]), 10)
     assert metrics.value(prefix + "processlist_processes_by_host", client_host="127.0.0.1") == 3
-    assert not metrics.samples(prefix + "processlist_processes_by_user", mysql_user=MONITOR[0])
     sleepers = metrics.value(prefix + "processlist_threads", command="sleep", state="unknown")
     assert sleepers == metrics.value(prefix + "threads", state="idle") >= 3
     total = metrics.sum(prefix + "processlist_threads")
@@ -173,10 +174,12 @@ def test_without_privileges_nothing_is_zero_but_missing(exporter, server):
     assert metrics.sum("mysqlconn_evidence_available") == 0
     assert not [name for name in metrics.names() if "sessions" in name]
     # It is not asked for again on this connection, and the next one finds it granted.
-    asked = server.status("Com_select")
     polls = watching.scrape().value("mysqlconn_polls_total")
-    after = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 5, 10).value("mysqlconn_polls_total")
-    assert server.status("Com_select") - asked <= after - polls + 1, "one SELECT a poll, of the settings"
+    asked = server.status("Com_select")
+    watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 5, 10)
+    asked = server.status("Com_select") - asked
+    polls = watching.scrape().value("mysqlconn_polls_total") - polls
+    assert asked <= polls + 1, "one SELECT a poll, of the settings, and that of the one that was under way"
     server.execute(f"GRANT PROCESS ON *.* TO '{MONITOR[0]}'@'%'")
     kept = server.kept_thread_of(MONITOR[0])
     server.execute(f"KILL CONNECTION {kept}")
@@ -189,12 +192,15 @@ def test_a_look_that_takes_too_long_is_owned_and_not_soon_repeated(exporter):
     one more."""
     with Liar(hangs_at(b"PROCESSLIST")) as liar:
         watching = exporter({**POLLS, "targets": [target(liar, probe={"interval": "60s", "grace": "0s"})]})
-        metrics = watching.wait_for(lambda m: m.value("mysqlconn_self_aborts_total", operation="poll") == 1, 10)
+        metrics = watching.wait_for(lambda m: m.value("mysqlconn_self_aborts_total", operation="poll") >= 1, 10)
         polls = metrics.value("mysqlconn_polls_total")
-        metrics = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 5, 10)
-        assert metrics.value("mysqlconn_self_aborts_total", operation="poll") == 1
-        assert metrics.value("mysql_up") == 1 and missing(metrics)["sessions"] == "failed"
-        assert metrics.value("mysqlconn_poll_connects_total") == 2
+        metrics = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 5 and m.value("mysql_up") == 1
+                                    and missing(m)["sessions"] == "failed", 10)
+        assert len(liar.heard) == 1
+        # On a busy machine other polls may be late, too: without grace each of them is one more.
+        connects, aborts = metrics.value("mysqlconn_poll_connects_total"), metrics.value("mysqlconn_self_aborts_total", operation="poll")
+        late = metrics.sum("mysqlconn_poll_failures_total", reason="timeout")
+        assert connects <= aborts + 1 and aborts <= late + 1
 
 
 def test_a_look_that_our_end_cuts_short_is_owned(exporter):
@@ -212,6 +218,9 @@ def test_a_look_that_the_server_cuts_short_sees_nobody_go(exporter):
     with Liar(leaves_every_other_time(b"INNODB_TRX", b"SHOW PROCESSLIST", columns, rows)) as liar:
         watching = exporter({**POLLS, "targets": [target(liar)]})
         watching.wait_for(lambda m: seen(m, "by_user", user="app") == 3, 10)
-        while len(liar.heard) < 12:
+
+        def nobody_goes():
             metrics = watching.scrape()
             assert seen(metrics, "by_user", user="app") in (3, 0 if missing(metrics).get("sessions") else 3)
+            return len(liar.heard) >= 12
+        wait_until(nobody_goes, 20, "twelve looks")

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from lib.exporter import target
+from lib.process import PATIENCE
 
 
 def test_ready_reloading_watchdog_stopping(exporter, server):
@@ -64,7 +65,7 @@ def test_a_manager_that_makes_its_socket_anew_is_told(exporter, server):
     os.unlink(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as successor:
         successor.bind(path)
-        successor.settimeout(10)
+        successor.settimeout(PATIENCE)
         while successor.recv(4096) != b"WATCHDOG=1":
             pass
     watching.stop()

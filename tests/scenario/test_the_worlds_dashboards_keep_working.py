@@ -41,8 +41,12 @@ def not_as_it_was(metrics, wanted, more=("target",)):
 
 def test_each_metric_has_its_type_and_labels(exporter, asked):
     watching = exporter({**POLLS, "targets": [target(asked)]})
-    watching.wait_for(lambda m: m.samples(world.USER + "total_connections", user=APP[0]) and m.samples(world.LIST + "threads"), 15)
-    assert not not_as_it_was(watching.scrape(), {**world.METRICS, **world.USERSTAT})
+    wrong = []
+
+    def as_it_was(metrics):
+        wrong[:] = not_as_it_was(metrics, {**world.METRICS, **world.USERSTAT})
+        return not wrong
+    watching.wait_for(as_it_was, 15, lambda: f"all is there as it was: {wrong}")
 
 
 def test_probe_has_them_without_our_label(exporter, asked):
@@ -80,17 +84,18 @@ def test_the_queries_give_data(exporter, asked, figure):
         for prometheus in (alone, both):
             wait_until(lambda p=prometheus: p.query(f"count_over_time({world.USER}total_connections[1m]) >= 4"), 30, "four scrapes")
         queries = world.QUERIES + world.USERSTAT_QUERIES
-        empty = [(where, query) for where, query, _ in queries if not alone.query(world.filled(query))]
-        assert not empty, empty
-        empty = [(where, query) for where, query, _ in queries if not both.query(world.filled(query))]
-        assert not empty, empty
+
+        def empty(prometheus):
+            return [(where, query) for where, query, _ in queries if not prometheus.query(world.filled(query))]
+        for prometheus in (alone, both):
+            wait_until(lambda p=prometheus: not empty(p), 20, lambda p=prometheus: f"no data: {empty(p)}", step=1)
         for _, query, threshold in queries:
             alone.query(world.filled(f"({query}) {threshold}"))
         # What names no labels to match by has one answer a server, by `instance`.
-        used = both.query(world.filled("max_over_time(mysql_global_status_threads_connected[1m]) / mysql_global_variables_max_connections"))
-        assert {labels["instance"] for labels, _ in used} == {"db1", "db2"}
-        (_, share), = both.query('count(mysql_global_status_uptime{instance="db1"} / on(instance) mysql_global_variables_max_connections)')
-        assert share == 1
+        share = "max_over_time(mysql_global_status_threads_connected[1m]) / mysql_global_variables_max_connections"
+        wait_until(lambda: {labels["instance"] for labels, _ in both.query(share)} == {"db1", "db2"}, 20, lambda: f"{both.query(share)}")
+        one = 'count(mysql_global_status_uptime{instance="db1"} / on(instance) mysql_global_variables_max_connections)'
+        wait_until(lambda: [value for _, value in both.query(one)] == [1], 20, lambda: f"{both.query(one)}")
         assert not alone.warnings() and not both.warnings()
         figure(f"{len(queries)} queries of {len({w for w, _, _ in queries})} collections give data; "
                f"{len(world.METRICS) + len(world.USERSTAT)} metrics")

@@ -42,12 +42,13 @@ struct pair {
     int fd[2];
     int rounds;
     int rc;
+    struct mono deadline, answered;
 };
 
 static void echo_body(void *arg) {
     struct pair *pair = arg;
     char byte;
-    while ((pair->rc = coroutine_wait_fd(pair->fd[1], UV_READABLE, in_ms(5000))) == 1 &&
+    while ((pair->rc = coroutine_wait_fd(pair->fd[1], UV_READABLE, in_ms(60000))) == 1 &&
            read(pair->fd[1], &byte, 1) == 1)
         assert_int_equal(write(pair->fd[1], &byte, 1), 1);
 }
@@ -56,9 +57,9 @@ static void ask_body(void *arg) {
     struct pair *pair = arg;
     char byte = 'x';
     for (int i = 0; i < pair->rounds; i++) {
-        assert_int_equal(coroutine_wait_fd(pair->fd[0], UV_WRITABLE, in_ms(5000)), 1);
+        assert_int_equal(coroutine_wait_fd(pair->fd[0], UV_WRITABLE, in_ms(60000)), 1);
         assert_int_equal(write(pair->fd[0], &byte, 1), 1);
-        assert_int_equal(coroutine_wait_fd(pair->fd[0], UV_READABLE, in_ms(5000)), 1);
+        assert_int_equal(coroutine_wait_fd(pair->fd[0], UV_READABLE, in_ms(60000)), 1);
         assert_int_equal(read(pair->fd[0], &byte, 1), 1);
     }
     close(pair->fd[0]); /* the echo sees the end */
@@ -77,7 +78,8 @@ static void two_talk_to_each_other(void **state) {
 
 static void wait_body(void *arg) {
     struct pair *pair = arg;
-    pair->rc = coroutine_wait_fd(pair->fd[0], UV_READABLE, in_ms(20));
+    pair->deadline = in_ms(20);
+    pair->rc = coroutine_wait_fd(pair->fd[0], UV_READABLE, pair->deadline);
 }
 
 static void silence_ends_at_the_deadline(void **state) {
@@ -94,24 +96,31 @@ static void silence_ends_at_the_deadline(void **state) {
 }
 
 static void answer_and_compute_body(void *arg) {
-    const struct pair *pair = arg;
-    assert_int_equal(coroutine_wait_fd(pair->fd[1], UV_WRITABLE, in_ms(5000)), 1);
+    struct pair *pair = arg;
+    assert_int_equal(coroutine_wait_fd(pair->fd[1], UV_WRITABLE, in_ms(60000)), 1);
     assert_int_equal(write(pair->fd[1], "y", 1), 1);
+    pair->answered = mono_now();
     struct mono until = in_ms(40);
     while (mono_before(mono_now(), until))
         ;
 }
 
 static void what_was_ready_in_time_is_ready_though_the_loop_was_late(void **state) {
-    struct pair pair = {.rc = -1};
+    struct pair pair;
+    bool in_time = false;
     (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair.fd), 0);
-    assert_int_equal(coroutine_start(all, wait_body, &pair, NULL), 0);
-    assert_int_equal(coroutine_start(all, answer_and_compute_body, &pair, NULL), 0);
-    uv_run(&loop, UV_RUN_DEFAULT);
+    for (int i = 0; i < 1000 && !in_time; i++) { /* a busy machine may keep us from being in time */
+        pair.rc = -1;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair.fd), 0);
+        assert_int_equal(coroutine_start(all, wait_body, &pair, NULL), 0);
+        assert_int_equal(coroutine_start(all, answer_and_compute_body, &pair, NULL), 0);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        close(pair.fd[0]);
+        close(pair.fd[1]);
+        in_time = mono_before(pair.answered, pair.deadline);
+    }
+    assert_true(in_time);
     assert_int_equal(pair.rc, 1);
-    close(pair.fd[0]);
-    close(pair.fd[1]);
 }
 
 static void wait_again_body(void *arg) {
@@ -136,12 +145,12 @@ static void duplicate_body(void *arg) {
     struct pair *pair = arg;
     char byte;
     assert_int_equal(write(pair->fd[1], "x", 1), 1);
-    assert_int_equal(coroutine_wait_fd(pair->fd[0], UV_READABLE, in_ms(5000)), 1);
+    assert_int_equal(coroutine_wait_fd(pair->fd[0], UV_READABLE, in_ms(60000)), 1);
     assert_int_equal(read(pair->fd[0], &byte, 1), 1);
     int copy = dup(pair->fd[0]);
     close(pair->fd[0]);
     assert_int_equal(write(pair->fd[1], "y", 1), 1);
-    pair->rc = coroutine_wait_fd(copy, UV_READABLE, in_ms(5000));
+    pair->rc = coroutine_wait_fd(copy, UV_READABLE, in_ms(60000));
     assert_int_equal(read(copy, &byte, 1), 1);
     close(copy);
 }
@@ -159,11 +168,11 @@ static void a_duplicate_can_be_waited_for_after_the_original_was_closed(void **s
 static void fill_body(void *arg) {
     struct pair *pair = arg;
     char bytes[4096] = "";
-    assert_int_equal(coroutine_wait_fd(pair->fd[0], UV_WRITABLE, in_ms(5000)), 1);
+    assert_int_equal(coroutine_wait_fd(pair->fd[0], UV_WRITABLE, in_ms(60000)), 1);
     pair->rounds++;
     while (send(pair->fd[0], bytes, sizeof bytes, MSG_DONTWAIT) > 0)
         continue;
-    pair->rc = coroutine_wait_fd(pair->fd[0], UV_WRITABLE, in_ms(5000));
+    pair->rc = coroutine_wait_fd(pair->fd[0], UV_WRITABLE, in_ms(60000));
 }
 
 static void what_can_be_written_to_is_not_waited_for(void **state) {
@@ -184,8 +193,8 @@ static void what_can_be_written_to_is_not_waited_for(void **state) {
 }
 
 static void bad_descriptor_body(void *arg) {
-    *(int *)arg = coroutine_wait_fd(-1, UV_READABLE, in_ms(5000));
-    assert_int_equal(coroutine_wait_fd(1 << 20, UV_WRITABLE, in_ms(5000)), -EBADF);
+    *(int *)arg = coroutine_wait_fd(-1, UV_READABLE, in_ms(60000));
+    assert_int_equal(coroutine_wait_fd(1 << 20, UV_WRITABLE, in_ms(60000)), -EBADF);
 }
 
 static void a_bad_descriptor_is_an_error(void **state) {
@@ -236,7 +245,7 @@ static void cancel_all_ends_them_at_once(void **state) {
 
 static void park_body(void *arg) {
     struct sleeper *s = arg;
-    s->first = coroutine_park(in_ms(5000));
+    s->first = coroutine_park(in_ms(60000));
     s->second = coroutine_park(in_ms(5));
 }
 

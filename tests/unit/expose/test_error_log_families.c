@@ -59,7 +59,7 @@ static void the_followers_state_is_shown(void **state) {
 
     uv_loop_init(&loop);
     uv_timer_init(&loop, &deadline);
-    uv_timer_start(&deadline, on_deadline, 10000, 0);
+    uv_timer_start(&deadline, on_deadline, 60000, 0);
     struct log_source_listener listener = {&loop, on_event, NULL, on_moved};
     target->error_log = log_source_start(&loop, &config, &listener, NULL);
     assert_non_null(target->error_log);

@@ -133,7 +133,7 @@ static void on_late(uv_timer_t *timer) {
 static void wait_counted(struct fixture *f, const struct port_watch *watch) {
     uv_timer_t late;
     uv_timer_init(&f->loop, &late);
-    uv_timer_start(&late, on_late, 20000, 0);
+    uv_timer_start(&late, on_late, 60000, 0);
     while (!port_watch_sockets(watch))
         uv_run(&f->loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&late, NULL);
