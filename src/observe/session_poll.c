@@ -287,10 +287,11 @@ static void look(struct session_poll *poll) {
     if (target->evidence_connection != client_connection_id(poll->client) && !ask_privileges(poll))
         return;
     note_settings(poll);
-    if (may_go_on(poll))
-        poll_sessions(poll);
+    /* In this order: whose abort the sums have is most often in the list no more. */
     if (may_go_on(poll))
         poll_errors(poll);
+    if (may_go_on(poll))
+        poll_sessions(poll);
     if (may_go_on(poll))
         host_cache_poll(target, poll->client);
     if (may_go_on(poll))

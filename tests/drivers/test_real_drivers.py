@@ -11,6 +11,7 @@ import pytest
 from lib.certificates import Authority
 from lib.mariadb import MariaDB
 from lib.mysql import MySQL
+from lib.process import PATIENCE
 from matrix.run import play_all
 from matrix.scenarios import CLIENTS, Scenario
 from matrix.stage import APP, DATABASE, Stage, configuration, furnish, options
@@ -36,7 +37,7 @@ def act_of(driver, act):
         try:
             line = program.stdout.readline()
             assert line.strip().isdigit(), f"{driver.name}: {line}{program.stderr.read()}"
-            stage.settle()
+            stage.looked()
             new = [name for name, n in announced(stage.watching).items() if n > before.get(name, 0)]
             assert new == [driver.announces or ("unknown", "")], f"{driver.name} announces {new}"
             if act == "killed":
@@ -45,7 +46,7 @@ def act_of(driver, act):
                 with contextlib.suppress(BrokenPipeError):
                     program.stdin.write("\n")
                     program.stdin.flush()
-                program.wait(20)
+                program.wait(PATIENCE)
             return stage.gone(int(line))
         finally:
             program.kill()

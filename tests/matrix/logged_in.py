@@ -103,7 +103,7 @@ def kill_client(stage):
     victim = subprocess.Popen(["/usr/bin/python3", "-c", VICTIM, stage.host, str(stage.server.port), *APP, DATABASE],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     number = int(victim.stdout.readline())
-    stage.settle()
+    stage.looked()
     victim.send_signal(signal.SIGKILL)
     victim.communicate()
     return stage.gone(number)

@@ -2,6 +2,7 @@
 of it are read apart."""
 
 import contextlib
+import os
 import socket
 import time
 
@@ -10,7 +11,7 @@ import pymysql
 from lib.exporter import target
 from lib.ledger import counters_of
 from lib.mariadb import APP, MONITOR
-from lib.process import wait_until
+from lib.process import PATIENCE, wait_until
 from lib.server import close
 
 from .matrix import EXPECTED, UPDATE, make_row
@@ -19,7 +20,7 @@ from .matrix import EXPECTED, UPDATE, make_row
 # Dynamic settings that scenarios change, and what the servers begin with, so that each can be put back.
 OPTIONS = ("--performance-schema=ON", "--log-bin=binlog", "--server-id=1", "--max-user-connections=100", "--local-infile=ON",
            "--require-secure-transport=OFF")
-# Seconds that evidence may take: lines that are held back, and on MySQL sums of errors that wait for such lines.
+# Seconds that evidence takes on an idle machine: lines that are held back, and on MySQL sums of errors that wait for such lines.
 HELD = {"MariaDB": 1.5, "MySQL": 3.6}
 OPTIONS_OF = {"MariaDB": ("--proxy-protocol-networks=127.0.0.1",), "MySQL": ()}
 PROXIED = "203.0.113.9"  # whence a proxy says that clients come
@@ -79,6 +80,7 @@ class Stage:
         if self.flavour == "MySQL" and life not in self._known:
             close(self.server.connect(user, password, host=self.host))
             self._known.add(life)
+            self.looked()
 
     def socket(self, source="127.0.0.1"):
         """A connection that has not said anything yet."""
@@ -87,10 +89,15 @@ class Stage:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
+    def looked(self):
+        """A look at the process list that began after now has ended well."""
+        now = time.time()
+        self.watching.wait_for(lambda m: m.value("mysqlconn_sessions_read_timestamp_seconds") > now, 10, "a look")
+
     def seen(self, connection):
-        """Two polls have seen it. Returns its id."""
-        polls = self._polls()
-        self.watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 2, 10, "two polls")
+        """Two looks have seen it. Returns its id."""
+        self.looked()
+        self.looked()
         return connection.thread_id()
 
     def gone(self, connection_id, timeout=15):
@@ -139,8 +146,9 @@ class Stage:
         the next one, as names may hold newlines, are held back for a second, and sums of errors wait for lines."""
         polls = self._polls()
         self.watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 2, 15, "two polls")
-        until = time.monotonic() + HELD[self.flavour]
-        wait_until(lambda: is_open is None or not is_open() or time.monotonic() > until, 15, "evidence", 0.05)
+        # Where there is evidence it is waited for; while hope is being written down there may be none.
+        until = time.monotonic() + (HELD[self.flavour] if os.environ.get(UPDATE) else PATIENCE)
+        wait_until(lambda: is_open is None or not is_open() or time.monotonic() > until, 2 * PATIENCE, "evidence", 0.05)
 
     def _open(self):
         """What is not explained, or not yet."""
@@ -167,6 +175,8 @@ class Stage:
         mark, open_before = self._newest_event(), self._open()
         with self.settings(**scenario.settings):
             identity = scenario.act(self)
+        wait_until(lambda: difference(self.increase(), increase) == counts, 15, lambda: (
+            f"{scenario.name}: the ledger rises by {counts}, not {difference(self.increase(), increase)}"), 0.05)
         hopeless = scenario.name in self.hopeless
         self.settle(lambda: not hopeless and (self._open() > open_before or scenario.truth and not self._events(mark)))
         if {self.flavour, self.column} & set(scenario.late):

@@ -6,6 +6,7 @@ import pytest
 
 from lib.exporter import target
 from lib.mysql import APP, MONITOR, MySQL
+from lib.process import wait_until
 
 ABORTS = "mysqlconn_error_log_aborts_total"
 LINES = "mysqlconn_error_log_lines_total"
@@ -25,9 +26,10 @@ def watch(exporter, server, tmp_path, **error_log):
 
 
 def leave(server, count, database=None):
-    """Clients over the socket that go without COM_QUIT."""
+    """Clients over the socket that go without COM_QUIT; when this returns the server has written its lines of them."""
     for _ in range(count):
         pymysql.connect(user=APP[0], password=APP[1], unix_socket=server.socket, database=database)._force_close()
+    wait_until(lambda: not server.threads_of(APP[0]), 15, "the server has noticed")
 
 
 def written(server):
@@ -78,8 +80,7 @@ def test_what_the_ring_dropped_is_counted(exporter, server, tmp_path, figure):
     """The ring holds 5 MiB: while we are away it is filled anew."""
     grant(server)
     watching = watch(exporter, server, tmp_path)
-    watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 15)
-    before = watching.scrape().value(LINES)
+    before = watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 15).value(LINES)
     watching.stop()
     first, _ = written(server)
     wide = "d" * 64

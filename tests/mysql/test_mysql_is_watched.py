@@ -97,15 +97,15 @@ def test_restart_and_a_full_server(exporter):
             wait_until(crowd.fill_last, 10, "the last place")
             full = watching.wait_for(lambda m: m.down("db1", "probe") == ("greeting", "too_many_connections"), 10)
             polls = full.value("mysqlconn_polls_total")
-            later = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 5, 10, "polling goes on")
-            assert later.value("mysql_up") == 1 and later.sum("mysqlconn_poll_failed_total") == 0
+            later = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 5 and m.value("mysql_up") == 1, 10,
+                                      "polling goes on")
+            assert {l["reason"] for l, v in later.samples("mysqlconn_poll_failures_total") if v} <= {"timeout"}, "late at most"
             assert later.value("mysql_global_status_connection_errors_total", error="max_connections") >= 1
         watching.wait_for(both_up, 10, "the probe recovers when they leave")
 
         server.restart()
         after = watching.wait_for(lambda m: both_up(m) and m.value("mysqlconn_server_restarts_total") == 1, 20)
-        assert after.value("mysqlconn_poll_connects_total") == 2
-        assert after.value("mysqlconn_poll_connection_losses_total") == 1
+        assert after.value("mysqlconn_poll_connects_total") == after.value("mysqlconn_poll_connection_losses_total") + 1
         polls = after.value("mysqlconn_polls_total")
         later = watching.wait_for(lambda m: m.value("mysqlconn_polls_total") >= polls + 3, 10)
         assert later.value("mysqlconn_server_restarts_total") == 1

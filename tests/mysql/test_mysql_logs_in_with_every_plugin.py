@@ -72,13 +72,15 @@ def counted_and_logged(server):
 
 
 def logs_in(exporter, server, schedule, least, **settings):
-    """Watch with `settings` until `least` probes and polls went well: nothing may have failed, been counted or logged."""
+    """Watch with `settings` until `least` probes and polls went well: nothing may have failed, but been late on a busy machine, nor been
+    counted or logged."""
     before = counted_and_logged(server)
     watching = exporter({**schedule, "targets": [target(server, **settings)]})
     metrics = watching.wait_for(lambda m: m.value("mysqlconn_probe_closes_total", outcome="clean") >= least
                                 and m.value("mysqlconn_polls_total") >= least
                                 and m.value("mysql_up") == 1 and m.value("mysqlconn_probe_success") == 1, 20)
-    assert metrics.sum("mysqlconn_probe_failed_total") == 0 and metrics.sum("mysqlconn_poll_failed_total") == 0
+    for failures in ("mysqlconn_probe_failures_total", "mysqlconn_poll_failures_total"):
+        assert {l["reason"] for l, v in metrics.samples(failures) if v} <= {"timeout"}
     assert metrics.sum("mysqlconn_self_aborts_total") == 0
     assert SECRET not in watching.everything_said()
     watching.stop()
