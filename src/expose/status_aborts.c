@@ -32,9 +32,10 @@ static void add_causes(const struct status_page *page, struct strbuf *out, const
         if (all == 0 && recent.aborts[cause] == 0)
             continue;
         if (!any)
-            strbuf_addstr(out, "<table class=numbers><caption>By cause</caption>\n<thead><tr><th scope=col>Cause<th "
-                               "scope=col class=num>Last hour<th scope=col class=num>In all<th scope=col>Meaning"
-                               "</thead>\n<tbody>\n");
+            strbuf_addstr(
+                out, "<table class=\"numbers causes\"><caption>By cause</caption>\n<thead><tr><th scope=col>Cause<th "
+                     "scope=col class=num>Last hour<th scope=col class=num>In all<th scope=col>Meaning"
+                     "</thead>\n<tbody>\n");
         add_cause(page, out, (enum cause)cause, recent.aborts[cause], all);
         any = true;
     }
@@ -130,10 +131,13 @@ static void add_ledger(struct strbuf *out, const struct target *target) {
                        "class=num>Unexplained<th scope=col class=num>Pending</thead>\n<tbody>\n");
     for (unsigned counter = 0; counter < COUNTER_COUNT; counter++)
         if (ledger_account_of(target, counter, &account) && account.known &&
-            (account.increase > 0 || counter < COUNTER_LINED))
-            strbuf_addf(out, "<tr><th scope=row>%s<td class=num>%llu<td class=num>%llu<td class=num>%llu\n",
-                        abort_counter_name(counter), (unsigned long long)account.increase,
-                        (unsigned long long)account.unexplained, (unsigned long long)account.pending);
+            (account.increase > 0 || counter < COUNTER_LINED)) {
+            strbuf_addstr(out, "<tr><th scope=row>");
+            html_word(out, abort_counter_name(counter));
+            strbuf_addf(out, "<td class=num>%llu<td class=num>%llu<td class=num>%llu\n",
+                        (unsigned long long)account.increase, (unsigned long long)account.unexplained,
+                        (unsigned long long)account.pending);
+        }
     strbuf_addstr(out, "</table>\n");
 }
 
