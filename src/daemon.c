@@ -200,7 +200,8 @@ static void on_reloaded(void *arg, struct config *config, struct strbuf *error, 
 
 static void reload(void *arg) {
     struct daemon *daemon = arg;
-    reloader_ask(&daemon->reloader);
+    if (!daemon->stopping)
+        reloader_ask(&daemon->reloader);
 }
 
 /* --- looks at servers that requests name --- */
@@ -484,6 +485,7 @@ int daemon_run(const struct options *options, struct config *config) {
     uv_timer_init(&daemon.loop, &daemon.settle);
     uv_timer_start(&daemon.settle, on_settled, SETTLED_AFTER_MS, 0);
     int rc = start(&daemon, config);
+    daemon.stopping = rc < 0;
     if (rc == 0) {
         log_info("watching", LF_NUM("targets", fleet_count(daemon.fleet)), LF_STR("version", VERSION),
                  LF_STR("client_library", client_library_name()));

@@ -34,6 +34,14 @@ void html_name(struct strbuf *out, struct span text) {
     strbuf_addstr(out, "</bdi>");
 }
 
+void html_word(struct strbuf *out, const char *word) {
+    for (; *word; word++) {
+        strbuf_addch(out, *word);
+        if (*word == '_' || *word == '.')
+            strbuf_addstr(out, "<wbr>");
+    }
+}
+
 void html_url_value(struct strbuf *out, struct span value) {
     static const char hex[] = "0123456789ABCDEF";
     for (size_t i = 0; i < value.len; i++) {

@@ -14,6 +14,8 @@ void html_text(struct strbuf *out, struct span text);
 void html_str(struct strbuf *out, const char *text);
 /* The same of what others chose, for whom a direction of its own is right; a dash where ptr is NULL. */
 void html_name(struct strbuf *out, struct span text);
+/* A name of ours, which may be broken behind each `_` and `.`. */
+void html_word(struct strbuf *out, const char *word);
 /* A value in the query of a URL: percent-encoded, which needs no escaping. */
 void html_url_value(struct strbuf *out, struct span value);
 

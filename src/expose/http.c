@@ -420,6 +420,17 @@ static const struct route *find_route(const struct http *http, const char *path)
     return page_asset_find(path) ? &asset_route : NULL;
 }
 
+/* The path of what is asked for, which may be a whole URL (RFC 9112, 3.2.2). */
+static const char *path_of(const char *asked) {
+    static const char *const schemes[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        if (strncasecmp(asked, schemes[i], strlen(schemes[i])) == 0) {
+            const char *path = strchr(asked + strlen(schemes[i]), '/');
+            return path ? path : "/";
+        }
+    return asked;
+}
+
 /* NULL where the path is outside of the prefix. */
 static const char *without_prefix(const struct http *http, const char *path) {
     size_t len = strlen(http->settings.route_prefix);
@@ -467,8 +478,14 @@ static enum MHD_Result turn_away(struct MHD_Connection *connection, enum admitte
                           "Retry-After", "5");
 }
 
+size_t http_unescape(void *arg, struct MHD_Connection *connection, char *text) {
+    (void)arg;
+    (void)connection;
+    return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
+}
+
 /* Called when a request's headers are in, when the request is complete, and again after it was suspended. */
-enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
+enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, const char *asked, const char *method,
                                 const char *version, const char *upload, size_t *upload_size, void **mark) {
     struct http *http = arg;
     struct guest *guest = guest_of(connection);
@@ -493,6 +510,7 @@ enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, co
         return MHD_YES;
     if (admitted != ADMITTED)
         return turn_away(connection, admitted);
+    const char *path = path_of(asked);
     void **place = exchange_kept(*mark);
     struct kept *kept = *place;
     struct request request = {http, connection, without_prefix(http, path), place, strcmp(method, "HEAD") == 0};

@@ -68,8 +68,11 @@ enum MHD_Result http_send_metrics(const struct request *request, void *page, enu
 void http_wake(struct http *http);
 
 /* libmicrohttpd's call-backs, with the server as their argument. */
-enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
+enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection, const char *asked, const char *method,
                                 const char *version, const char *upload, size_t *upload_size, void **mark);
+/* A path or parameter without its escapes. One with an escaped NUL stays as it was sent, so that its end is not cut
+ * off. */
+size_t http_unescape(void *arg, struct MHD_Connection *connection, char *text);
 void http_on_completed(void *arg, struct MHD_Connection *connection, void **mark, enum MHD_RequestTerminationCode how);
 
 /* /probe: answer at once, or suspend the connection until the look is over. */

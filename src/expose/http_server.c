@@ -87,6 +87,7 @@ static struct MHD_Daemon *start_daemon(struct http *http) {
                             0, NULL, NULL, http_on_request, http,                                             //
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * GUESTS_MAX),                          //
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_MEMORY,               //
+                            MHD_OPTION_UNESCAPE_CALLBACK, http_unescape, http,                                //
                             MHD_OPTION_STRICT_FOR_CLIENT, 1,                                                  //
                             MHD_OPTION_NOTIFY_CONNECTION, guests_notify, http->guests,                        //
                             MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, http,                             //

@@ -13,11 +13,13 @@ static void add_cause(const struct status_page *page, struct strbuf *out, enum c
                       uint64_t all) {
     strbuf_addstr(out, "<tr><th scope=row><a class=quiet href=\"");
     status_add_link(out, page, "cause", span_of(cause_name(cause)));
+    strbuf_addstr(out, "#events-title\">");
+    html_word(out, cause_name(cause));
     strbuf_addf(out,
-                "#events-title\">%s</a><td class=num>%llu<td class=num>%llu<td>%s <details id=cause-%s><summary>"
-                "what to do</summary>%s More in <code>README.md#cause-%s</code></details>\n",
-                cause_name(cause), (unsigned long long)lately, (unsigned long long)all, cause_meaning(cause),
-                cause_name(cause), cause_advice(cause), cause_name(cause));
+                "</a><td class=num>%llu<td class=num>%llu<td>%s <details id=cause-%s><summary>what to do</summary>%s "
+                "More in <code>README.md#cause-%s</code></details>\n",
+                (unsigned long long)lately, (unsigned long long)all, cause_meaning(cause), cause_name(cause),
+                cause_advice(cause), cause_name(cause));
 }
 
 static void add_causes(const struct status_page *page, struct strbuf *out, const struct target *target) {
@@ -30,9 +32,10 @@ static void add_causes(const struct status_page *page, struct strbuf *out, const
         if (all == 0 && recent.aborts[cause] == 0)
             continue;
         if (!any)
-            strbuf_addstr(out, "<table class=numbers><caption>By cause</caption>\n<thead><tr><th scope=col>Cause<th "
-                               "scope=col class=num>Last hour<th scope=col class=num>In all<th scope=col>Meaning"
-                               "</thead>\n<tbody>\n");
+            strbuf_addstr(
+                out, "<table class=\"numbers causes\"><caption>By cause</caption>\n<thead><tr><th scope=col>Cause<th "
+                     "scope=col class=num>Last hour<th scope=col class=num>In all<th scope=col>Meaning"
+                     "</thead>\n<tbody>\n");
         add_cause(page, out, (enum cause)cause, recent.aborts[cause], all);
         any = true;
     }
@@ -83,14 +86,18 @@ static void add_client(const struct status_page *page, struct strbuf *out, const
     if (*client->user)
         status_add_filter_link(page, out, "user", span_of(client->user));
     else
-        strbuf_addstr(out, "not known");
-    strbuf_addstr(out, "<td>");
-    html_name(out, *client->host ? span_of(client->host) : (struct span){0});
-    strbuf_addstr(out, "<td>");
+        strbuf_addstr(out, "<span class=sub>not known</span>");
+    if (*client->host) {
+        strbuf_addstr(out, "<span class=at>@</span>");
+        html_name(out, span_of(client->host));
+    }
+    strbuf_addstr(out, "<div class=sub>driver ");
     html_name(out, span_of(client->driver));
-    strbuf_addstr(out, "<td>");
-    status_add_filter_link(page, out, "cause", span_of(cause_name(row->cause)));
-    strbuf_addf(out, "<td class=num>%llu\n", (unsigned long long)row_count(row));
+    strbuf_addstr(out, "</div><td><a class=quiet href=\"");
+    status_add_link(out, page, "cause", span_of(cause_name(row->cause)));
+    strbuf_addstr(out, "#events-title\">");
+    html_word(out, cause_name(row->cause));
+    strbuf_addf(out, "</a><td class=num>%llu\n", (unsigned long long)row_count(row));
 }
 
 static void add_clients(const struct status_page *page, struct strbuf *out, const struct target *target) {
@@ -100,7 +107,7 @@ static void add_clients(const struct status_page *page, struct strbuf *out, cons
     if (count == 0)
         return;
     strbuf_addstr(out, "<table class=\"numbers clients\"><caption>By client: those with the most</caption>\n<thead><tr>"
-                       "<th scope=col>User<th scope=col>Host<th scope=col>Driver<th scope=col>Cause<th scope=col "
+                       "<th scope=col>Client<th scope=col>Cause<th scope=col "
                        "class=num>Aborts</thead>\n<tbody>\n");
     for (size_t i = 0; i < count; i++)
         add_client(page, out, &top[i]);
@@ -124,10 +131,13 @@ static void add_ledger(struct strbuf *out, const struct target *target) {
                        "class=num>Unexplained<th scope=col class=num>Pending</thead>\n<tbody>\n");
     for (unsigned counter = 0; counter < COUNTER_COUNT; counter++)
         if (ledger_account_of(target, counter, &account) && account.known &&
-            (account.increase > 0 || counter < COUNTER_LINED))
-            strbuf_addf(out, "<tr><th scope=row>%s<td class=num>%llu<td class=num>%llu<td class=num>%llu\n",
-                        abort_counter_name(counter), (unsigned long long)account.increase,
-                        (unsigned long long)account.unexplained, (unsigned long long)account.pending);
+            (account.increase > 0 || counter < COUNTER_LINED)) {
+            strbuf_addstr(out, "<tr><th scope=row>");
+            html_word(out, abort_counter_name(counter));
+            strbuf_addf(out, "<td class=num>%llu<td class=num>%llu<td class=num>%llu\n",
+                        (unsigned long long)account.increase, (unsigned long long)account.unexplained,
+                        (unsigned long long)account.pending);
+        }
     strbuf_addstr(out, "</table>\n");
 }
 

@@ -334,15 +334,18 @@ static void add_evidence(struct strbuf *out, const struct target *target) {
                        "State<th scope=col>What it needs</thead>\n<tbody>\n");
     for (int kind = 0; kind < EVIDENCE_COUNT; kind++) {
         const char *missing = evidence_missing(target->evidence[kind]);
-        strbuf_addf(out, "<tr><th scope=row>%s<td>", evidence_name((enum evidence_kind)kind));
+        strbuf_addstr(out, "<tr><th scope=row>");
+        html_word(out, evidence_name((enum evidence_kind)kind));
+        strbuf_addstr(out, "<td>");
         if (missing)
             html_badge(out, target->evidence[kind] == EVIDENCE_UNSUPPORTED ? MOOD_FAINT : MOOD_WARN, missing);
         else if (target->evidence[kind] == EVIDENCE_SEEN)
             html_badge(out, MOOD_GOOD, "seen");
         else
             html_badge(out, MOOD_FAINT, "not tried");
-        strbuf_addf(out, "<td>%s%s\n", target->evidence[kind] == EVIDENCE_NO_PRIVILEGE ? "GRANT " : "",
-                    evidence_privilege((enum evidence_kind)kind));
+        strbuf_addstr(out, target->evidence[kind] == EVIDENCE_NO_PRIVILEGE ? "<td>GRANT " : "<td>");
+        html_word(out, evidence_privilege((enum evidence_kind)kind));
+        strbuf_addch(out, '\n');
     }
     strbuf_addstr(out, "</table>\n");
 }

@@ -34,18 +34,37 @@ static bool check_pair(const struct web_config *config, enum web_key key, const 
     return false;
 }
 
+/* A list of names that lets in who has no certificate, or nobody, or (as an empty list may be read) everybody, is not
+ * what somebody wants who writes one. */
+static bool check_sans(const struct web_config *config, struct strbuf *error) {
+    bool required =
+        config->client_auth == WEB_REQUIRE_ANY_CLIENT_CERT || config->client_auth == WEB_REQUIRE_AND_VERIFY_CLIENT_CERT;
+    if (config->marks[WEB_CLIENT_ALLOWED_SANS].line == 0)
+        return true;
+    if (config->allowed_sans.count == 0)
+        web_config_complain(config, WEB_CLIENT_ALLOWED_SANS, error, "names nobody");
+    else if (!required)
+        web_config_complain(config, WEB_CLIENT_ALLOWED_SANS, error,
+                            "needs a client_auth_type that requires a certificate: RequireAndVerifyClientCert or "
+                            "RequireAnyClientCert");
+    else
+        return true;
+    return false;
+}
+
 static bool check_tls(struct web_config *config, struct strbuf *error) {
     bool ca = config->client_ca || config->client_ca_file;
     if (!check_pair(config, WEB_CERT_FILE, config->cert, config->cert_file, false, error) ||
         !check_pair(config, WEB_KEY_FILE, config->key, config->key_file, false, error) ||
         !check_pair(config, WEB_CLIENT_CA_FILE, config->client_ca, config->client_ca_file, true, error))
         return false;
-    if (config->client_auth == WEB_NO_CLIENT_CERT && (ca || config->allowed_sans.count > 0)) {
-        web_config_complain(config,
-                            ca ? config->client_ca ? WEB_CLIENT_CA : WEB_CLIENT_CA_FILE : WEB_CLIENT_ALLOWED_SANS,
-                            error, "has no effect without a client_auth_type that asks for certificates");
+    if (config->client_auth == WEB_NO_CLIENT_CERT && ca) {
+        web_config_complain(config, config->client_ca ? WEB_CLIENT_CA : WEB_CLIENT_CA_FILE, error,
+                            "has no effect without a client_auth_type that asks for certificates");
         return false;
     }
+    if (!check_sans(config, error))
+        return false;
     if (config->choice.min > config->choice.max) {
         web_config_complain(config, WEB_MIN_VERSION, error, "is above max_version");
         return false;

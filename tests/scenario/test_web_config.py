@@ -112,6 +112,11 @@ BAD = {
     "no PEM": ("tls_server_config:\n  cert_file: web.yml\n  key_file: server.key\n", "2:14", "cannot be used"),
     "CA without a policy": (TLS + "  client_ca_file: ca.pem\n", "4:19", "client_auth_type"),
     "names without a policy": (TLS + "  client_allowed_sans: [a.test]\n", "4:24", "client_auth_type"),
+    "names where a certificate may be left out": (TLS + "  client_auth_type: VerifyClientCertIfGiven\n"
+                                                  "  client_allowed_sans: [a.test]\n", "5:24", "requires a certificate"),
+    "names where it is only asked for": (TLS + "  client_auth_type: RequestClientCert\n  client_allowed_sans: [a.test]\n", "5:24",
+                                         "requires a certificate"),
+    "no names": (TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_allowed_sans: []\n", "5:24", "names nobody"),
     "CA that is not there": (TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: somefile\n", "5:19",
                              "No such file"),
     "CA that is none": (TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: server.key\n", "5:19",

@@ -254,6 +254,17 @@ static void pages_are_served(void **state) {
     assert_answer(ask("GET", "/-/healthy", ""), "200", "\r\n\r\nmysqlconn_exporter is healthy.\n");
 }
 
+/* As to a proxy: a server must take that, too (RFC 9112, 3.2.2). */
+static void a_whole_url_may_be_asked_for(void **state) {
+    (void)state;
+    assert_whole_page(ask("GET", "http://some.where:9704/metrics?x=y", ""));
+    assert_answer(ask("GET", "HTTPS://[::1]/-/healthy", ""), "200", "is healthy");
+    assert_answer(ask("GET", "http://some.where", ""), "200", "\r\nContent-Type: text/html; charset=utf-8\r\n");
+    assert_answer(ask("GET", "http://some.where/nothing", ""), "404", "There is no such page");
+    assert_answer(ask("GET", "ftp://some.where/metrics", ""), "404", "There is no such page");
+    assert_answer(ask("POST", "http://some.where/metrics", ""), "405", "\r\nAllow: GET, HEAD\r\n");
+}
+
 static void ready_means_that_all_targets_were_tried(void **state) {
     (void)state;
     assert_answer(ask("GET", "/-/ready", ""), "503", "Not every target was polled");
@@ -283,6 +294,9 @@ static void other_requests_are_refused(void **state) {
     assert_answer(ask("GET", "/nothing", ""), "404", "There is no such page");
     assert_answer(ask("GET", "/metrics/", ""), "404", "There is no such page");
     assert_answer(ask("GET", "//", ""), "404", "There is no such page");
+    assert_answer(ask("GET", "/metrics%00", ""), "404", "There is no such page");
+    assert_answer(ask("GET", "/metrics%00/x", ""), "404", "There is no such page");
+    assert_answer(ask("GET", "/target?target=target-299%00", ""), "404", "No such target");
     assert_answer(ask("GET", "/%2e%2e/metrics", ""), "404", "There is no such page");
     assert_answer(ask("GET", "/metrics", "Content-Length: 5\r\n"), "413", "No request here takes a body");
     assert_answer(ask("GET", "/metrics", "Transfer-Encoding: chunked\r\n"), "413", "No request here takes a body");
@@ -419,6 +433,7 @@ static void a_bad_address_is_an_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_are_served),
+        cmocka_unit_test(a_whole_url_may_be_asked_for),
         cmocka_unit_test(ready_means_that_all_targets_were_tried),
         cmocka_unit_test(head_has_no_body),
         cmocka_unit_test(other_requests_are_refused),
