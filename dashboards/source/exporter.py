@@ -1,7 +1,7 @@
 """Exporter: mysqlconn_exporter's own health. Does it keep up, what does it cost, does it do harm, does it read the logs?"""
 
 from .fleet import TO_TARGET
-from .grafana import (BLUE, GREEN, GREY, ORANGE, RED, YELLOW, dashboard, heatmap, in_range, query, row, stat, state_timeline, table,
+from .grafana import (BLUE, GREEN, GREY, ORANGE, RED, YELLOW, dashboard, heatmap, query, row, stat, state_timeline, table,
                       timeseries, words)
 
 OURS = " and on (job, instance) mysqlconn_exporter_build_info{<exporter>}"  # of the process metrics, which others have, too

@@ -255,7 +255,8 @@ class Stack:
         return {"credentials": account, "poll": EVERY, "sessions": {"interval": "1s"}, "host_cache": {"interval": "1s"},
                 "probe": EVERY, "host_network": "true",
                 "modules": {"pool": {"hold": "3s"}, "rude": {"close": "reset", "interval": "2s"}},
-                "allow_targets": ["127.0.0.0/8:*"], "file_sd": {"files": [os.path.join(self.folder, name) for name in ("sd.json", "bad.json")], "refresh_interval": "1s"},
+                "allow_targets": ["127.0.0.0/8:*"],
+                "file_sd": {"files": [os.path.join(self.folder, name) for name in ("sd.json", "bad.json")], "refresh_interval": "1s"},
                 "targets": watched}
 
     # --- what happens besides -----------------------------------------------------------------------------------------

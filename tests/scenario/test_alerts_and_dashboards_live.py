@@ -179,7 +179,8 @@ def restart(stack):
         return any("has not answered Prometheus" in s for s in said(stack.alertmanager.fired(), "MysqlConnExporterDown", None))
 
     def starts():
-        return [value for _, value in stack.prometheus.query("process_start_time_seconds and on (job, instance) mysqlconn_exporter_build_info")]
+        query = "process_start_time_seconds and on (job, instance) mysqlconn_exporter_build_info"
+        return [value for _, value in stack.prometheus.query(query)]
 
     before, began = starts(), []
 

@@ -174,7 +174,8 @@ def test_each_alert_is_kept_for_a_while(promtools, version, tmp_path):
 
     def end(rule, case):
         if "alert" in rule:
-            rule["expr"] = f"({rule['expr']}) and on () (vector(time()) <= {60 * minutes(case['alert_rule_test'][0]['eval_time'])})"
+            last = 60 * minutes(case["alert_rule_test"][0]["eval_time"])
+            rule["expr"] = f"({rule['expr']}) and on () (vector(time()) <= {last})"
         return rule
 
     output, good = run_cases(promtools[version], tmp_path, end, chosen)
