@@ -301,7 +301,7 @@ class Stack:
     def _fill_big_log(self):
         """Of nothing, which takes no place on the disk; but it is to be read."""
         if self._big_log:
-            os.truncate(self._big_log, 4 << 30)
+            os.truncate(self._big_log, 2 << 30)
 
     def _flush(self):
         """Takes away what clients did since the last poll."""
