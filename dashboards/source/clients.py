@@ -76,7 +76,7 @@ DASHBOARD = dashboard("mysqlconn-clients", "Which clients of MySQL and MariaDB s
         stat("Not told apart", "Aborts that are counted under the client 'other', because limits.clients_per_target was reached.",
              "sum(increase(mysqlconn_client_aborts_folded_total{<target>}[$__range]))", unit="locale", decimals=0, steps=(GREEN, (1, YELLOW)))),
     row("Who is it?",
-        table("Clients by aborts", "Each client and cause, in the time range: where user is empty nobody had logged in, and 'unknown' is a driver "
+        table("Clients by aborts", "Each client and cause, in the time range, and how many a minute there are now: where user is empty nobody had logged in, and 'unknown' is a driver "
               "that did not announce itself or whose session was not seen. A click on a user or a cause leaves only those.",
               query(f"topk(200, sum by (target, user, host, driver, cause) ({ABORTS}) > 0.5)", table=True),
               query(f"sum by (target, user, host, driver, cause) ({NOW}) > 0", table=True),
@@ -85,7 +85,7 @@ DASHBOARD = dashboard("mysqlconn-clients", "Which clients of MySQL and MariaDB s
                        "cause": ("Cause", {**CAUSE_COLUMN, "links": [ONLY_CAUSE]}),
                        "Value #A": ("Aborts", {**COUNT, "custom_minWidth": 200, "color": {"mode": "continuous-YlRd"},
                                                "custom_cellOptions": {"type": "gauge", "mode": "gradient", "valueDisplayMode": "text"}}),
-                       "Value #B": ("a minute, now", {"decimals": 1, "custom_width": 120})},
+                       "Value #B": ("A minute", {"decimals": 1, "custom_width": 100})},
               sort="Aborts", height=13, filterable=True, no_value="no aborts by these clients in this time")),
     row("When, and by what?",
         by("cause", "Aborts a minute, by cause", "Each abort and refused login once.", palette=CAUSES),
@@ -145,7 +145,7 @@ DASHBOARD = dashboard("mysqlconn-clients", "Which clients of MySQL and MariaDB s
     row("Who is refused?",
         bargauge("Refused logins by user", "By the error log, in the time range.",
                  'sort_desc(topk(10, sum by (user) (increase(mysqlconn_error_log_access_denied_total{<target>, user=~"$user"}[$__range])) > 0.5))',
-                 "{{user}}", width=8, height=9, steps=(CAUSES["access_denied"],), decimals=0),
+                 "{{user}}", unit="locale", width=8, height=9, steps=(CAUSES["access_denied"],), decimals=0),
         table("Errors that MySQL counted, by account", "Errors by which connections end or are refused, in the time range: MySQL 8 and later, at every log level.",
               query("topk(100, sum by (target, error, code, user, client_host) (increase(mysqlconn_server_errors_total{<target>, user=~\"$user\"}"
                     "[$__range])) > 0.5)", table=True),

@@ -1,7 +1,7 @@
 """Exporter: mysqlconn_exporter's own health. Does it keep up, what does it cost, does it do harm, does it read the logs?"""
 
 from .fleet import TO_TARGET
-from .grafana import (BLUE, GREEN, GREY, ORANGE, RED, YELLOW, dashboard, heatmap, in_range, query, row, stat, state_timeline, table,
+from .grafana import (BLUE, GREEN, GREY, ORANGE, RED, YELLOW, dashboard, heatmap, query, row, stat, state_timeline, table,
                       timeseries, words)
 
 OURS = " and on (job, instance) mysqlconn_exporter_build_info{<exporter>}"  # of the process metrics, which others have, too
@@ -22,7 +22,8 @@ DASHBOARD = dashboard("mysqlconn-exporter", "The health of mysqlconn_exporter it
              unit="percentunit", decimals=1, steps=(GREEN, (0.5, YELLOW), (0.9, ORANGE))),
         stat("Memory", "In RAM, the largest exporter.", f"max(process_resident_memory_bytes{{<exporter>}}{OURS})", unit="bytes"),
         stat("Aborts of ours", "Connections of ours in the time range that servers may count as aborted, but for those that a module asks for.",
-             'sum(increase(mysqlconn_self_aborts_total{<target>, operation!="close_style"}[$__range]))', decimals=0, steps=(GREEN, (1, ORANGE)))),
+             'sum(increase(mysqlconn_self_aborts_total{<target>, operation!="close_style"}[$__range]))', unit="locale", decimals=0,
+             steps=(GREEN, (1, ORANGE)))),
     row("Does it run, and keep up?",
         state_timeline("Scrapes", "Whether Prometheus could scrape each exporter.",
                        query("up{<exporter>} and on (job, instance) last_over_time(mysqlconn_exporter_build_info{<exporter>}[$__range])", "{{instance}}"),

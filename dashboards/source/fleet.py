@@ -12,8 +12,17 @@ STATE = (f'max {EACH} (3 * (mysql_up{{<target>}} == bool 0)'
          ' or 3 * (mysqlconn_probe_success{<target>, module="default"} == bool 0)'
          ' or 2 * mysqlconn_advice{<target>, severity="critical"} or mysqlconn_advice{<target>, severity="warning"})')
 ABORTS = f"sum {EACH} (increase(mysqlconn_ledger_increase_total{{<target>, {COUNTERS}}}[$__range]))"
-UNEXPLAINED = (f"sum {EACH} (increase(mysqlconn_aborts_unexplained_total{{<target>, {COUNTERS}}}[$__range]))"
-               f" / ({ABORTS} > 0)")
+# As mysqlconn_ledger_explained_ratio has it.
+NO_CAUSE = in_range(f'mysqlconn_aborts_total{{<target>, {COUNTERS}, cause=~"unknown|before_login"}}')
+
+
+def unexplained(by=""):
+    """The share of the aborts whose cause is not known."""
+    nothing = f"sum {by} (increase(mysqlconn_aborts_unexplained_total{{<target>, {COUNTERS}}}[$__range]))"
+    aborts = f"sum {by} (increase(mysqlconn_ledger_increase_total{{<target>, {COUNTERS}}}[$__range]))"
+    return f"clamp(({nothing} + (sum {by} ({NO_CAUSE}) or 0 * {nothing})) / ({aborts} > 0), 0, 1)"
+
+
 NAMED = in_range('mysqlconn_client_aborts_total{<target>, user!=""}')  # by who had logged in, or tried
 FILLED = ("mysql_global_status_threads_connected{<target>} / mysql_global_variables_max_connections{<target>}")
 P99 = ('histogram_quantile(0.99, sum by (job, instance, target, phase, le) ('
@@ -38,20 +47,19 @@ LEGEND_TO_CAUSE = [link_to("mysqlconn-clients", "Clients with the cause ${__fiel
 
 TOP = [
     stat("Targets", "Servers that are watched.", "count(mysqlconn_error_log_configured{<target>})"),
-    stat("Down", "Servers whose last poll failed.", "count(mysql_up{<target>} == 0) or vector(0)", steps=(GREEN, (1, RED)),
+    stat("Down", "Targets whose last poll or plain probe failed.", f"count({STATE} == 3) or vector(0)", steps=(GREEN, (1, RED)),
          background=True),
-    stat("Critical", "Targets with advice of severity critical: clients are turned away now.",
-         f'count(count {EACH} (mysqlconn_advice{{<target>, severity="critical"}})) or vector(0)', steps=(GREEN, (1, ORANGE)),
+    stat("Critical", "Targets that are not down and have advice of severity critical: clients are turned away now.",
+         f"count({STATE} == 2) or vector(0)", steps=(GREEN, (1, ORANGE)),
          background=True),
-    stat("Warnings", "Targets with advice of severity warning: clients are hurt or soon will be, or we cannot see whether they are.",
-         f'count(count {EACH} (mysqlconn_advice{{<target>, severity="warning"}})) or vector(0)', steps=(GREEN, (1, YELLOW)),
+    stat("Warnings", "Targets that are neither, with advice of severity warning: clients are hurt or soon will be, or we cannot see whether "
+         "they are.", f"count({STATE} == 1) or vector(0)", steps=(GREEN, (1, YELLOW)),
          background=True),
     stat("Aborts/min", "Aborted connections and refused logins a minute, as the servers count them (Aborted_clients and "
          "Aborted_connects).", f"sum(rate(mysqlconn_ledger_increase_total{{<target>, {COUNTERS}}}[$__rate_interval])) * 60",
          decimals=1, graph=True),
-    stat("Unexplained", "Share of these, in the time range, of which nothing tells the cause.",
-         f"sum(increase(mysqlconn_aborts_unexplained_total{{<target>, {COUNTERS}}}[$__range]))"
-         f" / (sum(increase(mysqlconn_ledger_increase_total{{<target>, {COUNTERS}}}[$__range])) > 0)", unit="percentunit",
+    stat("Unexplained", "Share of these, in the time range, whose cause is not known: unexplained, or of the causes unknown and before_login.",
+         unexplained(), unit="percentunit",
          steps=(GREEN, (0.1, YELLOW), (0.5, ORANGE)), decimals=0, no_value="no aborts"),
     stat("Fullest server", "Open connections against max_connections, of the server that has most of them.", f"max({FILLED})",
          unit="percentunit", steps=(GREEN, (0.8, ORANGE), (0.95, RED)), decimals=0),
@@ -65,9 +73,10 @@ RANKED = table(
     "its noisiest user to the clients behind them.",
     query(f"{STATE} * 1e6 + on (job, instance, target) ({ABORTS} or max {EACH} (0 * mysql_up{{<target>}}))", table=True),
     query(STATE, table=True),
-    query('max by (job, instance, target, phase, reason) (mysqlconn_target_down_info{<target>, operation="poll"})', table=True),
+    query('max by (job, instance, target, phase, reason) (mysqlconn_target_down_info{<target>, operation="poll"}) or on (job, instance, target)'
+          ' max by (job, instance, target, phase, reason) (mysqlconn_target_down_info{<target>, operation="probe", module="default"})', table=True),
     query(ABORTS, table=True),
-    query(UNEXPLAINED, table=True),
+    query(unexplained(EACH), table=True),
     query(f"topk {EACH} (1, sum by (job, instance, target, cause) ({in_range('mysqlconn_abort_events_total{<target>}')}) > 0)", table=True),
     query(f"topk {EACH} (1, sum by (job, instance, target, user) ({NAMED}) > 0)", table=True),
     query(f"max {EACH} ({FILLED})", table=True),
@@ -78,10 +87,10 @@ RANKED = table(
         "target": ("Target", {"links": [TO_TARGET], "custom_minWidth": 130}),
         "Value #B": ("State", {"mappings": words(STATES), "custom_cellOptions": {"type": "color-background", "mode": "basic"},
                                "custom_width": 85, "custom_align": "center"}),
-        "phase": ("Down in phase", {"custom_width": 115}),
-        "reason": ("because", {"custom_width": 130}),
+        "phase": ("Fails in phase", {"custom_width": 110}),
+        "reason": ("because", {"custom_width": 175}),
         "Value #D": ("Aborts", {"unit": "locale", "decimals": 0, "custom_width": 80, "links": [TO_CLIENTS]}),
-        "Value #E": ("Unexplained", {**share(0.1, 0.5), "custom_width": 140}),
+        "Value #E": ("Unexplained", {**share(0.1, 0.5), "custom_width": 130}),
         "cause": ("Main cause", {"custom_minWidth": 140, "links": [TO_CAUSE]}),
         "user": ("Noisiest user", {"custom_minWidth": 130, "links": [TO_USER]}),
         "Value #H": ("Connections in use", {**share(0.8, 0.95), "custom_width": 150}),
@@ -111,10 +120,10 @@ DASHBOARD = dashboard("mysqlconn-fleet", "Which MySQL and MariaDB servers have u
                                               "custom_cellOptions": {"type": "color-background", "mode": "basic"}}),
                        "rule": ("Rule", {"custom_minWidth": 150}), "target": ("Target", {"links": [TO_TARGET], "custom_minWidth": 120})},
               sort="Severity", width=12, no_value="no advice"),
-        table("Why targets are down", "What failed last: the poll over the kept connection, or a probe, in which phase and for what reason.",
+        table("What fails, and why", "What failed last: the poll over the kept connection, or a probe, in which phase and for what reason.",
               query("max by (job, instance, target, operation, module, phase, reason) (mysqlconn_target_down_info{<target>})", table=True),
               columns={"target": ("Target", {"links": [TO_TARGET]}), "operation": ("Operation", {}), "module": ("Module", {}),
-                       "phase": ("Phase", {}), "reason": ("Reason", {})}, width=12, no_value="nothing is down")),
+                       "phase": ("Phase", {}), "reason": ("Reason", {})}, width=12, no_value="nothing fails")),
     row("How much room is left, and how long it takes",
         timeseries("Connections in use", "Open connections against max_connections.", query(f"max by (target) ({FILLED})", "{{target}}"),
                    unit="percentunit", width=8, legend="bottom", steps=("transparent", (0.8, ORANGE), (0.95, RED)), maximum=1, height=9,

@@ -15,9 +15,9 @@ GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "#56A64B", "#E0B400", "#FF780A", "#E02F
 # One colour for a cause, in all panels: who left red to yellow, before the login blue, refused green, full pink, ours grey.
 CAUSES = {
     "client_vanished": "#F2495C", "left_mid_result": "#FF9830", "idle_timeout": "#E0B400", "read_timeout": "#B08500",
-    "write_timeout": "#8A6A2F", "packet_too_large": "#A352CC", "protocol_error": "#7C2EA3", "killed": "#C4162A",
+    "write_timeout": "#8A6A2F", "packet_too_large": "#C471ED", "protocol_error": "#9B5DE5", "killed": "#C4162A",
     "server_restart": "#8F6FD6", "init_connect": "#E05F9C", "replication_client": "#96D98D", "released": "#B8D9A0",
-    "health_check": "#6FA3F0", "handshake_timeout": "#3274D9", "tls_failure": "#1F60C4", "tls_required": "#7F8FE8", "before_login": "#4A7FDB",
+    "health_check": "#6FA3F0", "handshake_timeout": "#3274D9", "tls_failure": "#4D8DFF", "tls_required": "#7F8FE8", "before_login": "#4A7FDB",
     "access_denied": "#2AA198", "unknown_database": "#6FC7C0", "too_many_connections": "#E02F8C", "user_limit": "#FF85C8",
     "host_blocked": "#9C2A6F", "host_not_allowed": "#37872D", "dns": "#CA95E5", "peer_address": "#B0C8EE",
     "server_resources": "#8B3A2B", "self": "#8E8E8E", "no_abort": "#B8B8B8", "unknown": "#6E7580",
@@ -285,9 +285,10 @@ def _annotation(name, colour, expr, title, text):
 ANNOTATIONS = (
     _annotation("Server restarts", ORANGE, "increase(mysqlconn_server_restarts_total{<target>}[$__rate_interval]) > 0",
                 "{{target}} restarted", "its start time moved (mysqlconn_server_restarts_total)"),
-    _annotation("Exporter restarts", GREY, 'changes(process_start_time_seconds{<exporter>}[$__rate_interval]) > 0'
-                ' and on (job, instance) mysqlconn_exporter_build_info{<exporter>}',
-                "exporter {{instance}} restarted", "process_start_time_seconds moved"),
+    # However long it was away.
+    _annotation("Exporter restarts", GREY, "(time() - process_start_time_seconds{<exporter>}) * 1000 < $__rate_interval_ms"
+                " and on (job, instance) mysqlconn_exporter_build_info{<exporter>}",
+                "exporter {{instance}} restarted", "process_start_time_seconds"),
     _annotation("Configuration reloads", BLUE,
                 "changes(mysqlconn_exporter_config_last_reload_success_timestamp_seconds{<exporter>}[$__rate_interval]) > 0",
                 "configuration of {{instance}} loaded", "mysqlconn_exporter_config_last_reload_success_timestamp_seconds moved"))

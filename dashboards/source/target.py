@@ -1,12 +1,11 @@
 """Target: one server. Is it up, who hung up and why, how long does a connection take, how many are there, and what can we see."""
 
-from .fleet import COUNTERS, EACH, FILLED, NAMED, STATE, STATES, TO_TARGET
+from .fleet import COUNTERS, EACH, FILLED, NAMED, STATE, STATES, TO_TARGET, unexplained
 from .grafana import (BLUE, CAUSES, CONFIDENCES, GREEN, GREY, ORANGE, OUTCOMES, PHASES, RED, YELLOW, bargauge, dashboard, heatmap, in_range,
                       link_to, override, per_minute, query, row, stat, state_timeline, table, timeseries, words)
 
 TO_CAUSE = [link_to("mysqlconn-clients", "Clients with the cause ${__field.labels.cause}", cause="__field.labels.cause")]
 TO_USER = [link_to("mysqlconn-clients", "What ${__field.labels.user} does", user="__field.labels.user")]
-NO_CAUSE = in_range(f'mysqlconn_aborts_total{{<target>, {COUNTERS}, cause=~"unknown|before_login"}}')
 YES = {1: ("yes", GREEN), 0: ("no", RED)}
 COLOURED = {"type": "color-background", "mode": "basic"}
 LINE = {"custom_drawStyle": "line", "custom_lineWidth": 2, "custom_fillOpacity": 0, "custom_stacking": {"mode": "none", "group": "B"}}
@@ -34,8 +33,9 @@ def variables(*names):
     return [query(f"max {EACH} (mysql_global_variables_{name}{{<target>}})", table=True) for name in names]
 
 
-SECONDS = ("wait_timeout", "interactive_timeout", "net_read_timeout", "net_write_timeout", "connect_timeout", "lock_wait_timeout")
-NUMBERS = ("max_connections", "max_user_connections", "max_connect_errors", "back_log")
+TIMEOUTS = ("wait", "interactive", "net_read", "net_write", "connect", "lock_wait")
+LIMITS = {"max_connections": ("connections", {}), "max_user_connections": ("of one user", {}), "max_connect_errors": ("connect errors", {}),
+          "max_allowed_packet": ("packet", {"unit": "bytes"}), "back_log": ("back_log", {})}
 
 DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or MariaDB server: who hung up, how, and why.", [
     row("",
@@ -50,9 +50,7 @@ DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or Maria
         stat("Aborts", "Aborted_clients and Aborted_connects in the time range, as the server counts them.",
              f"sum(increase(mysqlconn_ledger_increase_total{{<target>, {COUNTERS}}}[$__range]))", unit="locale", decimals=0, no_value="not known"),
         stat("Explained", "Share of these whose cause is known: neither unexplained nor of the causes unknown and before_login.",
-             f"clamp(1 - (sum(increase(mysqlconn_aborts_unexplained_total{{<target>, {COUNTERS}}}[$__range]))"
-             f" + (sum({NO_CAUSE})"
-             f" or vector(0))) / (sum(increase(mysqlconn_ledger_increase_total{{<target>, {COUNTERS}}}[$__range])) > 0), 0, 1)",
+             f"1 - {unexplained()}",
              unit="percentunit", decimals=0, steps=(ORANGE, (0.5, YELLOW), (0.9, GREEN)), no_value="no aborts"),
         stat("Round trip", "Median time of COM_PING over the probe's connection.",
              'histogram_quantile(0.5, sum by (le) (rate(mysqlconn_probe_phase_duration_seconds_bucket{<target>, phase="ping"}[$__rate_interval])))',
@@ -92,7 +90,7 @@ DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or Maria
         bargauge("Noisiest users", "Aborts and refused logins in the time range, by user, of those who logged in or tried to. A click leads "
                  "to what that user's clients do.",
                  f"sort_desc(topk(7, sum by (user) ({NAMED}) > 0))", "{{user}}", width=8,
-                 links=TO_USER, decimals=0, steps=(ORANGE,)),
+                 links=TO_USER, unit="locale", decimals=0, steps=(ORANGE,)),
         timeseries("How sure the causes are", "Aborts and refused logins a minute. likely: other causes remain possible; unknown: the evidence "
                    "does not tell.", query(f"sum by (confidence) ({per_minute('mysqlconn_abort_events_total{<target>}')})", "{{confidence}}"),
                    width=8, legend="bottom", stack=True, palette=CONFIDENCES)),
@@ -152,9 +150,9 @@ DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or Maria
         timeseries("Sessions by user", "Who has how many connections, by the process list.",
                    query("sum by (user) (mysqlconn_sessions_by_user{<target>})", "{{user}}"), width=8, legend="bottom", stack=True, height=9,
                    no_value="PROCESS is not granted", links=TO_USER),
-        timeseries("Sessions by command", "What they do, by the process list.",
-                   query("sum by (command) (mysqlconn_sessions_by_command{<target>})", "{{command}}"), width=8, legend="bottom", stack=True,
-                   height=9, no_value="PROCESS is not granted"),
+        timeseries("Sessions by command and state", "What they do, by the process list.",
+                   query("sum by (command, state) (mysql_info_schema_processlist_threads{<target>}) > 0", "{{command}}: {{state}}"), width=8,
+                   legend="bottom", stack=True, height=9, no_value="PROCESS is not granted"),
         heatmap("How long sessions have slept", "How many sleep for how long, at each moment: what nears wait_timeout will be cut off.",
                 "sum by (le) (mysqlconn_sleeping_sessions_seconds_bucket{<target>})", width=8, height=9, no_value="PROCESS is not granted"),
         timeseries("Sessions that may be cut off or hold locks", "Sessions that have slept for nine tenths of wait_timeout, or longer than it, and "
@@ -166,12 +164,14 @@ DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or Maria
         timeseries("Longest idle in a transaction", "How long the session has slept that sleeps longest with a transaction open.",
                    query("max by (target) (mysqlconn_sessions_longest_idle_in_transaction_seconds{<target>})", "{{target}}"), unit="s",
                    steps=("transparent", (60, ORANGE)), no_value="not seen"),
-        table("Timeouts and limits in force", "The server's global settings; a session may have set its own.",
-              *variables(*SECONDS, "max_allowed_packet", *NUMBERS),
-              columns={"target": ("Target", {}),
-                       **{f"Value #{chr(65 + i)}": (name, {"unit": "s"}) for i, name in enumerate(SECONDS)},
-                       "Value #G": ("max_allowed_packet", {"unit": "bytes"}),
-                       **{f"Value #{chr(72 + i)}": (name, {}) for i, name in enumerate(NUMBERS)}}, height=5, no_value="not known")),
+        table("Timeouts in force", "The server's global settings, each named …_timeout: wait_timeout and so on. A session may have set its own.",
+              *variables(*(f"{name}_timeout" for name in TIMEOUTS)),
+              columns={"target": ("Target", {"custom_minWidth": 110}),
+                       **{f"Value #{chr(65 + i)}": (name, {"unit": "s"}) for i, name in enumerate(TIMEOUTS)}}, width=12, height=5, no_value="not known"),
+        table("Limits in force", "The server's global settings max_connections, max_user_connections, max_connect_errors, max_allowed_packet and back_log.",
+              *variables(*LIMITS),
+              columns={"target": ("Target", {"custom_minWidth": 110}), **{f"Value #{chr(65 + i)}": shown for i, shown in enumerate(LIMITS.values())}},
+              width=12, height=5, no_value="not known")),
     row("What can we see?",
         table("Error log", "Where it is read, whether it can be, and whether the server's settings let aborts into it.",
               query("max by (target, source, path) (mysqlconn_error_log_source_info{<target>})", table=True),
@@ -189,7 +189,7 @@ DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or Maria
               width=16, height=7),
         table("What our account cannot see", "Kinds of evidence that are missing, and why; advice tells which GRANT would help.",
               query("max by (target, kind, reason) (mysqlconn_evidence_missing_info{<target>})", table=True),
-              columns={"target": ("Target", {}), "kind": ("Evidence", {}), "reason": ("missing because", {"custom_width": 130})}, width=8, height=7,
+              columns={"target": ("Target", {}), "kind": ("Evidence", {"custom_minWidth": 200}), "reason": ("because", {"custom_width": 110})}, width=8, height=7,
               no_value="all is seen"),
         timeseries("Events in the error log, a minute", "Lines that tell of connections or of the server's start and stop, by what they tell.",
                    query("sum by (kind) (rate(mysqlconn_error_log_events_total{<target>}[$__rate_interval])) * 60 > 0", "{{kind}}"), stack=True,

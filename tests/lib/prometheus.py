@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 import urllib.error
 import urllib.parse
@@ -92,4 +93,4 @@ class Prometheus:
 
     def warnings(self):
         """Its log at level warn and above: parse errors, out-of-order and duplicate samples."""
-        return [l for l in self.process.lines if "level=warn" in l or "level=error" in l]
+        return [l for l in self.process.lines if re.search("level=(warn|error)", l, re.I)]

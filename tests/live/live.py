@@ -37,7 +37,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="mysqlconn-live-") as folder:
         os.chmod(folder, 0o755)
         with Stack(os.path.abspath(options.program), folder, load(options.rules, scaled=not options.unscaled),
-                   mysql=options.mysql, scrape_seconds=options.scrape_seconds,
+                   mysql=options.mysql, scrape_seconds=options.scrape_seconds, big_log=True,
                    say=lambda what: print(f"starting {what} …", flush=True), **more) as stack:
             print(f"exporter      {stack.exporter.url}\nPrometheus    {stack.prometheus.url}\n"
                   f"Alertmanager  http://{stack.alertmanager.address}\nCtrl-C ends it.", flush=True)

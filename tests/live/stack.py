@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import threading
+import time
 
 import pymysql
 
@@ -37,6 +38,7 @@ _CROWDED = (*_COMMON, "--log-warnings=4", "--max-connections=12")
 _TABLES = {"MariaDB": ("session_connect_attrs", "host_cache"),
            "MySQL": ("session_connect_attrs", "host_cache", "accounts", "events_errors_summary_global_by_error",
                      "events_errors_summary_by_account_by_error")}
+_WEB = "http_server_config:\n  headers:\n    X-Frame-Options: deny\n"
 _ORDERS = (f"--wait-timeout={WAIT_TIMEOUT}", "--max-allowed-packet=1M", "--connect-timeout=2")
 
 
@@ -75,14 +77,56 @@ class Legacy:
             await peer.until_gone()
 
 
+class Moody:
+    """A server that starts anew every few seconds, and whose log calls connections aborted that were closed with COM_QUIT."""
+
+    LIFE_SECONDS = 4
+
+    def __init__(self, error_log):
+        self.error_log = error_log
+        self._ids = itertools.count(1)
+        self._aborted = collections.Counter()  # by life
+        self._born = time.monotonic()
+
+    def _life(self):
+        return int((time.monotonic() - self._born) / self.LIFE_SECONDS)
+
+    def _status(self):
+        return [("Uptime", int(time.monotonic() - self._born) % self.LIFE_SECONDS), ("Threads_connected", 1),
+                ("Aborted_clients", self._aborted[self._life()]), ("Aborted_connects", 0)]
+
+    def _log_abort(self, number):
+        self._aborted[self._life()] += 1
+        with open(self.error_log, "a", encoding="ascii") as f:
+            f.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {number} [Warning] Aborted connection {number} to db: 'unconnected' user: "
+                    f"'{MONITOR[0]}' host: '127.0.0.1' (Got an error reading communication packets)\n")
+
+    async def __call__(self, peer):
+        peer.connection_id, life = next(self._ids), self._life()
+        await peer.log_in()
+        while (command := await peer.receive())[0] != liar.COM_QUIT:
+            if self._life() != life:
+                return
+            if b"VARIABLES" in command.upper():
+                await peer.rows(["Variable_name", "Value"], [*_LEGACY[:-1], ("log_warnings", 2)])
+            elif b"STATUS" in command.upper():
+                await peer.rows(["Variable_name", "Value"], self._status())
+            else:
+                await peer.answer(command)
+        self._log_abort(peer.connection_id)
+
+
 class Stack:
-    """Use it in a `with`. `rules` is {file name: text}; `mysql` has a MySQL, too; `prometheus` is another command than Debian's.
-    `say` is told what is being done."""
+    """Use it in a `with`. `rules` is {file name: text}; `mysql` has a MySQL, too; `big_log` a log of gigabytes, which costs
+    seconds of CPU; `prometheus` is another command than Debian's. `say` is told what is being done."""
 
     def __init__(self, program, folder, rules=None, mysql=False, prometheus=("prometheus",), scrape_seconds=1,
-                 say=lambda _: None):
+                 big_log=False, say=lambda _: None):
         self.program, self.folder, self.rules, self._with_mysql = program, str(folder), rules or {}, mysql
+        self._big_log = os.path.join(self.folder, "big.log") if big_log else None
         self._prometheus, self.scrape_seconds, self._say = tuple(prometheus), scrape_seconds, say
+        # Here a state file is written before it gets its name; it cannot be.
+        self._in_the_way = os.path.join(self.folder, "state", "shop.state.tmp")
         self._stack = contextlib.ExitStack()
         self._stop = threading.Event()
         self._events = None
@@ -145,12 +189,17 @@ class Stack:
         enter = self._stack.enter_context
         self.distant = enter(Relay(self.crowded.port, delay=0.002))
         self.down, self.legacy, self.stuck = map(enter, (liar.Refuses(), liar.Liar(self._lie), liar.Liar(liar.never_speaks)))
+        self._moody_log = os.path.join(self.folder, "moody.log")
+        self.moody = enter(liar.Liar(Moody(self._moody_log)))
 
         self._say("the daemon")
-        os.mkdir(os.path.join(self.folder, "state"))
-        with open(os.path.join(self.folder, "web.yml"), "w", encoding="ascii") as f:
-            f.write("http_server_config:\n  headers:\n    X-Frame-Options: deny\n")
-        self._announce()
+        os.makedirs(self._in_the_way)
+        self._write("moody.log", "")
+        self._write("web.yml", _WEB)
+        self._write("sd.json", json.dumps([{"targets": [self.billing.address], "labels": {"env": "test", "role": "copy"}}]))
+        self._write("bad.json", "[{")
+        if self._big_log:
+            self._write("big.log", "")
         port = free_port()  # that it has again when it is restarted
         self.exporter = enter(Exporter(self.program, self.configuration(), [
             f"--storage.path={self.folder}/state", f"--web.config.file={self.folder}/web.yml", "--shard=0/1",
@@ -166,10 +215,9 @@ class Stack:
         self._events = threading.Thread(target=self._happen, daemon=True)
         self._events.start()
 
-    def _announce(self):
-        """A target that a file names."""
-        with open(os.path.join(self.folder, "sd.json"), "w", encoding="ascii") as f:
-            json.dump([{"targets": [self.billing.address], "labels": {"env": "test", "role": "copy"}}], f)
+    def _write(self, name, text):
+        with open(os.path.join(self.folder, name), "w", encoding="ascii") as f:
+            f.write(text)
 
     # --- the daemon ---------------------------------------------------------------------------------------------------
     def configuration(self):
@@ -196,31 +244,48 @@ class Stack:
                    probe={"interval": "2s"}),
             target(self.shop, "untrusted", labels=labels("copy", "test"),
                    tls={"mode": "verify-ca", "ca": self._stranger.ca}),
+            target(self.moody, "moody", error_log={"file": self._moody_log, "start": "beginning"}, labels=labels("replica", "test")),
         ]
+        if self._big_log:
+            watched.append(target(self.billing, "archive", error_log={"file": self._big_log}, poll=PATIENT, probe=PATIENT,
+                                  labels=labels("copy", "test")))
         if self.orders:
             watched.append(target(self.orders, "orders", get_server_public_key=True, error_log=log(self.orders),
                                   labels=labels("primary")))
         return {"credentials": account, "poll": EVERY, "sessions": {"interval": "1s"}, "host_cache": {"interval": "1s"},
                 "probe": EVERY, "host_network": "true",
                 "modules": {"pool": {"hold": "3s"}, "rude": {"close": "reset", "interval": "2s"}},
-                "allow_targets": ["127.0.0.0/8:*"], "file_sd": {"files": [os.path.join(self.folder, "sd.json")]},
+                "allow_targets": ["127.0.0.0/8:*"],
+                "file_sd": {"files": [os.path.join(self.folder, name) for name in ("sd.json", "bad.json")], "refresh_interval": "1s"},
                 "targets": watched}
 
     # --- what happens besides -----------------------------------------------------------------------------------------
-    def restart_exporter(self):
-        """It says good-bye to all and begins anew, with its counts in its state files."""
+    def _break(self):
+        """An administrator's bad day: neither configuration can be used."""
+        self._write("web.yml", "tls_server_config: {cert_file: nonesuch}\n")
+        self.exporter.reload("targets: [")
+
+    def restart_exporter(self, meanwhile=lambda: None):
+        """What is wrong with its files is mended; it says good-bye to all and begins anew, with its counts in its state files."""
+        self._write("web.yml", _WEB)
+        self.exporter.write_config(self.configuration())
+        if os.path.isdir(self._in_the_way):
+            os.rmdir(self._in_the_way)
         self.exporter.stop()
+        meanwhile()
         self.exporter.start()
 
     def _happen(self):
         """What befalls the servers and the path to `distant`, step by step: connections are lost all the time."""
         steps = [lambda: None,
                  self.exporter.reload,
+                 self._break,
                  self.crowded.restart,
                  self._flush,
                  lambda: os.truncate(self.crowded.error_log, 0),
                  lambda: os.truncate(self.crowded.error_log, 0),
-                 self._grow_slow]
+                 self._grow_slow,
+                 self._fill_big_log]
         for number in itertools.count():
             if self._stop.wait(4):
                 return
@@ -232,6 +297,11 @@ class Stack:
                     self._flush()
                 self.distant.cut("fin")
                 self._ask_badly()
+
+    def _fill_big_log(self):
+        """Of nothing, which takes no place on the disk; but it is to be read."""
+        if self._big_log:
+            os.truncate(self._big_log, 2 << 30)
 
     def _flush(self):
         """Takes away what clients did since the last poll."""

@@ -58,27 +58,27 @@ MEANT = {
     ("MysqlConnLogLevelTooLow", "legacy"): r"level",
     ("MysqlConnLogLosesLines", "crowded"): r"truncated",
     ("MysqlConnSelfAborts", "stuck"): r"to stuck could not be ended",
+    ("MysqlConnServerRestartLoop", "moody"): r"moody was restarted \d+ times",
+    ("MysqlConnCloseLoggedAsAborted", "moody"): r"\d+ probes of moody .* said COM_QUIT",
+    ("MysqlConnConfigReloadFailed", None): r"--config\.file of mysqlconn_exporter 127.* cannot be used",
+    ("MysqlConnFileSdFailing", None): r"found \d+ times within 15 minutes a file of targets",
+    ("MysqlConnStateNotWritten", None): r"could not write its state \d+ times",
 }
 # What the stack does not have, and why; none may arrive.
 NOT_HERE = {
-    "MysqlConnServerRestartLoop": "the server is restarted once",
-    "MysqlConnLogBehind": "logs are read as fast as they are written",
-    "MysqlConnExporterDown": "it answers all the time",
+    "MysqlConnLogBehind": "logs are read as fast as they are written; `make live` has one that is not",
     "MysqlConnExporterAbsent": "it is there",
     "MysqlConnRulesMissing": "they are loaded",
-    "MysqlConnConfigReloadFailed": "the configuration is right",
-    "MysqlConnFileSdFailing": "the file of targets is right",
-    "MysqlConnStateNotWritten": "the disk is there",
 }
-# What may arrive, or not.
-BY_CHANCE = {"MysqlConnCloseLoggedAsAborted": "the path to distant is cut now and then, sometimes with a COM_QUIT under way"}
+# What may arrive while clients play, where this machine is busy; and must while the exporter is stopped.
+BY_CHANCE = {"MysqlConnExporterDown": "a scrape that takes more than a second has failed"}
 # A server whose clients behave, and what may be said of it all the same.
 WELL = "billing"
 OF_THIS_MACHINE = {
     ("MysqlConnPhaseSlow", None): "whoever else is busy on it",
     ("MysqlConnRttSlow", None): "whoever else is busy on it",
-    ("MysqlConnAdviceStanding", "accept_queue"): "the kernel counts overflows of all listeners together",
-    ("MysqlConnAdviceStanding", "packet_loss"): "a server that is too busy to accept is sent its SYN again",
+    ("MysqlConnAdviceStanding", "accept_queue"): "a server that gets no CPU accepts nobody",
+    ("MysqlConnAdviceStanding", "packet_loss"): "an answer that comes late is a segment sent again, on the loopback interface too",
 }
 # Causes of what nobody had logged in for.
 NOBODY = ("before_login", "dns", "handshake_timeout", "health_check", "host_blocked", "host_not_allowed", "protocol_error",
@@ -174,19 +174,28 @@ def what_is_wrong(alert, uids):
 
 
 def restart(stack):
-    """For how many seconds Prometheus had nothing of it."""
+    """The exporter is missed while it is away. For how many seconds Prometheus had nothing of the new one."""
+    def is_missed():
+        return any("has not answered Prometheus" in s for s in said(stack.alertmanager.fired(), "MysqlConnExporterDown", None))
+
     def starts():
-        return [value for _, value in stack.prometheus.query("process_start_time_seconds and on (job, instance) mysqlconn_exporter_build_info")]
-    before, began = starts(), time.monotonic()
-    stack.restart_exporter()
-    wait_until(lambda: (now := starts()) and now != before, 20, "Prometheus has scraped it again", 0.1)
-    return time.monotonic() - began
+        query = "process_start_time_seconds and on (job, instance) mysqlconn_exporter_build_info"
+        return [value for _, value in stack.prometheus.query(query)]
+
+    before, began = starts(), []
+
+    def meanwhile():
+        wait_until(is_missed, 60, "MysqlConnExporterDown arrives", 0.2)
+        began.append(time.time())
+    stack.restart_exporter(meanwhile)
+    wait_until(lambda: any(value not in before for value in starts()), 60, "Prometheus has scraped it again", 0.1)
+    return time.time() - began[0]
 
 
 def test_every_query_returns_data(stack, figure):
     """At the end, with the daemon restarted; bounded waits for what comes and goes."""
-    away = restart(stack)
-    scrape_seconds = max(SCRAPE_SECONDS, math.ceil(away / 2))  # what is away for longer than four scrapes was not seen to restart
+    # Restarts are marked for four scrapes: where this machine was busy, in a view as of one that scrapes less often.
+    scrape_seconds = max(SCRAPE_SECONDS, math.ceil(restart(stack) / 2))
     boards = dashboards.load()
     assert {d.json["uid"] for d in boards} >= {"mysqlconn-fleet", "mysqlconn-target", "mysqlconn-clients", "mysqlconn-exporter"}
     api = Api(stack.prometheus.url)

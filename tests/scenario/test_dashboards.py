@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 
+import jsonschema
 import pytest
 
 from lib import catalogue, promql
@@ -103,6 +104,50 @@ def about_grid(panels):
     for (one, a), (other, b) in itertools.combinations(places, 2):
         if a["x"] < b["x"] + b["w"] and b["x"] < a["x"] + a["w"] and a["y"] < b["y"] + b["h"] and b["y"] < a["y"] + a["h"]:
             yield f"panels {one!r} and {other!r} overlap"
+
+
+# --- schemas ---------------------------------------------------------------------------------------------------------
+
+def without_nulls(value):
+    """Grafana takes null as "not set", except in thresholds."""
+    if isinstance(value, list):
+        return [without_nulls(v) for v in value]
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None or k == "value"}
+    return value
+
+
+class Schemas:
+    """Grafana's types, which refuse what they do not know."""
+
+    def __init__(self):
+        with open(f"{TOP}/tests/samples/grafana-schemas.json", encoding="utf-8") as f:
+            self._validators = {name: jsonschema.Draft7Validator(schema) for name, schema in json.load(f).items() if name != "about"}
+
+    def _problems(self, name, value):
+        return [e.message[:300] for e in self._validators[name].iter_errors(without_nulls(value))]
+
+    def about(self, dashboard):
+        yield from self._problems("dashboard.Dashboard", {k: v for k, v in dashboard.items() if k != "panels"})
+        for panel in panels_of(dashboard):
+            yield from (f"panel {panel['title']!r}: {problem}" for problem in self._about_panel(panel))
+
+    def _about_panel(self, panel):
+        if panel["type"] == "row":
+            yield from self._problems("dashboard.RowPanel", {k: v for k, v in panel.items() if k != "panels"})
+            return
+        yield from self._problems("dashboard.Panel", {k: v for k, v in panel.items() if k not in ("targets", "options")})
+        for target in panel["targets"]:
+            yield from self._problems("prometheus.Dataquery", target)
+        kind = panel["type"].replace("-", "")
+        yield from self._problems(f"{kind}.Options", panel["options"])
+        if "custom" in panel["fieldConfig"]["defaults"]:
+            yield from self._problems(f"{kind}.FieldConfig", panel["fieldConfig"]["defaults"]["custom"])
+        for prop in (p for o in panel["fieldConfig"]["overrides"] for p in o["properties"]):
+            custom = prop["id"].startswith("custom.")
+            schema = f"{kind}.FieldConfig" if custom else "dashboard.FieldConfig"
+            if not prop["id"].startswith("custom.stacking."):
+                yield from self._problems(schema, {prop["id"].removeprefix("custom."): prop["value"]})
 
 
 # --- queries ---------------------------------------------------------------------------------------------------------
@@ -326,6 +371,17 @@ def test_a_fault_is_told(known, told):
     changed = copy.deepcopy(load())
     FAULTS[told](changed["target"])
     assert any(told in problem for problem in problems(changed, known)), f"nobody says {told}"
+
+
+def test_grafanas_types_know_all_of_it():
+    schemas = Schemas()
+    assert not [f"{name}: {problem}" for name, dashboard in load().items() for problem in schemas.about(dashboard)]
+    for change in ({"options": {"legend": {"displayMode": "sheet"}}}, {"colour": "red"}, {"fieldConfig": {"defaults": {"unit": 5}, "overrides": []}},
+                   {"fieldConfig": {"defaults": {"custom": {"drawStyle": "curve"}}, "overrides": []}},
+                   {"gridPos": {"x": "0", "y": 0, "w": 1, "h": 1}}):
+        dashboard = load()["fleet"]
+        _panel(dashboard, **change)
+        assert list(schemas.about(dashboard)), f"nobody says what is wrong with {change}"
 
 
 def test_colours_are_looked_at():

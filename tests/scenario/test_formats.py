@@ -57,8 +57,21 @@ def text_samples(text):
     return of_targets((name, labels, value) for name in metrics.names() for labels, value in metrics.samples(name))
 
 
+def get_beside_text(watching, accept):
+    """(media type, body, the samples of the text), between two looks at the text that are alike: what is read in the pool, such as
+    the network of this machine, may come in between."""
+    got = []
+
+    def attempt():
+        before = text_samples(get(watching, TEXT)[1].decode())
+        got[:] = [*get(watching, accept), before]
+        return before == text_samples(get(watching, TEXT)[1].decode())
+    wait_until(attempt, 60, "two looks at the text are alike")
+    return got
+
+
 def test_openmetrics_is_read_by_the_strict_parser_and_tells_the_same(quiet):
-    kind, page = get(quiet, OPENMETRICS)
+    kind, page, text = get_beside_text(quiet, OPENMETRICS)
     assert kind == OPENMETRICS
     families = list(parse_openmetrics(page.decode()))
     assert len({f.name for f in families}) == len(families) > 100
@@ -67,7 +80,6 @@ def test_openmetrics_is_read_by_the_strict_parser_and_tells_the_same(quiet):
     assert {"mysqlconn_polls_created", "mysqlconn_probe_phase_duration_seconds_created"} <= created
     counters = {f.name for f in families if f.type in ("counter", "histogram")}
     assert {name.removesuffix("_created") for name in created} == counters
-    text = text_samples(get(quiet, TEXT)[1].decode())
     openmetrics = of_targets((s.name, s.labels, s.value) for s in samples if not is_created(s.name))
 
     def canonical(found):  # le="1" and le="1.0" are one
@@ -89,7 +101,7 @@ def native_histograms(families):
 
 
 def test_protobuf_is_read_by_googles_library_and_tells_the_same(quiet):
-    kind, page = get(quiet, PROTOBUF)
+    kind, page, text = get_beside_text(quiet, PROTOBUF)
     assert kind == PROTOBUF
     families = client_model.families(page)
     assert len({f.name for f in families}) == len(families) > 100
@@ -106,7 +118,6 @@ def test_protobuf_is_read_by_googles_library_and_tells_the_same(quiet):
             found += [(family.name + "_count", labels, h.sample_count), (family.name + "_sum", labels, h.sample_sum)]
             if h.HasField("schema"):
                 assert h.zero_count + sum(count for _, count in client_model.native_buckets(h)) == h.sample_count
-    text = text_samples(get(quiet, TEXT)[1].decode())
     protobuf = of_targets(found)
     wanted = {(n, tuple((k, f"{float(v):g}" if k == "le" else v) for k, v in l)): value
               for (n, l), value in text.items() if ("le", "+Inf") not in l}

@@ -174,7 +174,8 @@ def test_each_alert_is_kept_for_a_while(promtools, version, tmp_path):
 
     def end(rule, case):
         if "alert" in rule:
-            rule["expr"] = f"({rule['expr']}) and on () (vector(time()) <= {60 * minutes(case['alert_rule_test'][0]['eval_time'])})"
+            last = 60 * minutes(case["alert_rule_test"][0]["eval_time"])
+            rule["expr"] = f"({rule['expr']}) and on () (vector(time()) <= {last})"
         return rule
 
     output, good = run_cases(promtools[version], tmp_path, end, chosen)
@@ -224,6 +225,31 @@ def test_thresholds_are_in_one_place_and_used():
             assert name in text, f"the comments of the thresholds do not name {name}"
     for name, expression in queries(all_rules()):  # no number is compared with but nothing, all and no
         assert not re.search(r"[<>=]=?\s*(?!0\b|1\b)[\d.]+", re.sub(r'"[^"]*"', "", expression)) or name in listed, name
+
+
+def test_a_threshold_of_ones_own_for_some_targets(promtools, tmp_path):
+    """As README.md has it: ours is dropped for these, and for no others, and the other one is not."""
+    with open(f"{TOP}/alerts/README.md", encoding="utf-8") as f:
+        blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", f.read(), re.S)]
+    own, = (block for block in blocks if "groups" in block)
+    config, = (block for block in blocks if "alerting" in block)
+    alert, = own["groups"][0]["rules"]
+    relabel, = config["alerting"]["alert_relabel_configs"]
+    (tmp_path / "own.yml").write_text(json.dumps(own))
+    (tmp_path / "prometheus.yml").write_text(json.dumps({**config, "rule_files": ["own.yml"]}))
+    for command in promtools.values():
+        checked = subprocess.run([*command, "check", "config", str(tmp_path / "prometheus.yml")], capture_output=True, text=True, check=False,
+                                 timeout=60)
+        assert checked.returncode == 0 and "1 rules found" in checked.stdout, checked.stdout + checked.stderr
+    assert alert["alert"] in ALERTS and relabel["action"] == "drop"
+    assert {s.metric for s in read(alert["expr"]).selectors} <= metrics(ALERTS[alert["alert"]]["expr"])
+
+    def dropped(**labels):
+        values = {"alertname": alert["alert"], **labels}
+        return bool(re.fullmatch(relabel["regex"], ";".join(values.get(name, "") for name in relabel["source_labels"])))
+    assert dropped(target="db7") and not dropped(target="db1")
+    assert not dropped(target="db7", alertname="MysqlConnTargetDown")
+    assert not dropped(target="db7", **{name: value for name, value in alert["labels"].items() if name != "severity"})
 
 
 def in_runbooks():
