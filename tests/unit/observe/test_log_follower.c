@@ -824,6 +824,22 @@ static void inode_that_is_used_again(void **state) {
     assert_int_equal(now(fx)->gaps, 1);
 }
 
+/* Nothing of it was read: what tells that it is another one is when its inode was made. */
+static void inode_that_is_used_again_before_anything_was_read(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    stop_and_save(fx, &saved);
+    append(fx->path, "a line that is in a new file, says its time\n");
+    uint64_t *birth = &saved.places[saved.count - 1].number[FILE_BIRTH];
+    const bool known = *birth > 0;
+    *birth -= known;
+    begin_again(fx);
+    expect(fx, "a line that is in a new file, says its time\n");
+    assert_int_equal(now(fx)->gaps, known); /* what came into the old one is gone */
+}
+
 static void rotations_that_nobody_saw(void **state) {
     struct fixture *fx = *state;
     struct log_saved saved;
@@ -1578,6 +1594,7 @@ int main(void) {
         TEST(regrown_past_the_place_while_stopped),
         TEST(regrown_past_the_place_between_two_looks),
         TEST(inode_that_is_used_again),
+        TEST(inode_that_is_used_again_before_anything_was_read),
         TEST(rotations_that_nobody_saw),
         TEST(copy_and_truncation_that_nobody_saw),
         TEST(copy_that_is_shorter_than_what_was_read_is_not_read_again),
