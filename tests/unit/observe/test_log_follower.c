@@ -1092,6 +1092,33 @@ static void place_is_in_front_of_what_is_held_back(void **state) {
     expect(fx, "2\n3\n");
 }
 
+/* A refused name may hold so many newlines: a place inside it would make its lines true ones. */
+static void place_is_in_front_of_a_name_of_128_lines(void **state) {
+    enum { LINES = 200, HELD = 130 };
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    struct strbuf all, held;
+    strbuf_init(&all, 1 << 16);
+    strbuf_init(&held, 1 << 16);
+    for (int i = 0; i < LINES; i++) {
+        strbuf_addf(&all, "%d\n", i);
+        if (i >= LINES - HELD)
+            strbuf_addf(&held, "%d\n", i);
+    }
+    append(fx->path, strbuf_text(&all));
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, strbuf_text(&all));
+    fx->held = HELD;
+    stop_and_save(fx, &saved);
+    fx->held = 0;
+    assert_int_equal(saved.state.lines, LINES - HELD);
+    assert_int_equal(saved.state.bytes, all.len - held.len);
+    begin_again(fx);
+    expect(fx, strbuf_text(&held));
+    strbuf_release(&all);
+    strbuf_release(&held);
+}
+
 static void line_without_an_end_is_used_after_a_while(void **state) {
     struct fixture *fx = *state;
     timers = true;
@@ -1608,6 +1635,7 @@ int main(void) {
         TEST(file_that_came_while_we_were_away_is_new),
         TEST(file_that_came_after_the_lost_one_while_we_were_away_is_new),
         TEST(place_is_in_front_of_what_is_held_back),
+        TEST(place_is_in_front_of_a_name_of_128_lines),
         TEST(line_without_an_end_is_used_after_a_while),
         TEST(hostile_places_do_no_harm),
         TEST(file_that_lost_its_end_while_we_were_stopped),
