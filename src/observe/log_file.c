@@ -96,9 +96,9 @@ int log_file_look(struct log_file *file) {
 /* --- lines --- */
 
 static void note_start(struct log_reader *r, const struct log_file *file, uint64_t offset, uint64_t bytes) {
-    r->starts[r->next_start].file = file;
+    r->starts[r->next_start].fd = file->fd;
     r->starts[r->next_start].offset = offset;
-    r->starts[r->next_start].bytes = bytes;
+    r->starts[r->next_start].bytes = (uint32_t)bytes;
     r->next_start = (r->next_start + 1) % LOG_HELD_MAX;
     r->start_count += r->start_count < LOG_HELD_MAX;
 }
@@ -260,8 +260,8 @@ uint64_t log_file_held_bytes(const struct log_reader *r, unsigned held) {
 
 void log_file_move_starts(struct log_reader *r, const struct log_file *file, const struct log_file *copy) {
     for (unsigned i = 0; i < LOG_HELD_MAX; i++)
-        if (r->starts[i].file == file)
-            r->starts[i].file = copy;
+        if (r->starts[i].fd == file->fd)
+            r->starts[i].fd = copy ? copy->fd : -1;
 }
 
 void log_file_place(const struct log_file *file, const struct log_reader *r, unsigned held,
@@ -269,7 +269,7 @@ void log_file_place(const struct log_file *file, const struct log_reader *r, uns
     uint64_t first = file->offset;
     for (unsigned back = 1; back <= within(r, held); back++) {
         unsigned i = start_index(r, back);
-        if (r->starts[i].file == file && r->starts[i].offset < first)
+        if (r->starts[i].fd == file->fd && r->starts[i].offset < first)
             first = r->starts[i].offset;
     }
     memset(out, 0, LOG_PLACE_NUMBERS * sizeof *out);

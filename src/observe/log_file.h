@@ -14,7 +14,7 @@ enum {
     LOG_TAIL = 256,      /* bytes before the place that tell whether the file is still the one that we read */
     LOG_TAIL_SURE = 8,   /* so many at least tell it of a file that is another by its inode */
     LOG_HEAD_START = 12, /* the shortest beginning that tells a copy of a life */
-    LOG_HELD_MAX = 64,   /* lines back to which the place can go */
+    LOG_HELD_MAX = 160,  /* lines back to which the place can go: a refused name may have 128 */
 };
 
 /* A log that is truncated begins a new life under the same inode. A life is known by its head: its first LOG_TAIL
@@ -81,8 +81,9 @@ struct log_reader {
     struct mono turn_ends; /* the loop's others wait: a line that told something is the last after this … */
     bool late;             /* … and was; cleared by who sets turn_ends */
     struct {
-        const struct log_file *file;
-        uint64_t offset, bytes;
+        uint64_t offset;
+        uint32_t bytes;
+        int fd;             /* its file's; -1: that is closed */
     } starts[LOG_HELD_MAX]; /* of the last lines, in a ring */
     unsigned next_start, start_count;
 };

@@ -58,12 +58,62 @@ static bool is_match(const char *pattern, const char *name) {
     return !is_no_text(name) && fnmatch(pattern, name, FNM_PERIOD) == 0;
 }
 
+/* error.log.00.json, which MySQL's JSON sink writes beside error.log, is a log of its own, and so is what it was
+ * renamed to. */
 static bool is_of(const char *base, const char *name) {
+    static const char json[] = ".json";
     char longer[NAME_MAX + 16];
+    if (strstr(name, json) && !strstr(base, json))
+        return false;
     if (!log_folder_is_pattern(base))
         return !is_no_text(name) && is_rotated(base, name);
     snprintf(longer, sizeof longer, "%s[-._]*", base);
     return is_match(base, name) || is_match(longer, name);
+}
+
+/* --- age --- */
+
+/* By the digits at which two names differ; the one that has none was not renamed, and is the newest. `rotated`: numbers
+ * are what rotations count, the higher the older; else what somebody counted on. */
+static int compare_names(const char *a, const char *b, bool rotated) {
+    size_t same = 0;
+    while (a[same] && a[same] == b[same])
+        same++;
+    while (same > 0 && is_digit(a[same - 1]))
+        same--;
+    size_t a_digits = strspn(a + same, "0123456789"), b_digits = strspn(b + same, "0123456789");
+    bool a_bare = !a[same] || (a_digits == 0 && b_digits > 0), b_bare = !b[same] || (b_digits == 0 && a_digits > 0);
+    if (a_bare != b_bare)
+        return a_bare ? 1 : -1;
+    bool counted =
+        rotated && a_digits > 0 && b_digits > 0 && a_digits <= 4 && b_digits <= 4; /* longer ones are dates */
+    int order = a_digits != b_digits ? (a_digits < b_digits ? -1 : 1) : strcmp(a + same, b + same);
+    return counted ? -order : order;
+}
+
+int log_folder_compare(const char *a, const struct stat *a_st, const char *b, const struct stat *b_st) {
+    int64_t at = log_folder_mtime_ns(a_st), bt = log_folder_mtime_ns(b_st);
+    if (at != bt)
+        return at < bt ? -1 : 1;
+    return compare_names(a, b, true);
+}
+
+static int64_t birth_ns(const char *path) {
+    struct statx stx;
+    if (statx(AT_FDCWD, path, 0, STATX_BTIME, &stx) < 0 || !(stx.stx_mask & STATX_BTIME))
+        return 0;
+    return stx.stx_btime.tv_sec * NS_PER_S + stx.stx_btime.tv_nsec;
+}
+
+/* Of two that match a pattern. The clock of files ticks slowly: many a file is made in the tick in which another was
+ * written last. */
+static int compare_matches(const char *a, const struct stat *a_st, const char *b, const struct stat *b_st) {
+    int64_t at = log_folder_mtime_ns(a_st), bt = log_folder_mtime_ns(b_st);
+    if (at == bt) {
+        at = birth_ns(a);
+        bt = birth_ns(b);
+    }
+    return at != bt ? (at < bt ? -1 : 1) : compare_names(a, b, false);
 }
 
 /* --- the folder --- */
@@ -108,7 +158,7 @@ struct newest {
 
 static void take_newer(void *arg, const char *path, const struct stat *st) {
     struct newest *n = arg;
-    if (n->any && log_folder_compare(n->path, &n->st, path, st) >= 0)
+    if (n->any && compare_matches(n->path, &n->st, path, st) >= 0)
         return;
     snprintf(n->path, PATH_MAX, "%s", path);
     n->st = *st;
@@ -119,29 +169,4 @@ int log_folder_newest(const char *pattern, char out[PATH_MAX]) {
     struct newest n = {.path = out};
     int rc = log_folder_matches(pattern, take_newer, &n);
     return rc < 0 ? rc : n.any ? 0 : -ENOENT;
-}
-
-/* --- age --- */
-
-/* By the digits at which two names differ; the one that has none was not renamed, and is the newest. */
-static int compare_names(const char *a, const char *b) {
-    size_t same = 0;
-    while (a[same] && a[same] == b[same])
-        same++;
-    while (same > 0 && is_digit(a[same - 1]))
-        same--;
-    size_t a_digits = strspn(a + same, "0123456789"), b_digits = strspn(b + same, "0123456789");
-    bool a_bare = !a[same] || (a_digits == 0 && b_digits > 0), b_bare = !b[same] || (b_digits == 0 && a_digits > 0);
-    if (a_bare != b_bare)
-        return a_bare ? 1 : -1;
-    bool counted = a_digits > 0 && b_digits > 0 && a_digits <= 4 && b_digits <= 4; /* longer ones are dates */
-    int order = a_digits != b_digits ? (a_digits < b_digits ? -1 : 1) : strcmp(a + same, b + same);
-    return counted ? -order : order;
-}
-
-int log_folder_compare(const char *a, const struct stat *a_st, const char *b, const struct stat *b_st) {
-    int64_t at = log_folder_mtime_ns(a_st), bt = log_folder_mtime_ns(b_st);
-    if (at != bt)
-        return at < bt ? -1 : 1;
-    return compare_names(a, b);
 }

@@ -12,8 +12,9 @@
 
 /* Whether `path` is a pattern in its last part. */
 bool log_folder_is_pattern(const char *path);
-/* The file that was written last of those that match `pattern`, or that a symbolic link leads to which does. 0 or a
- * negative errno; -ENOENT where none does. */
+/* The file that was written last of those that match `pattern`, or that a symbolic link leads to which does; of two
+ * that were in the same tick of the clock the one that was made later. 0 or a negative errno; -ENOENT where none does.
+ */
 int log_folder_newest(const char *pattern, char out[PATH_MAX]);
 /* Hand over all that match. 0 or a negative errno. */
 typedef void log_folder_fn(void *arg, const char *path, const struct stat *st);

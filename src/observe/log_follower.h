@@ -10,8 +10,8 @@
  * still comes into it is handed over late rather than lost.
  * - A file whose name is gone (renamed without a new one, deleted) is read on until another comes.
  * - Several rotations between two looks, or while we were not running: the files in between are found in the folder by
- * name (error.log.1, error.log-20261121, …, not compressed ones) and age, the file that we were in by its inode and the
- * bytes before our place.
+ * name (error.log.1, error.log-20261121, …, not compressed ones, nor error.log.00.json, another log) and age, the file
+ * that we were in by its inode and the bytes before our place.
  * - Truncation, also if the file grew past its old size before we looked (the bytes before our place are others then):
  * reading begins again at 0. A copy that was made before (copytruncate) is found by those same bytes, and read to its
  * end. Without one, what was written between our last
@@ -31,8 +31,9 @@
  * - Where the file may not be read at the start, the places that were kept wait until it may.
  * - A file that is there at the first start and cannot be opened yet is taken up where it ends when it first can.
  * - A pattern means the file that was written last of those that match (a symbolic link: that it leads to); another
- * that comes, or is written again, is a rotation. One that nobody touched for a day and is then written is seen with
- * the next change of a name.
+ * that comes, or is written again, is a rotation. Of those of the same tick of the files' clock it is the one that was
+ * made last, or that has what we did not read. One that nobody touched for a day and is then written is seen with the
+ * next change of a name.
  * - A line is at most `max_line_bytes` long with its end; a longer one is handed over cut and counted, and its rest is
  * skipped. NUL bytes before a line (the hole that a writer leaves which goes on at its old place after a truncation)
  * are no part of it. A line that has waited for its newline for five seconds is handed over as it is; if that told

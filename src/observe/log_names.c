@@ -285,10 +285,47 @@ static void make_newest(struct log_follower *f, struct log_file *file) {
             log_names_take_older(f, other);
 }
 
+struct tied {
+    const struct log_follower *f;
+    struct stat newest;
+    char *path; /* "" none yet */
+};
+
+/* Whether all of it was told when it was closed. */
+static bool is_told(const struct log_follower *f, const struct stat *st) {
+    for (unsigned i = 0; i < LOG_DONE_MAX; i++)
+        if (f->done[i][FILE_INO] == st->st_ino && f->done[i][FILE_DEV] == st->st_dev &&
+            f->done[i][FILE_OFFSET] >= (uint64_t)st->st_size)
+            return true;
+    return false;
+}
+
+static void take_tied(void *arg, const char *path, const struct stat *st) {
+    struct tied *t = arg;
+    int64_t written_ns = log_folder_mtime_ns(st);
+    if (!t->path[0] && written_ns == log_folder_mtime_ns(&t->newest) && written_ns >= t->f->since_ns &&
+        !find_file(t->f, st) && !is_told(t->f, st))
+        snprintf(t->path, PATH_MAX, "%s", path);
+}
+
+/* The file that the pattern means. The clock of files ticks slowly: of those that were written in the same tick as the
+ * newest, one that has what we did not read yet. */
+static int find_match(const struct log_follower *f, char out[PATH_MAX]) {
+    char other[PATH_MAX] = "";
+    struct tied tied = {.f = f, .path = other};
+    int rc = log_folder_newest(f->path, out);
+    if (rc < 0 || !f->files || stat(out, &tied.newest) < 0)
+        return rc;
+    log_folder_matches(f->path, take_tied, &tied);
+    if (other[0])
+        memcpy(out, other, PATH_MAX);
+    return 0;
+}
+
 int log_names_look(struct log_follower *f) {
     char matching[PATH_MAX];
     struct stat st;
-    int rc = f->pattern ? log_folder_newest(f->path, matching) : 0;
+    int rc = f->pattern ? find_match(f, matching) : 0;
     if (rc < 0)
         return rc;
     const char *path = f->pattern ? matching : f->path;

@@ -824,6 +824,22 @@ static void inode_that_is_used_again(void **state) {
     assert_int_equal(now(fx)->gaps, 1);
 }
 
+/* Nothing of it was read: what tells that it is another one is when its inode was made. */
+static void inode_that_is_used_again_before_anything_was_read(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    stop_and_save(fx, &saved);
+    append(fx->path, "a line that is in a new file, says its time\n");
+    uint64_t *birth = &saved.places[saved.count - 1].number[FILE_BIRTH];
+    const bool known = *birth > 0;
+    *birth -= known;
+    begin_again(fx);
+    expect(fx, "a line that is in a new file, says its time\n");
+    assert_int_equal(now(fx)->gaps, known); /* what came into the old one is gone */
+}
+
 static void rotations_that_nobody_saw(void **state) {
     struct fixture *fx = *state;
     struct log_saved saved;
@@ -952,6 +968,31 @@ static void lives_that_begin_with_the_same_line_are_told_apart(void **state) {
     expect(fx, "=====================================\n3 lines, in the second life\n4 lines, in the third life\n");
 }
 
+/* With both sinks MySQL 8 writes each line twice. */
+static void what_the_json_sink_writes_beside_it_is_another_log(void **state) {
+    struct fixture *fx = *state;
+    char json[128], old_json[128];
+    snprintf(json, sizeof json, "%s.00.json", fx->path);
+    snprintf(old_json, sizeof old_json, "%s.00.json.1", fx->path);
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    append(fx->path, "1 line of text\n");
+    append(old_json, "1 line of JSON\n");
+    expect(fx, "1 line of text\n");
+    move(fx->path, fx->old);
+    append(json, "2 lines of JSON\n");
+    append(fx->path, "2 lines of text\n");
+    expect(fx, "2 lines of text\n");
+    stop(fx);
+    fx->config.file = json;
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "2 lines of JSON\n");
+    move(json, old_json);
+    append(json, "3 lines of JSON\n");
+    expect(fx, "3 lines of JSON\n");
+    assert_int_equal(now(fx)->rotations, 1);
+}
+
 static void more_rotations_than_can_be_open_while_stopped(void **state) {
     enum { MANY = 40 };
     struct fixture *fx = *state;
@@ -1051,6 +1092,33 @@ static void place_is_in_front_of_what_is_held_back(void **state) {
     expect(fx, "2\n3\n");
 }
 
+/* A refused name may hold so many newlines: a place inside it would make its lines true ones. */
+static void place_is_in_front_of_a_name_of_128_lines(void **state) {
+    enum { LINES = 200, HELD = 130 };
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    struct strbuf all, held;
+    strbuf_init(&all, 1 << 16);
+    strbuf_init(&held, 1 << 16);
+    for (int i = 0; i < LINES; i++) {
+        strbuf_addf(&all, "%d\n", i);
+        if (i >= LINES - HELD)
+            strbuf_addf(&held, "%d\n", i);
+    }
+    append(fx->path, strbuf_text(&all));
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, strbuf_text(&all));
+    fx->held = HELD;
+    stop_and_save(fx, &saved);
+    fx->held = 0;
+    assert_int_equal(saved.state.lines, LINES - HELD);
+    assert_int_equal(saved.state.bytes, all.len - held.len);
+    begin_again(fx);
+    expect(fx, strbuf_text(&held));
+    strbuf_release(&all);
+    strbuf_release(&held);
+}
+
 static void line_without_an_end_is_used_after_a_while(void **state) {
     struct fixture *fx = *state;
     timers = true;
@@ -1112,6 +1180,43 @@ static void pattern_means_the_newest(void **state) {
     append(second, "2\n");
     expect(fx, "2\n");
     assert_int_equal(now(fx)->rotations, 1);
+}
+
+/* The clock of the files ticks slowly. */
+static void of_a_pattern_s_files_of_the_same_tick_the_later_one_is_meant(void **state) {
+    struct fixture *fx = *state;
+    const struct timespec tick[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    char pattern[128], name[128];
+    snprintf(pattern, sizeof pattern, "%s/host-*.err", fx->folder);
+    for (int i = 1; i <= 5; i++) {
+        snprintf(name, sizeof name, "%s/host-%d.err", fx->folder, i);
+        append(name, i == 5 ? "the later one\n" : "an earlier one\n");
+        assert_int_equal(utimensat(AT_FDCWD, name, tick, 0), 0);
+    }
+    fx->config.file = pattern;
+    start(fx, LOG_START_BEGINNING);
+    expect(fx, "the later one\n");
+}
+
+static void file_that_is_written_in_the_tick_of_another_is_read(void **state) {
+    struct fixture *fx = *state;
+    char pattern[128], first[128], second[128];
+    struct stat st;
+    snprintf(pattern, sizeof pattern, "%s/host-*.err", fx->folder);
+    snprintf(first, sizeof first, "%s/host-1.err", fx->folder);
+    snprintf(second, sizeof second, "%s/host-2.err", fx->folder);
+    fx->config.file = pattern;
+    append(first, "was there\n");
+    append(second, "1\n");
+    begin(fx, LOG_START_BEGINNING);
+    append(second, "2\n");
+    expect(fx, "1\n2\n");
+    append(first, "3\n");
+    assert_int_equal(stat(second, &st), 0);
+    assert_int_equal(utimensat(AT_FDCWD, first, (struct timespec[2]){st.st_atim, st.st_mtim}, 0), 0);
+    expect(fx, "3\n");
+    append(second, "4\n");
+    expect(fx, "4\n");
 }
 
 /* As after a power failure: the place was kept on the disk, the end of the log was not. */
@@ -1516,6 +1621,7 @@ int main(void) {
         TEST(regrown_past_the_place_while_stopped),
         TEST(regrown_past_the_place_between_two_looks),
         TEST(inode_that_is_used_again),
+        TEST(inode_that_is_used_again_before_anything_was_read),
         TEST(rotations_that_nobody_saw),
         TEST(copy_and_truncation_that_nobody_saw),
         TEST(copy_that_is_shorter_than_what_was_read_is_not_read_again),
@@ -1523,16 +1629,20 @@ int main(void) {
         TEST(copy_from_before_what_was_read_is_not_read_after_a_stop),
         TEST(life_that_nobody_saw_is_found_in_its_copy_whenever_that_was_made),
         TEST(lives_that_begin_with_the_same_line_are_told_apart),
+        TEST(what_the_json_sink_writes_beside_it_is_another_log),
         TEST(more_rotations_than_can_be_open_while_stopped),
         TEST(file_that_could_not_be_opened_at_the_start_goes_on_where_it_was),
         TEST(file_that_came_while_we_were_away_is_new),
         TEST(file_that_came_after_the_lost_one_while_we_were_away_is_new),
         TEST(place_is_in_front_of_what_is_held_back),
+        TEST(place_is_in_front_of_a_name_of_128_lines),
         TEST(line_without_an_end_is_used_after_a_while),
         TEST(hostile_places_do_no_harm),
         TEST(file_that_lost_its_end_while_we_were_stopped),
         TEST(pattern_means_the_newest),
         TEST(pattern_means_another_as_soon_as_it_is_written),
+        TEST(of_a_pattern_s_files_of_the_same_tick_the_later_one_is_meant),
+        TEST(file_that_is_written_in_the_tick_of_another_is_read),
         TEST(pattern_matches_a_link),
         TEST(directory_or_pipe_in_its_place),
         TEST(permission_lost_and_given_back),
