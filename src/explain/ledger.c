@@ -21,6 +21,9 @@ enum {
     SLACK_S = 3,   /* the server's clocks count whole seconds, and travel */
     JUMP_S = 60,   /* as far the server's clock may be set */
     WAITS_MAX = 8, /* polls come at most about once a second */
+    /* Sums of errors that a look did not find are told two polls later, and in this many looks if ever. */
+    ROWS_LATE = 2,
+    LOOKS_MAX = SERVER_ERROR_LOOKS + ROWS_LATE,
     /* Polls that a ledger's begin is put off for while the error log's past is still being read. */
     CATCH_UP_POLLS = 4,
 };
@@ -53,8 +56,11 @@ struct ledger {
     uint64_t steps[LEDGER_STEP_COUNT];
     struct mono polled, before; /* … which was then; and the one before it */
     double uptime_s, flushed_s; /* the server's; flushed_s: how long after its start */
-    uint64_t restarts;
+    uint64_t restarts, connection;
+    bool start_told; /* by a line, since the last poll */
     bool in_gap;
+    unsigned rows_late;     /* for so many polls sums may still come of what rose before */
+    int64_t errors_wall_ns; /* when they were last looked at */
     int64_t began_wall_ns;
     struct kills kills;
     const struct ledger_listener *listener; /* NULL none */
@@ -189,10 +195,14 @@ static void close_wait(struct ledger *ledger, struct target *target, struct wait
     tell_of_each_once(ledger, target, CAUSE_UNKNOWN, left);
 }
 
+static bool is_over(const struct ledger *ledger, const struct target *target, const struct wait *w) {
+    int64_t age_ns = mono_between(w->since, mono_now()), looks_ns = LOOKS_MAX * target->config->poll.interval_ns;
+    return age_ns >= LOG_WITHIN_NS + (ledger->rows_late > 0 ? looks_ns : 0);
+}
+
 static void close_waits(struct ledger *ledger, struct target *target, bool all) {
-    struct mono now = mono_now();
     unsigned done = 0;
-    while (done < ledger->wait_count && (all || mono_between(ledger->waits[done].since, now) >= LOG_WITHIN_NS)) {
+    while (done < ledger->wait_count && (all || is_over(ledger, target, &ledger->waits[done]))) {
         close_wait(ledger, target, &ledger->waits[done++]);
         if (done < ledger->wait_count)
             pass_on(&ledger->waits[done - 1], &ledger->waits[done]);
@@ -266,11 +276,13 @@ static void on_abort(void *arg, struct target *target, const struct abort_event 
 
 /* What the lines before it tell of was counted by another life. */
 static void on_server_started(void *arg, struct target *target) {
+    struct ledger *ledger = target->ledger;
     (void)arg;
-    if (!target->ledger)
+    if (!ledger)
         return;
-    close_waits(target->ledger, target, true);
-    forget_evidence(target->ledger);
+    ledger->start_told = true;
+    close_waits(ledger, target, true);
+    forget_evidence(ledger);
 }
 
 struct abort_sink ledger_sink(void) {
@@ -292,6 +304,8 @@ static void read_clocks(const struct target *target, struct ledger *ledger) {
     ledger->uptime_s = target_status(target, "Uptime");
     ledger->flushed_s = ledger->uptime_s - target_status(target, "Uptime_since_flush_status");
     ledger->restarts = target->poll.restarts;
+    ledger->connection = target->poll.connection_id;
+    ledger->start_told = false;
     ledger->before = ledger->polled;
     ledger->polled = mono_now();
 }
@@ -318,7 +332,9 @@ static enum ledger_step find_step(const struct target *target, const struct ledg
     double passed_s = (double)mono_between(before->polled, now.polled) / NS_PER_S;
     double flushed_ago_s = now.uptime_s - now.flushed_s;
     bool fell = any_fell(target, before);
-    if (now.restarts != before->restarts || now.uptime_s < before->uptime_s)
+    /* Two lives within one second look like one. */
+    bool told = before->start_told && now.connection != before->connection && now.uptime_s <= passed_s + SLACK_S;
+    if (now.restarts != before->restarts || now.uptime_s < before->uptime_s || told)
         return now.uptime_s > passed_s + SLACK_S ? LEDGER_OTHER : LEDGER_RESTART;
     if (now.uptime_s - before->uptime_s > passed_s + JUMP_S || (fell && flushed_ago_s > passed_s + SLACK_S))
         return LEDGER_OTHER;
@@ -412,6 +428,17 @@ static void begin(const struct ledger_listener *listener, struct target *target,
     read_counters(ledger, target, LEDGER_STEP_COUNT);
 }
 
+/* The look has not found all that the server knows of, or there was none. */
+static void note_late_rows(struct ledger *ledger, const struct target *target) {
+    const struct server_errors *errors = target->server_errors;
+    int64_t wall_ns = errors ? server_errors_wall_ns(errors) : 0;
+    if (errors && (wall_ns == ledger->errors_wall_ns || server_errors_missing(errors)))
+        ledger->rows_late = ROWS_LATE;
+    else if (ledger->rows_late > 0)
+        ledger->rows_late--;
+    ledger->errors_wall_ns = wall_ns;
+}
+
 static void on_polled(void *arg, struct target *target, struct mono began) {
     struct ledger *ledger = target->ledger;
     if (target->poll.health != TARGET_UP) {
@@ -434,6 +461,7 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
         match(ledger, counter);
         let_go(ledger, counter);
     }
+    note_late_rows(ledger, target);
     close_waits(ledger, target, false);
     age_maybes(ledger, target);
 }
