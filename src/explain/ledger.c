@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "explain/kills.h"
+#include "explain/server_life.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,8 +19,6 @@
 #define LOG_WITHIN_NS (5 * NS_PER_S)
 
 enum {
-    SLACK_S = 3,   /* the server's clocks count whole seconds, and travel */
-    JUMP_S = 60,   /* as far the server's clock may be set */
     WAITS_MAX = 8, /* polls come at most about once a second */
     /* Sums of errors that a look did not find are told two polls later, and in this many looks if ever. */
     ROWS_LATE = 2,
@@ -54,10 +53,8 @@ struct ledger {
     struct wait waits[WAITS_MAX];
     unsigned wait_count;
     uint64_t steps[LEDGER_STEP_COUNT];
-    struct mono polled, before; /* … which was then; and the one before it */
-    double uptime_s, flushed_s; /* the server's; flushed_s: how long after its start */
-    uint64_t restarts, connection;
-    bool start_told; /* by a line, since the last poll */
+    struct server_life life; /* at the last good poll */
+    struct mono before;      /* the good poll before it */
     bool in_gap;
     unsigned rows_late;     /* for so many polls sums may still come of what rose before */
     int64_t errors_wall_ns; /* when they were last looked at */
@@ -280,7 +277,7 @@ static void on_server_started(void *arg, struct target *target) {
     (void)arg;
     if (!ledger)
         return;
-    ledger->start_told = true;
+    ledger->life.start_told = true;
     close_waits(ledger, target, true);
     forget_evidence(ledger);
 }
@@ -299,17 +296,6 @@ static bool read_counter(const struct target *target, unsigned counter, uint64_t
     return true;
 }
 
-/* Both of the server's clocks count whole seconds from the same instant, so that their difference is steady. */
-static void read_clocks(const struct target *target, struct ledger *ledger) {
-    ledger->uptime_s = target_status(target, "Uptime");
-    ledger->flushed_s = ledger->uptime_s - target_status(target, "Uptime_since_flush_status");
-    ledger->restarts = target->poll.restarts;
-    ledger->connection = target->poll.connection_id;
-    ledger->start_told = false;
-    ledger->before = ledger->polled;
-    ledger->polled = mono_now();
-}
-
 /* FLUSH STATUS sets them all to zero on MariaDB; MySQL keeps those of connections that did not log in. (Measured on
  * 10.11 and 9.7.) */
 static bool is_flushed(const struct target *target, unsigned counter) {
@@ -325,20 +311,13 @@ static bool any_fell(const struct target *target, const struct ledger *ledger) {
     return false;
 }
 
-/* What sets counters to zero came after the last poll; else they are another server's. */
-static enum ledger_step find_step(const struct target *target, const struct ledger *before) {
-    struct ledger now;
-    read_clocks(target, &now);
-    double passed_s = (double)mono_between(before->polled, now.polled) / NS_PER_S;
-    double flushed_ago_s = now.uptime_s - now.flushed_s;
-    bool fell = any_fell(target, before);
-    /* Two lives within one second look like one. */
-    bool told = before->start_told && now.connection != before->connection && now.uptime_s <= passed_s + SLACK_S;
-    if (now.restarts != before->restarts || now.uptime_s < before->uptime_s || told)
-        return now.uptime_s > passed_s + SLACK_S ? LEDGER_OTHER : LEDGER_RESTART;
-    if (now.uptime_s - before->uptime_s > passed_s + JUMP_S || (fell && flushed_ago_s > passed_s + SLACK_S))
-        return LEDGER_OTHER;
-    return fell || now.flushed_s > before->flushed_s ? LEDGER_FLUSH : LEDGER_STEP_COUNT;
+static enum ledger_step find_step(const struct target *target, const struct ledger *ledger) {
+    static const enum ledger_step steps[] = {[LIFE_SAME] = LEDGER_STEP_COUNT,
+                                             [LIFE_FLUSHED] = LEDGER_FLUSH,
+                                             [LIFE_RESTARTED] = LEDGER_RESTART,
+                                             [LIFE_OTHER] = LEDGER_OTHER};
+    struct server_life now = server_life_now(target);
+    return steps[server_life_since(&ledger->life, &now, any_fell(target, ledger))];
 }
 
 /* When the counters began anew, by the server's clock of whole seconds. */
@@ -424,7 +403,7 @@ static void begin(const struct ledger_listener *listener, struct target *target,
     ledger->listener = listener;
     ledger->began_wall_ns = wall_now_ns();
     ledger->counted_from = began;
-    read_clocks(target, ledger);
+    ledger->life = server_life_now(target);
     read_counters(ledger, target, LEDGER_STEP_COUNT);
 }
 
@@ -455,7 +434,8 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
     enum ledger_step step = find_step(target, ledger);
     if (step != LEDGER_STEP_COUNT)
         take_step(ledger, target, step);
-    read_clocks(target, ledger);
+    ledger->before = ledger->life.polled;
+    ledger->life = server_life_now(target);
     read_counters(ledger, target, step);
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
         match(ledger, counter);
