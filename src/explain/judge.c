@@ -270,6 +270,7 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
     kills_polled(&j->kills, target);
     j->kills_before = kills_before(&j->kills);
     j->kills_lately = kills_lately(&j->kills);
+    j->clients_left = j->balances[1].left;
     if (j->held)
         held_lines_release(j->held, target, j->untold, false, release, arg);
     if (j->untold && !(abort_facts_log_tells(target) && log_is_behind(target)))

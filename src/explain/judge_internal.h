@@ -28,6 +28,7 @@ struct judgement {
     /* Of this poll, before any is taken: KILLs that were counted before the sums that are judged now, and all of late;
      * -1 not known. */
     int64_t kills_before, kills_lately;
+    uint64_t clients_left; /* of this poll, before any is told: what Aborted_clients had risen by before those sums */
     struct balance balances[2]; /* of Aborted_connects and Aborted_clients */
     bool rows_missing;          /* what the counters rose by at the last poll has sums that came later */
     struct mono closing;        /* when a line last told of a shutdown; 0 never */

@@ -192,10 +192,10 @@ static uint64_t judge_some(const struct judge_hearing *h, const struct untold_ab
 }
 
 /* What a KILL may have raised: all of them were KILLs if there were as many; if there were fewer, no more than those. A
- * KILL that was counted after the look had ended none of what the counters showed before it. */
+ * KILL that was counted after the look ended nothing of it where the counters had shown all of that before. */
 static void judge_killable(const struct judge_hearing *h, const struct untold_aborts *aborts) {
     const struct judgement *j = h->target->judgement;
-    int64_t known = j->balances[1].left < aborts->n ? j->kills_lately : j->kills_before;
+    int64_t known = j->clients_left < aborts->ended ? j->kills_lately : j->kills_before;
     enum reading others = known >= 0 && known == j->kills_lately ? NOT_KILLED : PERHAPS_KILLED;
     uint64_t kills = known > 0 ? (uint64_t)known : 0, some = kills < aborts->n ? kills : aborts->n;
     if (kills > 0 && kills >= aborts->alike) {

@@ -108,7 +108,8 @@ struct telling {
     struct account *account;
     struct mono now;
     bool untold;    /* where a line was to be expected, there was none */
-    uint64_t alike; /* of what is to be told: what a KILL may have raised */
+    uint64_t alike; /* of what is to be told: what a KILL may have raised … */
+    uint64_t ended; /* … and all that ended connections which had logged in, as far as it is sure */
     untold_fn *on_aborts;
     void *arg;
     uint64_t rivals[DOUBT_COUNT]; /* what is doubtful and not told yet */
@@ -137,8 +138,10 @@ static void tell(const struct telling *t, unsigned number, unsigned with_number,
     struct untold_aborts aborts = aborts_of(t, number, with_number, n);
     if (n == 0)
         return;
-    if (may_be_kill(t->account, number, with_number))
+    if (may_be_kill(t->account, number, with_number)) {
         aborts.alike = t->alike;
+        aborts.ended = t->ended;
+    }
     t->on_aborts(t->arg, &aborts);
 }
 
@@ -248,15 +251,25 @@ static unsigned count_due(const struct telling *t, const struct account *a) {
     return due;
 }
 
+/* Those of accounts that had logged in, or may have. */
+static void count_ended(struct telling *t, const struct batch *batch) {
+    static const unsigned alone[] = {1153, 1157, 1158, 1161, 1184, 1873, 4031};
+    uint64_t writes = batch->sums[account_row(WRITE_ERROR)], of_dumps = batch->sums[account_row(OF_A_DUMP)];
+    uint64_t reads = batch->sums[account_row(READ_ERROR)], others = writes - least(writes, of_dumps);
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+        t->ended += batch->sums[account_row(alone[i])];
+    t->ended += writes - least(others, reads);
+    t->alike += others;
+}
+
 /* Each batch that is due has what the next one knows of it. */
 static void prepare(struct telling *t, struct account *a) {
-    int write = account_row(WRITE_ERROR), dump = account_row(OF_A_DUMP);
     for (unsigned i = 0, due = count_due(t, a); i < due; i++) {
         struct batch *batch = &a->batches[i];
         if (i + 1 < a->batch_count)
             join_looks(a, batch, batch + 1);
         if (may_be_kill(a, WRITE_ERROR, 0))
-            t->alike += batch->sums[write] - least(batch->sums[write], batch->sums[dump]);
+            count_ended(t, batch);
     }
 }
 

@@ -26,7 +26,8 @@ struct untold_aborts {
     bool untold;                  /* a line would have told of them, and did not */
     bool doubtful;
     bool late;       /* they came with the look before the last */
-    uint64_t alike;  /* what a KILL may have raised of all that is told now, these included; 0: these are no such */
+    uint64_t alike;  /* what a KILL may have raised of all that is told now, these included; 0: these are no such … */
+    uint64_t ended;  /* … and all that ended connections which had logged in, as far as it is sure */
     uint64_t rivals; /* how many more that raise the same counter are as doubtful, of other accounts or kinds */
     uint64_t n;
     int64_t from_wall_ns, to_wall_ns;

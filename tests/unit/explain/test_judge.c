@@ -716,6 +716,27 @@ static void of_many_and_one_kill_one_is_not_told_apart(void **state) {
     assert_true(e->cause.possible & UINT32_C(1) << CAUSE_LEFT_MID_RESULT);
 }
 
+/* Between a poll's counters and its look one is killed, whom the next poll counts, KILL and all; another was counted. */
+static void a_kill_in_the_middle_of_a_poll_may_be_of_either(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 3);
+    poll_server(fx);
+    server_error(fx, 1158, "app", 1);
+    server_error(fx, 1160, "app", 1);
+    server_error(fx, 1158, "web", 1);
+    server_error(fx, 1160, "web", 1);
+    fx->clients = 1;
+    poll_server(fx);
+    fx->clients = 2;
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 4);
+    for (int i = 0; i < 3; i++)
+        poll_server(fx);
+    assert_int_equal(count(fx), 2);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CLIENTS, CAUSE_UNKNOWN), 2);
+    assert_true(newest(fx)->cause.possible & UINT32_C(1) << CAUSE_KILLED);
+}
+
 /* A KILL later than the look says nothing of what the counters had shown before. */
 static void a_later_kill_explains_nothing_before_it(void **state) {
     struct fixture *fx = *state;
@@ -877,6 +898,7 @@ int main(void) {
         TEST(of_many_and_one_kill_one_is_not_told_apart),
         TEST(a_refused_change_of_user_is_no_refused_login),
         TEST(a_row_that_comes_late_is_waited_for),
+        TEST(a_kill_in_the_middle_of_a_poll_may_be_of_either),
         TEST(a_later_kill_explains_nothing_before_it),
         TEST(what_nothing_tells_of_is_told_by_its_counter),
         TEST(a_full_server_is_told_once),
