@@ -156,8 +156,9 @@ static int open_kept(struct poll_run *run, struct client **kept, const struct cl
     return rc;
 }
 
-/* A kept connection cannot outlive a restart, so a clock that was set on the server's side is not taken for one. Who
- * started before the last good poll is not the one that answered it. */
+/* A kept connection cannot outlive a restart, so a clock that was set on the server's side is not taken for one; it may
+ * be of a poll before, which had no time for more. Who started before the last good poll is not the one that answered
+ * it. */
 static void note_start(struct target *target, const struct client *client, bool fresh, double uptime_s) {
     struct poll_facts *facts = &target->poll;
     struct mono now = mono_now();
@@ -166,7 +167,7 @@ static void note_start(struct target *target, const struct client *client, bool 
     int64_t uptime_ns = (int64_t)uptime_s * NS_PER_S, start = now.ns - uptime_ns;
     int64_t moved = start - facts->start_mono_ns, passed = mono_between(facts->succeeded, now);
     uint64_t id = client_connection_id(client);
-    bool known = fresh && facts->start_wall_ns != 0;
+    bool known = (fresh || id != facts->succeeded_connection) && facts->start_wall_ns != 0;
     bool far = moved > RESTART_SLACK_NS || moved < -RESTART_SLACK_NS;
     bool recent = uptime_ns <= passed + RESTART_SLACK_NS;
     bool anew = known && recent && (far || id <= facts->succeeded_connection || uptime_ns + NS_PER_S <= passed);
