@@ -34,6 +34,7 @@ struct abort_facts {
     int64_t login_at_least_ns, login_at_most_ns; /* so long it had been logging in; -1 unknown: only `at_most` */
     double login_limit_s;                        /* connect_timeout; NaN unknown */
     int64_t kills;                               /* how many KILLs there were lately; -1 unknown */
+    bool some_kills;                             /* … of which this may be one, and not all that may be are */
     int64_t idle_ns;                             /* how long its session had been idle at most; -1 unknown */
     bool asleep;                                 /* its session waited for a command when it was last seen */
     double idle_limit_s; /* the session's wait_timeout where it is known, else the lower of the server's two limits for

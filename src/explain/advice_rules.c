@@ -6,12 +6,9 @@
 #include "base/number.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BIT(cause) (UINT32_C(1) << CAUSE_##cause)
-#define TEXT_MAX 4096
 
 /* Thresholds, which the table's texts name, too. */
 #define HEADROOM_WARNING 0.8
@@ -33,44 +30,6 @@ enum {
 };
 
 /* --- texts --- */
-
-static void add_text(struct advice_texts *texts, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
-static void add_text(struct advice_texts *texts, const char *format, va_list ap) {
-    struct strbuf text;
-    strbuf_init(&text, TEXT_MAX);
-    strbuf_addvf(&text, format, ap);
-    char *detached = texts->count < ADVICE_TEXTS_MAX ? strbuf_detach(&text) : NULL;
-    if (detached)
-        texts->texts[texts->count++] = detached;
-    strbuf_release(&text);
-}
-
-static void evidence(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void evidence(struct finding *finding, const char *format, ...) {
-    va_list ap;
-    va_start(ap, format);
-    add_text(&finding->evidence, format, ap);
-    va_end(ap);
-}
-
-static void change(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void change(struct finding *finding, const char *format, ...) {
-    va_list ap;
-    va_start(ap, format);
-    add_text(&finding->changes, format, ap);
-    va_end(ap);
-}
-
-static void texts_release(struct advice_texts *texts) {
-    for (size_t i = 0; i < texts->count; i++)
-        free(texts->texts[i]);
-    texts->count = 0;
-}
-
-void finding_release(struct finding *finding) {
-    texts_release(&finding->evidence);
-    texts_release(&finding->changes);
-}
 
 /* A duration as people read it: whole seconds from one second on. Valid until the third next call. */
 static const char *duration(int64_t ns) {
@@ -112,11 +71,12 @@ static void add_aborts(const struct advice_facts *facts, uint32_t causes, struct
         if (!(causes & UINT32_C(1) << cause) || n == 0)
             continue;
         if (facts->recent.last_client[cause])
-            evidence(finding, "%llu time%s in %s: %s; the last: %s", (ull)n, plural(n),
-                     duration(facts->recent.window_ns), cause_meaning(cause), facts->recent.last_client[cause]);
+            finding_add_evidence(finding, "%llu time%s in %s: %s; the last: %s", (ull)n, plural(n),
+                                 duration(facts->recent.window_ns), cause_meaning(cause),
+                                 facts->recent.last_client[cause]);
         else
-            evidence(finding, "%llu time%s in %s: %s", (ull)n, plural(n), duration(facts->recent.window_ns),
-                     cause_meaning(cause));
+            finding_add_evidence(finding, "%llu time%s in %s: %s", (ull)n, plural(n), duration(facts->recent.window_ns),
+                                 cause_meaning(cause));
     }
 }
 
@@ -134,10 +94,10 @@ static enum advice_severity check_causes(const struct advice_rule *rule, const s
 static enum advice_severity check_down(const struct advice_facts *facts, struct finding *finding) {
     if (facts->health != TARGET_DOWN)
         return SEVERITY_NONE;
-    evidence(finding, "the last poll failed in phase %s: %s (%s)", phase_name(facts->down.phase),
-             failure_name(facts->down.failure), failure_meaning(facts->down.failure));
+    finding_add_evidence(finding, "the last poll failed in phase %s: %s (%s)", phase_name(facts->down.phase),
+                         failure_name(facts->down.failure), failure_meaning(facts->down.failure));
     if (facts->down.text[0])
-        evidence(finding, "%s", facts->down.text);
+        finding_add_evidence(finding, "%s", facts->down.text);
     return SEVERITY_CRITICAL;
 }
 
@@ -148,15 +108,15 @@ static enum advice_severity check_headroom(const struct advice_facts *facts, str
     if (refused == 0 && !near)
         return SEVERITY_NONE;
     if (refused > 0)
-        evidence(finding, "%llu connection%s refused in %s for want of a place (error 1040)", (ull)refused,
-                 refused == 1 ? " was" : "s were", duration(facts->recent.window_ns));
+        finding_add_evidence(finding, "%llu connection%s refused in %s for want of a place (error 1040)", (ull)refused,
+                             refused == 1 ? " was" : "s were", duration(facts->recent.window_ns));
     if (near)
-        evidence(finding, "%.0f connections at one time, of max_connections = %.0f (%.0f %%), in %s",
-                 facts->recent.most_connections, facts->max_connections, share * 100,
-                 duration(facts->recent.window_ns));
+        finding_add_evidence(finding, "%.0f connections at one time, of max_connections = %.0f (%.0f %%), in %s",
+                             facts->recent.most_connections, facts->max_connections, share * 100,
+                             duration(facts->recent.window_ns));
     if (facts->sessions_seen)
-        evidence(finding, "now %llu sessions, of which %llu sleep", (ull)facts->sessions.sessions,
-                 (ull)facts->sessions.sleeping);
+        finding_add_evidence(finding, "now %llu sessions, of which %llu sleep", (ull)facts->sessions.sessions,
+                             (ull)facts->sessions.sleeping);
     return refused > 0 || share >= HEADROOM_CRITICAL ? SEVERITY_CRITICAL : SEVERITY_WARNING;
 }
 
@@ -170,9 +130,10 @@ static enum advice_severity check_churn(const struct advice_facts *facts, struct
     double life_s = fmax(mean, 0) / rate;                                           /* Little's law */
     if (rate < CHURN_RATE_MIN || life_s > CHURN_LIFE_MAX_S)
         return SEVERITY_NONE;
-    evidence(finding,
-             "%.0f new connections a second over %s, at %.1f connections on average: each lived for %.2g s on average",
-             rate, duration(facts->recent.window_ns), fmax(mean, 0), life_s);
+    finding_add_evidence(
+        finding,
+        "%.0f new connections a second over %s, at %.1f connections on average: each lived for %.2g s on average", rate,
+        duration(facts->recent.window_ns), fmax(mean, 0), life_s);
     return SEVERITY_INFO;
 }
 
@@ -180,8 +141,8 @@ static enum advice_severity check_timeouts_differ(const struct advice_facts *fac
     if (isnan(facts->wait_timeout) || isnan(facts->interactive_timeout) ||
         facts->wait_timeout == facts->interactive_timeout)
         return SEVERITY_NONE;
-    evidence(finding, "wait_timeout = %.0f, interactive_timeout = %.0f", facts->wait_timeout,
-             facts->interactive_timeout);
+    finding_add_evidence(finding, "wait_timeout = %.0f, interactive_timeout = %.0f", facts->wait_timeout,
+                         facts->interactive_timeout);
     return SEVERITY_INFO;
 }
 
@@ -191,10 +152,11 @@ static enum advice_severity check_sleepers(const struct advice_facts *facts, str
     const struct session_sums *sums = &facts->sessions;
     if (!facts->sessions_seen || sums->near_timeout == 0)
         return SEVERITY_NONE;
-    evidence(finding, "%llu of %llu sleeping session%s had slept for nine tenths of wait_timeout (%s) or longer",
-             (ull)sums->near_timeout, (ull)sums->sleeping, plural(sums->sleeping), seconds(facts->wait_timeout));
+    finding_add_evidence(
+        finding, "%llu of %llu sleeping session%s had slept for nine tenths of wait_timeout (%s) or longer",
+        (ull)sums->near_timeout, (ull)sums->sleeping, plural(sums->sleeping), seconds(facts->wait_timeout));
     if (facts->sleepers.len > 0)
-        evidence(finding, "%s", strbuf_text(&facts->sleepers));
+        finding_add_evidence(finding, "%s", strbuf_text(&facts->sleepers));
     return SEVERITY_WARNING;
 }
 
@@ -206,16 +168,18 @@ static enum advice_severity check_idle_cuts(const struct advice_facts *facts, st
     add_aborts(facts, BIT(IDLE_TIMEOUT), finding);
     if (isnan(limit_s))
         return SEVERITY_WARNING;
-    evidence(finding, "wait_timeout = %.0f, interactive_timeout = %.0f, unless the client set its own",
-             facts->wait_timeout, facts->interactive_timeout);
+    finding_add_evidence(finding, "wait_timeout = %.0f, interactive_timeout = %.0f, unless the client set its own",
+                         facts->wait_timeout, facts->interactive_timeout);
     if (limit_s >= LONG_WAIT_TIMEOUT_S)
-        change(finding,
-               "If it did not, nothing used these connections for %s: look for connections that are forgotten "
-               "rather than kept in a pool.",
-               seconds(limit_s));
+        finding_add_change(
+            finding,
+            "If it did not, nothing used these connections for %s: look for connections that are forgotten "
+            "rather than kept in a pool.",
+            seconds(limit_s));
     else
-        change(finding, "Set the pools' idle timeout or maximal lifetime below %s, or raise wait_timeout above theirs.",
-               seconds(limit_s));
+        finding_add_change(
+            finding, "Set the pools' idle timeout or maximal lifetime below %s, or raise wait_timeout above theirs.",
+            seconds(limit_s));
     return SEVERITY_WARNING;
 }
 
@@ -224,10 +188,11 @@ static enum advice_severity check_idle_transactions(const struct advice_facts *f
     int64_t longest = sums->longest_idle_in_transaction_ns;
     if (!facts->transactions_seen || sums->idle_in_transaction == 0 || longest < IDLE_TRANSACTION_INFO_NS)
         return SEVERITY_NONE;
-    evidence(finding, "%llu session%s with an open transaction, the longest for %s", (ull)sums->idle_in_transaction,
-             sums->idle_in_transaction == 1 ? " sleeps" : "s sleep", duration(longest));
+    finding_add_evidence(finding, "%llu session%s with an open transaction, the longest for %s",
+                         (ull)sums->idle_in_transaction, sums->idle_in_transaction == 1 ? " sleeps" : "s sleep",
+                         duration(longest));
     if (facts->idlers.len > 0)
-        evidence(finding, "%s", strbuf_text(&facts->idlers));
+        finding_add_evidence(finding, "%s", strbuf_text(&facts->idlers));
     return longest >= IDLE_TRANSACTION_WARNING_NS ? SEVERITY_WARNING : SEVERITY_INFO;
 }
 
@@ -235,9 +200,9 @@ static enum advice_severity check_path_cuts(const struct advice_facts *facts, st
     uint64_t cuts = facts->recent.count[COUNT_PATH_CUTS];
     if (cuts == 0)
         return SEVERITY_NONE;
-    evidence(finding, "%llu connection%s that a probe left idle %s cut by neither end in %s, the last after %s",
-             (ull)cuts, plural(cuts), cuts == 1 ? "was" : "were", duration(facts->recent.window_ns),
-             duration(facts->cut_after_ns));
+    finding_add_evidence(
+        finding, "%llu connection%s that a probe left idle %s cut by neither end in %s, the last after %s", (ull)cuts,
+        plural(cuts), cuts == 1 ? "was" : "were", duration(facts->recent.window_ns), duration(facts->cut_after_ns));
     return SEVERITY_WARNING;
 }
 
@@ -248,8 +213,8 @@ static enum advice_severity check_packets(const struct advice_facts *facts, stru
         return SEVERITY_NONE;
     add_aborts(facts, BIT(PACKET_TOO_LARGE), finding);
     if (!isnan(facts->max_allowed_packet))
-        evidence(finding, "max_allowed_packet = %.0f (%.4g MiB)", facts->max_allowed_packet,
-                 facts->max_allowed_packet / 0x1p20);
+        finding_add_evidence(finding, "max_allowed_packet = %.0f (%.4g MiB)", facts->max_allowed_packet,
+                             facts->max_allowed_packet / 0x1p20);
     return SEVERITY_WARNING;
 }
 
@@ -259,8 +224,8 @@ static enum advice_severity check_net_timeouts(const struct advice_facts *facts,
         return SEVERITY_NONE;
     add_aborts(facts, causes, finding);
     if (!isnan(facts->net_read_timeout))
-        evidence(finding, "net_read_timeout = %.0f, net_write_timeout = %.0f", facts->net_read_timeout,
-                 facts->net_write_timeout);
+        finding_add_evidence(finding, "net_read_timeout = %.0f, net_write_timeout = %.0f", facts->net_read_timeout,
+                             facts->net_write_timeout);
     return SEVERITY_WARNING;
 }
 
@@ -268,8 +233,8 @@ static enum advice_severity check_packet_loss(const struct advice_facts *facts, 
     uint64_t again = facts->recent.count[COUNT_RETRANSMISSIONS], probes = facts->recent.count[COUNT_PROBES];
     if (again < RETRANSMISSIONS_MIN)
         return SEVERITY_NONE;
-    evidence(finding, "%llu TCP segments were sent again in %llu probe%s over %s", (ull)again, (ull)probes,
-             plural(probes), duration(facts->recent.window_ns));
+    finding_add_evidence(finding, "%llu TCP segments were sent again in %llu probe%s over %s", (ull)again, (ull)probes,
+                         plural(probes), duration(facts->recent.window_ns));
     return again * RETRANSMISSIONS_WARNING_SHARE >= probes ? SEVERITY_WARNING : SEVERITY_INFO;
 }
 
@@ -282,29 +247,30 @@ static enum advice_severity check_accept_queue(const struct advice_facts *facts,
     if (refused == 0 && !fills)
         return SEVERITY_NONE;
     if (fills)
-        evidence(finding, "%llu connections wait to be accepted, of %llu that may", (ull)facts->accept_queue,
-                 (ull)limit);
+        finding_add_evidence(finding, "%llu connections wait to be accepted, of %llu that may",
+                             (ull)facts->accept_queue, (ull)limit);
     if (refused > 0)
-        evidence(finding,
-                 "%llu time%s in %s its accept queue was full (%llu dropped by its socket, ListenOverflows %llu)",
-                 (ull)refused, plural(refused), duration(facts->recent.window_ns), (ull)drops, (ull)overflows);
+        finding_add_evidence(
+            finding, "%llu time%s in %s its accept queue was full (%llu dropped by its socket, ListenOverflows %llu)",
+            (ull)refused, plural(refused), duration(facts->recent.window_ns), (ull)drops, (ull)overflows);
     if (!isnan(facts->back_log))
-        evidence(finding, "back_log = %.0f", facts->back_log);
+        finding_add_evidence(finding, "back_log = %.0f", facts->back_log);
     return SEVERITY_WARNING;
 }
 
 static enum advice_severity check_time_wait(const struct advice_facts *facts, struct finding *finding) {
     if (!facts->sockets_seen || facts->time_wait < TIME_WAIT_MIN)
         return SEVERITY_NONE;
-    evidence(finding, "%llu sockets on the server's port are in TIME_WAIT", (ull)facts->time_wait);
+    finding_add_evidence(finding, "%llu sockets on the server's port are in TIME_WAIT", (ull)facts->time_wait);
     return SEVERITY_INFO;
 }
 
 static enum advice_severity check_close_wait(const struct advice_facts *facts, struct finding *finding) {
     if (!facts->sockets_seen || facts->close_wait < CLOSE_WAIT_MIN)
         return SEVERITY_NONE;
-    evidence(finding, "%llu sockets on the server's port are in CLOSE_WAIT: the client has closed, the server has not",
-             (ull)facts->close_wait);
+    finding_add_evidence(
+        finding, "%llu sockets on the server's port are in CLOSE_WAIT: the client has closed, the server has not",
+        (ull)facts->close_wait);
     return SEVERITY_INFO;
 }
 
@@ -318,13 +284,13 @@ static enum advice_severity check_hosts(const struct advice_facts *facts, struct
         return SEVERITY_NONE;
     add_aborts(facts, BIT(HOST_BLOCKED), finding);
     if (blocked > 0)
-        evidence(finding, "%llu host%s blocked", (ull)blocked, blocked == 1 ? " is" : "s are");
+        finding_add_evidence(finding, "%llu host%s blocked", (ull)blocked, blocked == 1 ? " is" : "s are");
     if (near > 0)
-        evidence(finding, "%llu host%s half of max_connect_errors or more behind %s", (ull)near,
-                 near == 1 ? " has" : "s have", near == 1 ? "it" : "them");
+        finding_add_evidence(finding, "%llu host%s half of max_connect_errors or more behind %s", (ull)near,
+                             near == 1 ? " has" : "s have", near == 1 ? "it" : "them");
     if (blocked + near > 0 && hosts->nearest[0])
-        evidence(finding, "%s has %llu failed handshakes in a row, of max_connect_errors = %llu", hosts->nearest,
-                 (ull)hosts->nearest_errors, (ull)hosts->max_connect_errors);
+        finding_add_evidence(finding, "%s has %llu failed handshakes in a row, of max_connect_errors = %llu",
+                             hosts->nearest, (ull)hosts->nearest_errors, (ull)hosts->max_connect_errors);
     return refused + blocked > 0 ? SEVERITY_CRITICAL : SEVERITY_WARNING;
 }
 
@@ -333,17 +299,18 @@ static enum advice_severity check_names(const struct advice_facts *facts, struct
     uint64_t failed = facts->recent.count[COUNT_HOST_NAME_ERRORS];
     if (facts->skip_name_resolve != 0 || lines + slow + failed == 0) /* not where it is not known either */
         return SEVERITY_NONE;
-    evidence(finding, "skip_name_resolve is off: the server looks up the name of each host that it does not know yet");
+    finding_add_evidence(
+        finding, "skip_name_resolve is off: the server looks up the name of each host that it does not know yet");
     if (lines > 0)
-        evidence(finding, "%llu line%s of the error log in %s: names that do not resolve, or not back", (ull)lines,
-                 plural(lines), duration(facts->recent.window_ns));
+        finding_add_evidence(finding, "%llu line%s of the error log in %s: names that do not resolve, or not back",
+                             (ull)lines, plural(lines), duration(facts->recent.window_ns));
     if (failed > 0)
-        evidence(finding, "%llu failed look-up%s in host_cache in %s", (ull)failed, plural(failed),
-                 duration(facts->recent.window_ns));
+        finding_add_evidence(finding, "%llu failed look-up%s in host_cache in %s", (ull)failed, plural(failed),
+                             duration(facts->recent.window_ns));
     if (slow > 0)
-        evidence(finding,
-                 "%llu of our probes in %s waited for the greeting for more than a second after the connection",
-                 (ull)slow, duration(facts->recent.window_ns));
+        finding_add_evidence(
+            finding, "%llu of our probes in %s waited for the greeting for more than a second after the connection",
+            (ull)slow, duration(facts->recent.window_ns));
     return lines + failed > 0 ? SEVERITY_WARNING : SEVERITY_INFO;
 }
 
@@ -362,13 +329,13 @@ static enum advice_severity check_drivers(const struct advice_facts *facts, stru
             continue;
         const char *blank = seen->version[0] ? " " : "";
         if (seen->aborts > 0)
-            evidence(finding, "%llu abort%s of %s%s%s in %s; known of it: %s: %s", (ull)seen->aborts,
-                     plural(seen->aborts), row->library, blank, seen->version, duration(facts->recent.window_ns),
-                     row->calls, row->why);
+            finding_add_evidence(finding, "%llu abort%s of %s%s%s in %s; known of it: %s: %s", (ull)seen->aborts,
+                                 plural(seen->aborts), row->library, blank, seen->version,
+                                 duration(facts->recent.window_ns), row->calls, row->why);
         else
-            evidence(finding, "%llu session%s of %s%s%s; known of it: %s: %s", (ull)seen->sessions,
-                     plural(seen->sessions), row->library, blank, seen->version, row->calls, row->why);
-        change(finding, "%s: %s See %s", row->library, row->remedy, row->source);
+            finding_add_evidence(finding, "%llu session%s of %s%s%s; known of it: %s: %s", (ull)seen->sessions,
+                                 plural(seen->sessions), row->library, blank, seen->version, row->calls, row->why);
+        finding_add_change(finding, "%s: %s See %s", row->library, row->remedy, row->source);
         severity = seen->aborts > 0 || severity == SEVERITY_WARNING ? SEVERITY_WARNING : SEVERITY_INFO;
     }
     return severity;
@@ -379,16 +346,17 @@ static enum advice_severity check_drivers(const struct advice_facts *facts, stru
 static void add_unexplained(const struct advice_facts *facts, struct finding *finding) {
     uint64_t n = facts->recent.count[COUNT_UNEXPLAINED];
     if (n > 0)
-        evidence(finding, "%llu aborted connection%s in %s without a known cause", (ull)n, plural(n),
-                 duration(facts->recent.window_ns));
+        finding_add_evidence(finding, "%llu aborted connection%s in %s without a known cause", (ull)n, plural(n),
+                             duration(facts->recent.window_ns));
 }
 
 static void add_level(const struct advice_facts *facts, struct finding *finding) {
     bool mysql = !isnan(facts->log_error_verbosity); /* 5.7 has both, and obeys this one */
-    evidence(finding, "%s = %.0f: no line is written of aborted connections",
-             mysql ? "log_error_verbosity" : "log_warnings", mysql ? facts->log_error_verbosity : facts->log_warnings);
-    change(finding, "SET GLOBAL %s; and the same in the server's configuration",
-           mysql ? "log_error_verbosity = 3" : "log_warnings = 2");
+    finding_add_evidence(finding, "%s = %.0f: no line is written of aborted connections",
+                         mysql ? "log_error_verbosity" : "log_warnings",
+                         mysql ? facts->log_error_verbosity : facts->log_warnings);
+    finding_add_change(finding, "SET GLOBAL %s; and the same in the server's configuration",
+                       mysql ? "log_error_verbosity = 3" : "log_warnings = 2");
 }
 
 static enum advice_severity check_log_level(const struct advice_facts *facts, struct finding *finding) {
@@ -397,18 +365,21 @@ static enum advice_severity check_log_level(const struct advice_facts *facts, st
     if (facts->log_sight == LOG_SIGHT_LEVEL) {
         add_level(facts, finding);
     } else if (facts->log_sight == LOG_SIGHT_SUPPRESSED) {
-        evidence(finding, "log_error_suppression_list has MY-010914: no line is written of aborted connections");
-        change(finding, "Take MY-010914 out of log_error_suppression_list.");
+        finding_add_evidence(finding,
+                             "log_error_suppression_list has MY-010914: no line is written of aborted connections");
+        finding_add_change(finding, "Take MY-010914 out of log_error_suppression_list.");
     } else {
-        evidence(finding, "log_error_services has a filter with rules of its own, which may drop the lines of aborted "
-                          "connections");
-        change(finding, "Let the filter's rules (dragnet.log_error_filter_rules) pass MY-010914.");
+        finding_add_evidence(
+            finding, "log_error_services has a filter with rules of its own, which may drop the lines of aborted "
+                     "connections");
+        finding_add_change(finding, "Let the filter's rules (dragnet.log_error_filter_rules) pass MY-010914.");
     }
     add_unexplained(facts, finding);
     if (facts->evidence[EVIDENCE_ERRORS] != EVIDENCE_SEEN)
         return SEVERITY_WARNING;
-    evidence(finding, "user, host and cause are known all the same, from performance_schema's sums of errors; the "
-                      "connection's id is not");
+    finding_add_evidence(finding,
+                         "user, host and cause are known all the same, from performance_schema's sums of errors; the "
+                         "connection's id is not");
     return SEVERITY_INFO;
 }
 
@@ -419,12 +390,13 @@ static enum advice_severity check_log_not_read(const struct advice_facts *facts,
     if (facts->health != TARGET_UP || facts->log_configured || (summed && unexplained == 0))
         return SEVERITY_NONE;
     if (facts->flavour == SERVER_MARIADB)
-        evidence(finding,
-                 "no error log is configured for this target, and MariaDB counts aborts nowhere else by cause");
+        finding_add_evidence(
+            finding, "no error log is configured for this target, and MariaDB counts aborts nowhere else by cause");
     else if (!summed)
-        evidence(finding, "no error log is configured for this target, and its sums of errors are not seen");
+        finding_add_evidence(finding,
+                             "no error log is configured for this target, and its sums of errors are not seen");
     else
-        evidence(finding, "no error log is configured for this target");
+        finding_add_evidence(finding, "no error log is configured for this target");
     add_unexplained(facts, finding);
     return unexplained > 0 ? SEVERITY_WARNING : SEVERITY_INFO;
 }
@@ -432,8 +404,8 @@ static enum advice_severity check_log_not_read(const struct advice_facts *facts,
 static enum advice_severity check_log_unreadable(const struct advice_facts *facts, struct finding *finding) {
     if (!facts->log_configured || facts->log_readable || facts->log_reason[0] == '\0')
         return SEVERITY_NONE;
-    evidence(finding, "%s%scannot be read: %s", facts->log_name, facts->log_name[0] ? " " : "the error log ",
-             facts->log_reason);
+    finding_add_evidence(finding, "%s%scannot be read: %s", facts->log_name,
+                         facts->log_name[0] ? " " : "the error log ", facts->log_reason);
     return SEVERITY_WARNING;
 }
 
@@ -441,13 +413,14 @@ static enum advice_severity check_log_unreadable(const struct advice_facts *fact
 static void grant(struct finding *finding, const char *user, const char *privilege) {
     const char *on = strstr(privilege, " ON "), *dot = strchr(privilege, '.'), *and = strstr(privilege, " and ");
     if (!on) {
-        change(finding, "GRANT %s ON *.* TO '%s'@'…';", privilege, user);
+        finding_add_change(finding, "GRANT %s ON *.* TO '%s'@'…';", privilege, user);
         return;
     }
     int first = and? (int)(and-privilege) : (int)strlen(privilege);
-    change(finding, "GRANT %.*s TO '%s'@'…';", first, privilege, user);
+    finding_add_change(finding, "GRANT %.*s TO '%s'@'…';", first, privilege, user);
     if (and&&dot)
-        change(finding, "GRANT %.*s%s TO '%s'@'…';", (int)(dot + 1 - privilege), privilege, and+strlen(" and "), user);
+        finding_add_change(finding, "GRANT %.*s%s TO '%s'@'…';", (int)(dot + 1 - privilege), privilege,
+                           and+strlen(" and "), user);
 }
 
 static enum advice_severity check_privileges(const struct advice_facts *facts, struct finding *finding) {
@@ -456,7 +429,7 @@ static enum advice_severity check_privileges(const struct advice_facts *facts, s
         enum evidence_kind kind = (enum evidence_kind)i;
         if (facts->evidence[kind] != EVIDENCE_NO_PRIVILEGE)
             continue;
-        evidence(finding, "%s: not seen without %s", evidence_name(kind), evidence_privilege(kind));
+        finding_add_evidence(finding, "%s: not seen without %s", evidence_name(kind), evidence_privilege(kind));
         if (strcmp(evidence_privilege(kind), told) != 0)
             grant(finding, facts->user, evidence_privilege(kind));
         told = evidence_privilege(kind);
@@ -467,8 +440,9 @@ static enum advice_severity check_privileges(const struct advice_facts *facts, s
 static enum advice_severity check_performance_schema(const struct advice_facts *facts, struct finding *finding) {
     if (facts->performance_schema != 0)
         return SEVERITY_NONE;
-    evidence(finding, "performance_schema = OFF: which driver a client uses is not seen, and host_cache is empty%s",
-             facts->flavour == SERVER_MYSQL ? ", nor are the sums of errors" : "");
+    finding_add_evidence(finding,
+                         "performance_schema = OFF: which driver a client uses is not seen, and host_cache is empty%s",
+                         facts->flavour == SERVER_MYSQL ? ", nor are the sums of errors" : "");
     return SEVERITY_INFO;
 }
 
@@ -476,9 +450,9 @@ static enum advice_severity check_own(const struct advice_facts *facts, struct f
     uint64_t n = facts->recent.count[COUNT_SELF_ABORTS];
     if (n == 0)
         return SEVERITY_NONE;
-    evidence(finding, "%llu connection%s of mysqlconn_exporter's own %s aborted in %s, of %llu probes", (ull)n,
-             plural(n), n == 1 ? "was" : "were", duration(facts->recent.window_ns),
-             (ull)facts->recent.count[COUNT_PROBES]);
+    finding_add_evidence(finding, "%llu connection%s of mysqlconn_exporter's own %s aborted in %s, of %llu probes",
+                         (ull)n, plural(n), n == 1 ? "was" : "were", duration(facts->recent.window_ns),
+                         (ull)facts->recent.count[COUNT_PROBES]);
     return SEVERITY_WARNING;
 }
 
@@ -488,8 +462,8 @@ static enum advice_severity check_unexplained(const struct advice_facts *facts, 
     bool log_tells = facts->log_configured && facts->log_readable && facts->log_sight == LOG_SIGHT_GOOD;
     if (!log_tells || unexplained < UNEXPLAINED_MIN || unexplained * UNEXPLAINED_SHARE < counted)
         return SEVERITY_NONE;
-    evidence(finding, "%llu of %llu aborted connections in %s are told of by no line of the error log",
-             (ull)unexplained, (ull)counted, duration(facts->recent.window_ns));
+    finding_add_evidence(finding, "%llu of %llu aborted connections in %s are told of by no line of the error log",
+                         (ull)unexplained, (ull)counted, duration(facts->recent.window_ns));
     return SEVERITY_INFO;
 }
 

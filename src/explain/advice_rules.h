@@ -6,6 +6,7 @@
 #define EXPLAIN_ADVICE_RULES_H
 
 #include "explain/advice_facts.h"
+#include "explain/finding.h"
 
 #include <stddef.h>
 
@@ -14,22 +15,6 @@
 enum advice_severity { SEVERITY_NONE, SEVERITY_INFO, SEVERITY_WARNING, SEVERITY_CRITICAL };
 
 const char *advice_severity_name(enum advice_severity severity);
-
-enum { ADVICE_TEXTS_MAX = 8 };
-
-/* Some texts with the server's and clients' bytes in them, raw: whoever prints them escapes. */
-struct advice_texts {
-    char *texts[ADVICE_TEXTS_MAX];
-    size_t count;
-};
-
-/* What a check found. */
-struct finding {
-    struct advice_texts evidence;
-    struct advice_texts changes; /* what to change on this target, besides the rule's own text */
-};
-
-void finding_release(struct finding *finding);
 
 struct advice_rule {
     const char *id;      /* for labels and anchors */

@@ -15,7 +15,6 @@ enum {
     ANY = MA | MY | 1 << SERVER_UNKNOWN,
     /* From this version on MySQL tells an idle timeout from others. */
     MYSQL_TELLS_INACTIVITY = 80024,
-    CHANGE_USER_REFUSED = 1873,
 };
 
 enum login { BEFORE = 1, AFTER = 2, EITHER = BEFORE | AFTER };
@@ -165,6 +164,11 @@ static void narrow_writing(struct abort_cause *c, const struct abort_facts *fact
 
 /* A KILL leaves the same errors behind as a client that is gone. */
 static void narrow_killed(struct abort_cause *c, const struct abort_facts *facts) {
+    if (facts->some_kills) {
+        c->cause = CAUSE_UNKNOWN;
+        c->confidence = OPEN;
+        return;
+    }
     if (c->cause == CAUSE_KILLED || !(c->possible & BIT(KILLED)) || facts->kills < 0)
         return;
     if (facts->kills > 0) {
@@ -186,13 +190,20 @@ static void narrow_login(struct abort_cause *c, const struct abort_facts *facts)
         conclude(c, CAUSE_HANDSHAKE_TIMEOUT, LIKELY);
 }
 
+void abort_cause_of_change_user(struct abort_cause *c) {
+    c->raises = CLI;
+    c->with_number = CHANGE_USER_REFUSED;
+}
+
 /* Who had logged in before changes its user: MySQL ends the connection, MariaDB goes on with the old one. (Measured on
  * 9.7 and 10.11.) */
 static void narrow_refused(struct abort_cause *c, const struct abort_facts *facts) {
     if (!facts->logged_in || facts->kind != LOG_EVENT_ACCESS_DENIED)
         return;
-    c->raises = facts->flavour == SERVER_MARIADB ? 0 : CLI;
-    c->with_number = CHANGE_USER_REFUSED;
+    if (facts->flavour == SERVER_MARIADB)
+        c->raises = 0;
+    else
+        abort_cause_of_change_user(c);
 }
 
 /* A write error is most often a second one; COMMIT RELEASE raises the counter that confirms it, and nothing else. */

@@ -170,5 +170,8 @@ struct abort_cause {
 };
 
 struct abort_cause cause_of(const struct abort_facts *facts);
+/* MySQL refused the login of one who had logged in before: COM_CHANGE_USER, which ends the connection. */
+enum { CHANGE_USER_REFUSED = 1873 };
+void abort_cause_of_change_user(struct abort_cause *cause);
 
 #endif

@@ -3,6 +3,8 @@
  */
 #include "explain/held_lines.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +17,7 @@ struct held_lines {
         struct kept_event *kept;
         unsigned looks; /* since it came */
         bool hosts;     /* it waits for the host cache */
+        bool refused;   /* … or for the errors that were raised with its own */
     } lines[HELD_MAX];  /* the oldest first */
     unsigned count;
 };
@@ -47,6 +50,7 @@ bool held_lines_add(struct held_lines *held, struct target *target, const struct
     target->host_cache_wanted = target->host_cache_wanted || hosts;
     held->lines[held->count].kept = kept;
     held->lines[held->count].looks = 0;
+    held->lines[held->count].refused = e->cause.cause == CAUSE_ACCESS_DENIED;
     held->lines[held->count++].hosts = hosts;
     return true;
 }
@@ -87,6 +91,17 @@ static void narrow(struct abort_event *e, enum host_cache_kind kind, int64_t wal
             .source = FACT_HOST_CACHE, .wall_ns = wall_ns, .text = span_of(host_cache_kind_column(kind))};
 }
 
+/* --- what the sums tell --- */
+
+static void narrow_refused(struct abort_event *e, const struct untold *untold) {
+    if (untold_open(untold, e->user, e->host, CHANGE_USER_REFUSED) == 0)
+        return;
+    abort_cause_of_change_user(&e->cause);
+    if (e->evidence_count < ABORT_EVIDENCE_MAX)
+        e->evidence[e->evidence_count++] = (struct abort_evidence){
+            .source = FACT_ERRORS, .wall_ns = wall_now_ns(), .text = span_of(server_error_name(CHANGE_USER_REFUSED))};
+}
+
 /* --- the end of a poll --- */
 
 void held_lines_release(struct held_lines *held, struct target *target, const struct untold *untold, bool all,
@@ -98,14 +113,18 @@ void held_lines_release(struct held_lines *held, struct target *target, const st
     for (unsigned i = 0; i < held->count; i++) {
         struct abort_event *e = &held->lines[i].kept->event;
         const char *user = NULL, *host = NULL;
-        bool known = held->lines[i].hosts ? e->seen_wall_ns <= facts->wall_ns
-                                          : untold && untold_who(untold, e->cause.number, &user, &host);
+        bool known = held->lines[i].hosts     ? e->seen_wall_ns <= facts->wall_ns
+                     : !untold                ? false
+                     : held->lines[i].refused ? untold_open(untold, e->user, e->host, e->cause.number) > 0
+                                              : untold_who(untold, e->cause.number, &user, &host);
         if (!known && !all && ++held->lines[i].looks < LOOKS) {
             held->lines[kept++] = held->lines[i];
             continue;
         }
         if (held->lines[i].hosts && known)
             narrow(e, kind, facts->wall_ns);
+        if (held->lines[i].refused && untold)
+            narrow_refused(e, untold);
         on_line(arg, target, e, user, host);
         kept_event_unref(held->lines[i].kept);
     }

@@ -1,6 +1,7 @@
 /*
- * Lines that wait for the next look, which tells more of them: MySQL's that name nobody, whose sums of errors do, and
- * MariaDB's one line for all that ends before login, which its host cache may narrow.
+ * Lines that wait for the next look, which tells more of them: MySQL's that name nobody, whose sums of errors do; its
+ * refused logins of connections that no look has seen, which may have logged in before; and MariaDB's one line for all
+ * that ends before login, which its host cache may narrow.
  */
 #ifndef EXPLAIN_HELD_LINES_H
 #define EXPLAIN_HELD_LINES_H

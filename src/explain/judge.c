@@ -1,45 +1,14 @@
 /*
  * The judge; see judge.h.
  */
-#include "explain/judge.h"
-
-#include "base/clock.h"
-#include "explain/abort_case.h"
-#include "explain/balance.h"
-#include "explain/held_lines.h"
-#include "explain/kills.h"
-#include "explain/untold.h"
+#include "explain/judge_internal.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SINKS_MAX = 8, WENT_MAX = 32, WENT_NAMED = 8 };
-enum { TOO_MANY = 1040, WRITE_ERROR = 1160, INIT_CONNECT_FAILED = 1184 };
-
 /* From a line that tells of a shutdown until its other lines are written. */
 #define SHUTDOWN_WITHIN_NS (15 * NS_PER_S)
-
-/* The ledger waits so long for a line before it tells of one. */
-#define KILL_TOLD_WITHIN_NS (5 * NS_PER_S)
-
-struct judge {
-    struct abort_sink sinks[SINKS_MAX];
-    size_t sink_count;
-    uint64_t last_id;
-};
-
-/* What is kept of a target. */
-struct judgement {
-    struct untold *untold;
-    struct kills kills;
-    bool kills_doubtful;        /* there were fewer KILLs than aborts that one might have been */
-    struct balance balances[2]; /* of Aborted_connects and Aborted_clients */
-    struct mono closing;        /* when a line last told of a shutdown; 0 never */
-    struct held_lines *held;
-    uint64_t disorder; /* the connection of which a line told last that its packets are out of order; 0 none */
-};
 
 static struct judgement *judgement_of(struct target *target) {
     struct judgement *j = target->judgement;
@@ -64,14 +33,14 @@ static void tell_sinks(struct judge *judge, struct target *target, struct abort_
             judge->sinks[i].abort(judge->sinks[i].arg, target, e);
 }
 
-static void note_told(struct target *target, const struct abort_event *e, bool late) {
+void judge_note_told(struct target *target, const struct abort_event *e, bool late) {
     struct judgement *j = target->judgement;
     for (int clients = 0; j && clients < 2; clients++)
         if (e->cause.raises & 1U << (clients ? COUNTER_CLIENTS : COUNTER_CONNECTS))
             (late ? balance_tell_late : balance_tell)(&j->balances[clients], e->n);
 }
 
-static void tell(struct judge *judge, struct target *target, struct abort_case *c) {
+void judge_tell(struct judge *judge, struct target *target, struct abort_case *c) {
     abort_case_end(c, target);
     tell_sinks(judge, target, &c->event);
 }
@@ -172,9 +141,11 @@ static void expect_sum(struct target *target, const struct abort_event *e) {
 /* Where a look may tell more of it, that is waited for. */
 static bool hold(struct target *target, struct abort_case *c) {
     const struct abort_event *e = &c->event;
-    bool nobody = !e->user.ptr && !e->host.ptr && e->cause.number != TOO_MANY && has_sum(target, e) &&
-                  target->evidence[EVIDENCE_ERROR_ACCOUNTS] == EVIDENCE_SEEN;
-    struct judgement *j = nobody || held_lines_host_cache_may_tell(target, e) ? judgement_of(target) : NULL;
+    bool sums_tell = has_sum(target, e) && target->evidence[EVIDENCE_ERROR_ACCOUNTS] == EVIDENCE_SEEN;
+    bool nobody = !e->user.ptr && !e->host.ptr && e->cause.number != TOO_MANY;
+    bool refused = e->cause.cause == CAUSE_ACCESS_DENIED && !c->session;
+    bool may_tell = (sums_tell && (nobody || refused)) || held_lines_host_cache_may_tell(target, e);
+    struct judgement *j = may_tell ? judgement_of(target) : NULL;
     if (j && !j->held)
         j->held = held_lines_new();
     if (!j || !j->held)
@@ -206,8 +177,8 @@ static void judge_line(struct judge *judge, struct target *target, const struct 
     bool is_event = line->kind != LOG_EVENT_OTHER || c.event.cause.cause != CAUSE_UNKNOWN;
     if (!is_disorder_before_login(target, &c) && is_event && !hold(target, &c)) {
         expect_sum(target, &c.event);
-        note_told(target, &c.event, false);
-        tell(judge, target, &c);
+        judge_note_told(target, &c.event, false);
+        judge_tell(judge, target, &c);
     }
     abort_case_release(&c);
 }
@@ -231,190 +202,6 @@ static void on_server_error(void *arg, struct target *target, const struct serve
         untold_lines(untold, (struct span){0}, (struct span){0}, TOO_MANY, 0, (uint32_t)error->increase);
 }
 
-static void facts_of_sum(struct abort_facts *facts, const struct target *target, const struct untold_aborts *aborts) {
-    abort_facts_of_target(facts, target);
-    facts->error_number = aborts->number;
-    facts->with_number = aborts->with_number;
-    facts->untold = aborts->untold;
-    facts->doubtful = aborts->doubtful;
-    facts->user_known = aborts->user[0] != '\0';
-    facts->host_known = aborts->host[0] != '\0';
-    const struct judgement *j = target->judgement;
-    facts->kills = j ? kills_lately(&j->kills) : -1;
-}
-
-static void add_numbers(struct abort_case *c, const struct untold_aborts *aborts) {
-    struct strbuf *text = abort_case_say(c, FACT_ERRORS, aborts->to_wall_ns);
-    const unsigned numbers[] = {aborts->number, aborts->with_number};
-    for (int i = 0; i < 2 && numbers[i]; i++)
-        strbuf_addf(text, "%s%s (%u)", i ? " and " : "", server_error_name(numbers[i]), numbers[i]);
-    if (aborts->n > 1)
-        strbuf_addf(text, ", %llu times", (unsigned long long)aborts->n);
-    strbuf_addstr(text, aborts->untold ? ", and no line" : "");
-}
-
-/* A sum tells no connection. Where as many of its account's sessions went since the look before, they may be those, or
- * have ended well while others were never seen: their driver is no guess where they all have the same. */
-static void add_who_went(struct abort_case *c, const struct target *target, const struct untold_aborts *aborts) {
-    const struct session *gone[WENT_MAX];
-    int64_t since = aborts->from_wall_ns - target_sessions_interval_ns(target) - target->config->poll.interval_ns;
-    if (c->event.source != FACT_ERRORS || !c->event.user.ptr || !(c->event.cause.raises & 1U << COUNTER_CLIENTS))
-        return;
-    size_t count =
-        sessions_gone(target->sessions, c->event.user, c->event.host, since, aborts->to_wall_ns, gone, WENT_MAX);
-    if (count == 0)
-        return;
-    bool same = true;
-    for (size_t i = 1; i < count; i++)
-        same &= strcmp(gone[i]->driver, gone[0]->driver) == 0 && strcmp(gone[i]->version, gone[0]->version) == 0;
-    struct strbuf *text = abort_case_say(c, FACT_SESSIONS, gone[0]->last_seen_wall_ns);
-    strbuf_addstr(text, count == 1 ? "a session that went: " : "sessions that went: ");
-    for (size_t i = 0; i < count && i < WENT_NAMED; i++)
-        strbuf_addf(text, "%s%llu", i ? ", " : "", (unsigned long long)gone[i]->id);
-    strbuf_addstr(text, count > WENT_NAMED ? ", …" : "");
-    if (same && count >= c->event.n) {
-        c->event.driver = abort_text(gone[0]->driver);
-        c->event.driver_version = abort_text(gone[0]->version);
-    }
-}
-
-/* As many KILLs as aborts that might be one, whoever's, or none; fewer tell nothing. */
-static int64_t kills_for(const struct judgement *j, uint64_t n) {
-    int64_t kills = j ? kills_lately(&j->kills) : -1;
-    return kills > 0 && (j->kills_doubtful || (uint64_t)kills < n) ? -1 : kills;
-}
-
-static void judge_sum(struct judge *judge, struct target *target, const struct untold_aborts *aborts, bool own) {
-    struct abort_case c;
-    abort_case_init(&c, FACT_ERRORS);
-    facts_of_sum(&c.facts, target, aborts);
-    c.facts.kills = kills_for(target->judgement, aborts->n);
-    c.facts.own = own;
-    c.event.n = aborts->n;
-    c.event.error_number = aborts->number;
-    c.event.user = abort_text(aborts->user);
-    c.event.host = abort_text(aborts->host);
-    c.event.since_wall_ns = aborts->from_wall_ns;
-    c.event.cause = cause_of(&c.facts);
-    if (c.event.cause.cause == CAUSE_KILLED && c.facts.kills > 0)
-        kills_take(&((struct judgement *)target->judgement)->kills, aborts->n);
-    if (c.event.cause.raises == 0) /* that the counter rose has been seen */
-        c.event.cause.raises = c.event.cause.may_raise;
-    c.event.cause.may_raise = 0;
-    add_numbers(&c, aborts);
-    add_who_went(&c, target, aborts);
-    if (c.event.cause.cause != CAUSE_UNKNOWN && c.event.cause.cause != CAUSE_NO_ABORT) {
-        tell(judge, target, &c);
-        if (!aborts->doubtful) /* those have been taken from what was left */
-            note_told(target, &c.event, aborts->late);
-    }
-    abort_case_release(&c);
-}
-
-/* A KILL that only counters tell of was of a session that went meanwhile; where those are few they are named. */
-static void add_who_may_be_killed(struct abort_case *c, const struct target *target) {
-    const struct session *gone[WENT_NAMED + 1];
-    int64_t now = c->event.seen_wall_ns;
-    int64_t since =
-        now - KILL_TOLD_WITHIN_NS - 2 * target->config->poll.interval_ns - target_sessions_interval_ns(target);
-    size_t count =
-        sessions_gone(target->sessions, (struct span){0}, (struct span){0}, since, now, gone, WENT_NAMED + 1);
-    if (count == 0 || count > WENT_NAMED)
-        return;
-    struct strbuf *text = abort_case_say(c, FACT_SESSIONS, gone[0]->last_seen_wall_ns);
-    strbuf_addstr(text, "it may have been one of those that went: ");
-    for (size_t i = 0; i < count; i++)
-        strbuf_addf(text, "%s%llu '%s'@'%s'", i ? ", " : "", (unsigned long long)gone[i]->id, gone[i]->user,
-                    gone[i]->host);
-}
-
-static void judge_counter(struct judge *judge, struct target *target, enum abort_counter counter, enum cause cause,
-                          uint64_t n) {
-    struct abort_case c;
-    bool own = cause == CAUSE_SELF;
-    abort_case_init(&c, own ? FACT_OWN : FACT_COUNTER);
-    c.event.n = n;
-    c.event.cause = (struct abort_cause){.cause = counter == COUNTER_PREAUTH && !own ? CAUSE_BEFORE_LOGIN : cause,
-                                         .raises = 1U << counter,
-                                         .confidence = cause == CAUSE_UNKNOWN  ? CONFIDENCE_UNKNOWN
-                                                       : cause == CAUSE_KILLED ? CONFIDENCE_LIKELY
-                                                                               : CONFIDENCE_CERTAIN};
-    c.event.cause.possible = UINT32_C(1) << c.event.cause.cause;
-    if (own)
-        strbuf_addstr(abort_case_say(&c, FACT_OWN, c.event.seen_wall_ns), "a connection that we ended badly");
-    strbuf_addf(abort_case_say(&c, FACT_COUNTER, c.event.seen_wall_ns), "%s rose by %llu%s",
-                abort_counter_name(counter), (unsigned long long)n,
-                cause == CAUSE_KILLED ? " when there was a KILL, and no line" : "");
-    if (cause == CAUSE_KILLED)
-        add_who_may_be_killed(&c, target);
-    tell(judge, target, &c);
-    abort_case_release(&c);
-}
-
-static enum own_abort own_abort_of(const struct target *target, const struct untold_aborts *aborts) {
-    struct abort_facts facts;
-    if (aborts->user[0] == '\0')
-        return OWN_ABORTED_PREAUTH;
-    facts_of_sum(&facts, target, aborts);
-    return cause_of(&facts).raises & 1U << COUNTER_CLIENTS ? OWN_ABORTED_CLIENT : OWN_ABORTED_CONNECT;
-}
-
-/* How many of them we made ourselves. */
-static uint64_t own_among(struct target *target, const struct untold_aborts *aborts) {
-    struct mono now = mono_now();
-    struct mono since = mono_add(now, -(3 * target->config->poll.interval_ns + 5 * NS_PER_S));
-    const char *user = target->config->user ? target->config->user : "";
-    if (!aborts->account_known || (aborts->user[0] && strcmp(aborts->user, user) != 0))
-        return 0;
-    enum own_abort own = own_abort_of(target, aborts);
-    unsigned max = aborts->n < OWN_CONNECTIONS_KEPT ? (unsigned)aborts->n : OWN_CONNECTIONS_KEPT;
-    unsigned n = own_connections_take(&target->own, own, since, now, max);
-    if (own == OWN_ABORTED_PREAUTH) /* so that the ledger takes them no more */
-        own_connections_take(&target->own, OWN_ABORTED_CONNECT, since, now, n);
-    return n;
-}
-
-struct hearing {
-    struct judge *judge;
-    struct target *target;
-};
-
-/* Of what is doubtful: as many as the counter has risen by without another explanation, unless that could be
- * somebody else's. */
-static uint64_t confirmed(const struct target *target, const struct untold_aborts *aborts) {
-    struct abort_facts facts;
-    struct ledger_account account = {.pending = 0};
-    struct judgement *j = target->judgement;
-    if (!aborts->doubtful)
-        return aborts->n;
-    facts_of_sum(&facts, target, aborts);
-    struct abort_cause cause = cause_of(&facts);
-    bool clients = (cause.raises | cause.may_raise) & 1U << COUNTER_CLIENTS;
-    ledger_account_of(target, clients ? COUNTER_CLIENTS : COUNTER_CONNECTS, &account);
-    /* Where lines are waited for, what has risen since the look is all there is. */
-    struct balance later = {.left = account.pending}, *balance = aborts->untold ? &later : &j->balances[clients];
-    if (aborts->rivals > 0 && aborts->n + aborts->rivals > balance->left)
-        return 0;
-    return balance_take(balance, aborts->n);
-}
-
-static uint64_t on_untold(void *arg, const struct untold_aborts *aborts) {
-    const struct hearing *h = arg;
-    if (aborts->number == TOO_MANY && !aborts->account_known) { /* from its counter */
-        judge_counter(h->judge, h->target, COUNTER_MAX_CONNECTIONS, CAUSE_TOO_MANY_CONNECTIONS, aborts->n);
-        return aborts->n;
-    }
-    struct untold_aborts own = *aborts, others = *aborts;
-    others.n = confirmed(h->target, aborts);
-    own.n = others.n > 0 ? own_among(h->target, &others) : 0;
-    others.n -= own.n;
-    if (own.n > 0)
-        judge_sum(h->judge, h->target, &own, true);
-    if (others.n > 0)
-        judge_sum(h->judge, h->target, &others, false);
-    return own.n + others.n;
-}
-
 /* Lines that were written before the look may not be read yet. */
 static bool log_is_behind(const struct target *target) {
     const struct log_source_state *log = target->error_log ? log_source_state(target->error_log) : NULL;
@@ -431,7 +218,7 @@ static void release(void *arg, struct target *target, struct abort_event *e, con
         e->host = abort_text(host);
     }
     expect_sum(target, e);
-    note_told(target, e, true);
+    judge_note_told(target, e, true);
     tell_sinks(arg, target, e);
 }
 
@@ -481,17 +268,16 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
     if (!j)
         return;
     kills_polled(&j->kills, target);
+    j->kills_before = kills_before(&j->kills);
+    j->kills_lately = kills_lately(&j->kills);
+    j->clients_left = j->balances[1].left;
     if (j->held)
         held_lines_release(j->held, target, j->untold, false, release, arg);
-    /* Each KILL raises a write error, and so does much else. */
-    int64_t kills = kills_lately(&j->kills);
-    j->kills_doubtful = j->untold && kills >= 0 && untold_waiting(j->untold, WRITE_ERROR) > (uint64_t)kills;
     if (j->untold && !(abort_facts_log_tells(target) && log_is_behind(target)))
-        untold_settle(j->untold, mono_now(), log_of(target), on_untold, &(struct hearing){arg, target});
+        untold_settle(j->untold, mono_now(), log_of(target), judge_untold, &(struct judge_hearing){arg, target});
     balance_settle(&j->balances[0], target_status(target, "Aborted_connects"));
     balance_settle(&j->balances[1], target_status(target, "Aborted_clients"));
-    if (j->untold && log_of(target) == UNTOLD_SILENT)
-        untold_offer_again(j->untold, on_untold, &(struct hearing){arg, target});
+    j->rows_missing = target->server_errors && server_errors_missing(target->server_errors);
 }
 
 /* --- counters --- */
@@ -531,7 +317,7 @@ void judge_free(struct judge *judge) {
 }
 
 void judge_add_sink(struct judge *judge, struct abort_sink sink) {
-    assert(judge->sink_count < SINKS_MAX);
+    assert(judge->sink_count < JUDGE_SINKS_MAX);
     judge->sinks[judge->sink_count++] = sink;
 }
 

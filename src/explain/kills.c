@@ -26,6 +26,10 @@ int64_t kills_lately(const struct kills *kills) {
     return kills->begun ? (int64_t)sum : -1;
 }
 
+int64_t kills_before(const struct kills *kills) {
+    return kills->begun ? kills_lately(kills) - (int64_t)kills->came[0] : -1;
+}
+
 /* The oldest first. */
 uint64_t kills_take(struct kills *kills, uint64_t n) {
     uint64_t taken = 0;

@@ -24,6 +24,8 @@ void kills_polled(struct kills *kills, const struct target *target);
 /* Of the last polls: what a KILL ends may be counted somewhat after it, and its errors are judged a poll later. -1: not
  * known. */
 int64_t kills_lately(const struct kills *kills);
+/* … but for what came with the last poll: what the look of the poll before saw has nothing to do with those. */
+int64_t kills_before(const struct kills *kills);
 /* As many of them as there are, at most `n`: they are then no longer among those. Returns how many. */
 uint64_t kills_take(struct kills *kills, uint64_t n);
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "explain/kills.h"
+#include "explain/server_life.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,9 +19,10 @@
 #define LOG_WITHIN_NS (5 * NS_PER_S)
 
 enum {
-    SLACK_S = 3,   /* the server's clocks count whole seconds, and travel */
-    JUMP_S = 60,   /* as far the server's clock may be set */
     WAITS_MAX = 8, /* polls come at most about once a second */
+    /* Sums of errors that a look did not find are told two polls later, and in this many looks if ever. */
+    ROWS_LATE = 2,
+    LOOKS_MAX = SERVER_ERROR_LOOKS + ROWS_LATE,
     /* Polls that a ledger's begin is put off for while the error log's past is still being read. */
     CATCH_UP_POLLS = 4,
 };
@@ -51,10 +53,11 @@ struct ledger {
     struct wait waits[WAITS_MAX];
     unsigned wait_count;
     uint64_t steps[LEDGER_STEP_COUNT];
-    struct mono polled, before; /* … which was then; and the one before it */
-    double uptime_s, flushed_s; /* the server's; flushed_s: how long after its start */
-    uint64_t restarts;
+    struct server_life life; /* at the last good poll */
+    struct mono before;      /* the good poll before it */
     bool in_gap;
+    unsigned rows_late;     /* for so many polls sums may still come of what rose before */
+    int64_t errors_wall_ns; /* when they were last looked at */
     int64_t began_wall_ns;
     struct kills kills;
     const struct ledger_listener *listener; /* NULL none */
@@ -189,10 +192,14 @@ static void close_wait(struct ledger *ledger, struct target *target, struct wait
     tell_of_each_once(ledger, target, CAUSE_UNKNOWN, left);
 }
 
+static bool is_over(const struct ledger *ledger, const struct target *target, const struct wait *w) {
+    int64_t age_ns = mono_between(w->since, mono_now()), looks_ns = LOOKS_MAX * target->config->poll.interval_ns;
+    return age_ns >= LOG_WITHIN_NS + (ledger->rows_late > 0 ? looks_ns : 0);
+}
+
 static void close_waits(struct ledger *ledger, struct target *target, bool all) {
-    struct mono now = mono_now();
     unsigned done = 0;
-    while (done < ledger->wait_count && (all || mono_between(ledger->waits[done].since, now) >= LOG_WITHIN_NS)) {
+    while (done < ledger->wait_count && (all || is_over(ledger, target, &ledger->waits[done]))) {
         close_wait(ledger, target, &ledger->waits[done++]);
         if (done < ledger->wait_count)
             pass_on(&ledger->waits[done - 1], &ledger->waits[done]);
@@ -266,11 +273,13 @@ static void on_abort(void *arg, struct target *target, const struct abort_event 
 
 /* What the lines before it tell of was counted by another life. */
 static void on_server_started(void *arg, struct target *target) {
+    struct ledger *ledger = target->ledger;
     (void)arg;
-    if (!target->ledger)
+    if (!ledger)
         return;
-    close_waits(target->ledger, target, true);
-    forget_evidence(target->ledger);
+    ledger->life.start_told = true;
+    close_waits(ledger, target, true);
+    forget_evidence(ledger);
 }
 
 struct abort_sink ledger_sink(void) {
@@ -285,15 +294,6 @@ static bool read_counter(const struct target *target, unsigned counter, uint64_t
         return false;
     *out = (uint64_t)value;
     return true;
-}
-
-/* Both of the server's clocks count whole seconds from the same instant, so that their difference is steady. */
-static void read_clocks(const struct target *target, struct ledger *ledger) {
-    ledger->uptime_s = target_status(target, "Uptime");
-    ledger->flushed_s = ledger->uptime_s - target_status(target, "Uptime_since_flush_status");
-    ledger->restarts = target->poll.restarts;
-    ledger->before = ledger->polled;
-    ledger->polled = mono_now();
 }
 
 /* FLUSH STATUS sets them all to zero on MariaDB; MySQL keeps those of connections that did not log in. (Measured on
@@ -311,18 +311,13 @@ static bool any_fell(const struct target *target, const struct ledger *ledger) {
     return false;
 }
 
-/* What sets counters to zero came after the last poll; else they are another server's. */
-static enum ledger_step find_step(const struct target *target, const struct ledger *before) {
-    struct ledger now;
-    read_clocks(target, &now);
-    double passed_s = (double)mono_between(before->polled, now.polled) / NS_PER_S;
-    double flushed_ago_s = now.uptime_s - now.flushed_s;
-    bool fell = any_fell(target, before);
-    if (now.restarts != before->restarts || now.uptime_s < before->uptime_s)
-        return now.uptime_s > passed_s + SLACK_S ? LEDGER_OTHER : LEDGER_RESTART;
-    if (now.uptime_s - before->uptime_s > passed_s + JUMP_S || (fell && flushed_ago_s > passed_s + SLACK_S))
-        return LEDGER_OTHER;
-    return fell || now.flushed_s > before->flushed_s ? LEDGER_FLUSH : LEDGER_STEP_COUNT;
+static enum ledger_step find_step(const struct target *target, const struct ledger *ledger) {
+    static const enum ledger_step steps[] = {[LIFE_SAME] = LEDGER_STEP_COUNT,
+                                             [LIFE_FLUSHED] = LEDGER_FLUSH,
+                                             [LIFE_RESTARTED] = LEDGER_RESTART,
+                                             [LIFE_OTHER] = LEDGER_OTHER};
+    struct server_life now = server_life_now(target);
+    return steps[server_life_since(&ledger->life, &now, any_fell(target, ledger))];
 }
 
 /* When the counters began anew, by the server's clock of whole seconds. */
@@ -408,8 +403,19 @@ static void begin(const struct ledger_listener *listener, struct target *target,
     ledger->listener = listener;
     ledger->began_wall_ns = wall_now_ns();
     ledger->counted_from = began;
-    read_clocks(target, ledger);
+    ledger->life = server_life_now(target);
     read_counters(ledger, target, LEDGER_STEP_COUNT);
+}
+
+/* The look has not found all that the server knows of, or there was none. */
+static void note_late_rows(struct ledger *ledger, const struct target *target) {
+    const struct server_errors *errors = target->server_errors;
+    int64_t wall_ns = errors ? server_errors_wall_ns(errors) : 0;
+    if (errors && (wall_ns == ledger->errors_wall_ns || server_errors_missing(errors)))
+        ledger->rows_late = ROWS_LATE;
+    else if (ledger->rows_late > 0)
+        ledger->rows_late--;
+    ledger->errors_wall_ns = wall_ns;
 }
 
 static void on_polled(void *arg, struct target *target, struct mono began) {
@@ -428,12 +434,14 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
     enum ledger_step step = find_step(target, ledger);
     if (step != LEDGER_STEP_COUNT)
         take_step(ledger, target, step);
-    read_clocks(target, ledger);
+    ledger->before = ledger->life.polled;
+    ledger->life = server_life_now(target);
     read_counters(ledger, target, step);
     for (unsigned counter = 0; counter < COUNTER_LINED; counter++) {
         match(ledger, counter);
         let_go(ledger, counter);
     }
+    note_late_rows(ledger, target);
     close_waits(ledger, target, false);
     age_maybes(ledger, target);
 }

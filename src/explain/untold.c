@@ -1,24 +1,17 @@
 /*
- * From sums and lines to the aborts that no line told of; see untold.h. There is an entry for each account of which
- * anything waits, and the first entry is for all that have no place.
+ * From sums and lines to the aborts that no line told of; see untold.h.
  */
 #include "explain/untold.h"
+
+#include "explain/account_sums.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACCOUNTS_MAX = 256, CODES = SERVER_ERROR_CODE_COUNT, BATCHES_MAX = 6 };
-
-/* A line that was written before a look may be read so long after it: the decoder holds some back for a second, to see
- * whether they go on in the next. */
-#define LINE_WITHIN_NS (2500 * NS_PER_MS)
-/* What came within so long waits together. */
-#define BATCH_NS (500 * NS_PER_MS)
-
 enum {
     NO_RIGHT = 1044,
-    LOGIN_REFUSED = 1045,
     NO_DATABASE = 1049,
+    OF_A_DUMP = 1105,
     READ_ERROR = 1158,
     READ_TIMEOUT = 1159,
     WRITE_ERROR = 1160,
@@ -28,39 +21,11 @@ enum {
 static const struct {
     unsigned number;
     enum doubt { BY_STATEMENTS, TWICE, BESIDE_ANOTHER, DOUBT_COUNT } why; /* those that are seldom aborts last */
-} doubtful[] = {
+} doubtful[ACCOUNT_DOUBTS] = {
     {NO_RIGHT, BY_STATEMENTS}, {NO_DATABASE, BY_STATEMENTS}, {READ_TIMEOUT, TWICE}, {WRITE_ERROR, BESIDE_ANOTHER}};
-enum { DOUBTS = sizeof doubtful / sizeof *doubtful };
-
-/* Lines may come before their sum, which may come a look late: they wait over two looks that are as far apart as that,
- * and old ones are dropped with the second. */
-struct told {
-    uint32_t fresh, old;
-};
-
-/* Sums that came at about the same time. */
-struct batch {
-    struct mono since;
-    bool late; /* a poll has ended since they came */
-    uint64_t sums[CODES];
-};
-
-struct account {
-    char *user, *host;
-    uint32_t hash;
-    bool known;
-    int64_t from_wall_ns, to_wall_ns;
-    struct batch batches[BATCHES_MAX]; /* the oldest first */
-    unsigned batch_count;
-    struct told told[CODES];
-    uint64_t reads_told;                           /* lost connections that lines told of: some raise 1160, too */
-    uint64_t doubts[DOUBTS], fresh_doubts[DOUBTS]; /* as `doubtful`: of the look before, and of the last one */
-};
 
 struct untold {
-    struct account *accounts;
-    size_t count;
-    struct mono aged; /* when lines last became old */
+    struct account_sums sums;
 };
 
 static const struct pair {
@@ -70,19 +35,11 @@ static const struct pair {
     {true, 1043, 1159},  {true, 1043, 1156},  {true, 1043, 1158},
     {false, 1158, 1160}, {false, 1105, 1160}, {false, 1045, 1873},
 };
+enum { PAIRS = sizeof pairs / sizeof *pairs };
 
-/* All that the log words as a refused login, whichever number it has. */
-static const unsigned refusals[] = {1044, 1130, 3118, 3955};
-
-/* Of these MySQL writes no line at any level, so that there is nothing to wait for. (1040 has one on MariaDB.) */
+/* Of these MySQL writes no line at any level, and they are no part of a pair, so that there is nothing to wait for.
+ * (1040 has one on MariaDB.) */
 static const unsigned lineless[] = {1040, 1129, 1130, 1203, 1226, 1862, 3159};
-
-static int row_of(unsigned code) {
-    for (int i = 0; i < CODES; i++)
-        if (server_error_codes[i] == code)
-            return i;
-    return -1;
-}
 
 static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
@@ -90,88 +47,17 @@ static uint64_t least(uint64_t a, uint64_t b) {
 
 struct untold *untold_new(void) {
     struct untold *u = calloc(1, sizeof *u);
-    if (u)
-        u->accounts = calloc(1, sizeof *u->accounts);
-    if (!u || !u->accounts || !(u->accounts->user = strdup("")) || !(u->accounts->host = strdup(""))) {
-        untold_free(u);
+    if (!u || account_sums_init(&u->sums) != 0) {
+        free(u);
         return NULL;
     }
-    u->count = 1;
     return u;
 }
 
-static void free_texts(struct account *a) {
-    free(a->user);
-    free(a->host);
-}
-
 void untold_free(struct untold *u) {
-    if (!u)
-        return;
-    for (size_t i = 0; u->accounts && i < (u->count ? u->count : 1); i++)
-        free_texts(&u->accounts[i]);
-    free(u->accounts);
+    if (u)
+        account_sums_release(&u->sums);
     free(u);
-}
-
-/* --- accounts --- */
-
-static struct account *find_or_add(struct untold *u, struct span user, struct span host) {
-    uint32_t hash = span_hash(user) * 31 + span_hash(host);
-    for (size_t i = 1; i < u->count; i++) {
-        struct account *a = &u->accounts[i];
-        if (a->hash == hash && span_is(user, a->user) && span_is(host, a->host))
-            return a;
-    }
-    struct account *accounts =
-        u->count < ACCOUNTS_MAX ? reallocarray(u->accounts, u->count + 1, sizeof *accounts) : NULL;
-    if (!accounts)
-        return u->accounts;
-    u->accounts = accounts;
-    struct account *a = &accounts[u->count];
-    *a = (struct account){.user = strndup(user.ptr, user.len), .host = strndup(host.ptr, host.len), .hash = hash};
-    if (!a->user || !a->host) {
-        free_texts(a);
-        return accounts;
-    }
-    a->known = true;
-    u->count++;
-    return a;
-}
-
-static bool is_empty(const struct batch *batch) {
-    for (int i = 0; i < CODES; i++)
-        if (batch->sums[i])
-            return false;
-    return true;
-}
-
-static bool waits(const struct account *a) {
-    for (unsigned i = 0; i < a->batch_count; i++)
-        if (!is_empty(&a->batches[i]))
-            return true;
-    return false;
-}
-
-static bool is_idle(const struct account *a) {
-    for (int i = 0; i < CODES; i++)
-        if (a->told[i].fresh || a->told[i].old)
-            return false;
-    for (int i = 0; i < DOUBTS; i++)
-        if (a->doubts[i] || a->fresh_doubts[i])
-            return false;
-    return !waits(a);
-}
-
-static void forget_idle(struct untold *u) {
-    size_t kept = 1;
-    for (size_t i = 1; i < u->count; i++) {
-        if (is_idle(&u->accounts[i]))
-            free_texts(&u->accounts[i]);
-        else
-            u->accounts[kept++] = u->accounts[i];
-    }
-    u->count = kept;
 }
 
 /* --- what comes --- */
@@ -181,105 +67,20 @@ static struct span text_of(struct span text) {
 }
 
 void untold_sum(struct untold *u, struct mono now, const struct server_error *error) {
-    int row = row_of(error->code);
-    if (row < 0)
-        return;
-    struct account *a = error->account_known ? find_or_add(u, span_of(error->user), span_of(error->host)) : u->accounts;
-    if (!waits(a)) {
-        a->from_wall_ns = error->from_wall_ns;
-        a->batch_count = 0;
-    }
-    struct batch *last = a->batch_count > 0 ? &a->batches[a->batch_count - 1] : NULL;
-    bool is_over = last && (last->late || mono_between(last->since, now) >= BATCH_NS);
-    if (!last || (is_over && a->batch_count < BATCHES_MAX)) {
-        last = &a->batches[a->batch_count++];
-        *last = (struct batch){.since = now};
-    }
-    last->sums[row] += error->increase;
-    a->to_wall_ns = error->to_wall_ns;
+    account_sums_add(&u->sums, now, error);
 }
 
 void untold_lines(struct untold *u, struct span user, struct span host, unsigned number, unsigned with_number,
                   uint32_t n) {
-    struct account *a = find_or_add(u, text_of(user), text_of(host));
-    const unsigned numbers[] = {number, with_number};
-    for (int i = 0; i < 2; i++) {
-        int row = row_of(numbers[i]);
-        if (row >= 0 && a->told[row].fresh <= UINT32_MAX / 2 && n <= UINT32_MAX / 2)
-            a->told[row].fresh += n;
-    }
-}
-
-/* --- lines against sums --- */
-
-static uint32_t take(uint32_t *told, uint64_t *sum) {
-    uint32_t n = (uint32_t)least(*told, *sum);
-    *told -= n;
-    *sum -= n;
-    return n;
-}
-
-static void cancel_row(struct told *told, struct account *of_sums, int row) {
-    uint32_t n = 0;
-    for (unsigned i = 0; i < of_sums->batch_count; i++)
-        n += take(&told->old, &of_sums->batches[i].sums[row]) + take(&told->fresh, &of_sums->batches[i].sums[row]);
-    if (server_error_codes[row] == READ_ERROR)
-        of_sums->reads_told += n;
-}
-
-static void cancel(struct account *of_lines, struct account *of_sums, int row) {
-    struct told *told = &of_lines->told[row];
-    cancel_row(told, of_sums, row);
-    for (size_t i = 0; server_error_codes[row] == LOGIN_REFUSED && i < sizeof refusals / sizeof *refusals; i++)
-        cancel_row(told, of_sums, row_of(refusals[i]));
-}
-
-/* A line may name the account's host, not the client's. Before the login it names nobody, nor of a database that does
- * not exist. */
-static bool may_be_of(const char *line_user, const struct account *sum, unsigned code) {
-    if (line_user[0] == '\0')
-        return sum->user[0] == '\0' || code == 1049;
-    return !sum->known || strcmp(line_user, sum->user) == 0;
-}
-
-/* Those that have no place come last. */
-static void cancel_elsewhere(struct untold *u, struct account *line, int row) {
-    for (size_t i = 1; i <= u->count && line->told[row].fresh + line->told[row].old > 0; i++)
-        if (may_be_of(line->user, &u->accounts[i % u->count], server_error_codes[row]))
-            cancel(line, &u->accounts[i % u->count], row);
-}
-
-static void cancel_all(struct untold *u) {
-    for (int row = 0; row < CODES; row++) {
-        for (size_t i = 0; i < u->count; i++)
-            cancel(&u->accounts[i], &u->accounts[i], row);
-        for (size_t i = 0; i < u->count; i++)
-            cancel_elsewhere(u, &u->accounts[i], row);
-    }
-}
-
-static bool has_sum(const struct account *a, int row) {
-    for (unsigned i = 0; i < a->batch_count; i++)
-        if (a->batches[i].sums[row])
-            return true;
-    return false;
-}
-
-uint64_t untold_waiting(const struct untold *u, unsigned number) {
-    int row = row_of(number);
-    uint64_t sum = 0;
-    for (size_t i = 0; row >= 0 && i < u->count; i++)
-        for (unsigned k = 0; k < u->accounts[i].batch_count; k++)
-            sum += u->accounts[i].batches[k].sums[row];
-    return sum;
+    account_sums_add_lines(&u->sums, text_of(user), text_of(host), number, with_number, n);
 }
 
 bool untold_who(const struct untold *u, unsigned number, const char **user, const char **host) {
     const struct account *who = NULL;
-    int row = row_of(number);
-    for (size_t i = 0; row >= 0 && i < u->count; i++) {
-        const struct account *a = &u->accounts[i];
-        if (!has_sum(a, row) || !may_be_of("", a, number))
+    int row = account_row(number);
+    for (size_t i = 0; row >= 0 && i < u->sums.count; i++) {
+        const struct account *a = &u->sums.accounts[i];
+        if (account_sum(a, row) == 0 || !account_may_be_nobody(a, number))
             continue;
         if (who || !a->known)
             return false;
@@ -292,20 +93,23 @@ bool untold_who(const struct untold *u, unsigned number, const char **user, cons
     return true;
 }
 
-static void grow_old(struct account *a) {
-    for (int row = 0; row < CODES; row++) {
-        a->told[row].old = a->told[row].fresh;
-        a->told[row].fresh = 0;
-    }
+uint64_t untold_open(const struct untold *u, struct span user, struct span host, unsigned number) {
+    const struct account *a = account_sums_find(&u->sums, text_of(user), text_of(host));
+    int row = account_row(number);
+    if (!a || row < 0)
+        return 0;
+    uint64_t sum = account_sum(a, row), told = (uint64_t)a->told[row].fresh + a->told[row].old;
+    return sum - least(sum, told);
 }
 
 /* --- what is left --- */
 
 struct telling {
     struct account *account;
-    bool untold; /* where a line was to be expected, there was none */
-    bool late;   /* what came with the look before, not with this one */
-    bool again;  /* what is doubtful is offered a second time */
+    struct mono now;
+    bool untold;    /* where a line was to be expected, there was none */
+    uint64_t alike; /* of what is to be told: what a KILL may have raised … */
+    uint64_t ended; /* … and all that ended connections which had logged in, as far as it is sure */
     untold_fn *on_aborts;
     void *arg;
     uint64_t rivals[DOUBT_COUNT]; /* what is doubtful and not told yet */
@@ -319,36 +123,52 @@ static struct untold_aborts aborts_of(const struct telling *t, unsigned number, 
                                   .host = a->host,
                                   .account_known = a->known,
                                   .untold = t->untold,
-                                  .late = t->late,
+                                  .late = !t->untold,
                                   .n = n,
                                   .from_wall_ns = a->from_wall_ns,
                                   .to_wall_ns = a->to_wall_ns};
 }
 
+static bool may_be_kill(const struct account *a, unsigned number, unsigned with_number) {
+    return (a->user[0] != '\0' || !a->known) &&
+           (number == WRITE_ERROR || (number == READ_ERROR && with_number == WRITE_ERROR));
+}
+
 static void tell(const struct telling *t, unsigned number, unsigned with_number, uint64_t n) {
     struct untold_aborts aborts = aborts_of(t, number, with_number, n);
-    if (n > 0)
-        t->on_aborts(t->arg, &aborts);
+    if (n == 0)
+        return;
+    if (may_be_kill(t->account, number, with_number)) {
+        aborts.alike = t->alike;
+        aborts.ended = t->ended;
+    }
+    t->on_aborts(t->arg, &aborts);
 }
 
 static bool doubt(struct account *a, unsigned number, uint64_t n) {
-    for (int i = 0; i < DOUBTS; i++)
+    for (int i = 0; i < ACCOUNT_DOUBTS; i++)
         if (doubtful[i].number == number) {
-            a->fresh_doubts[i] += n;
+            a->doubts[i] += n;
             return true;
         }
     return false;
 }
 
+/* Takes the pair out of `sums`; returns how many there were. */
+static uint64_t take_pair(const struct account *a, const struct pair *pair, uint64_t sums[ACCOUNT_CODES]) {
+    uint64_t *first = &sums[account_row(pair->number)], *second = &sums[account_row(pair->with_number)];
+    if (a->known && pair->before_login != (a->user[0] == '\0'))
+        return 0;
+    uint64_t n = least(*first, *second);
+    *first -= n;
+    *second -= n;
+    return n;
+}
+
 /* Two numbers are most often one abort, but the second may be another's. */
-static void tell_pairs(const struct telling *t, uint64_t sums[CODES], bool before_login) {
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        uint64_t *first = &sums[row_of(pairs[i].number)], *second = &sums[row_of(pairs[i].with_number)];
-        if (pairs[i].before_login != before_login && t->account->known)
-            continue;
-        uint64_t n = least(*first, *second);
-        *first -= n;
-        *second -= n;
+static void tell_pairs(const struct telling *t, uint64_t sums[ACCOUNT_CODES]) {
+    for (size_t i = 0; i < PAIRS; i++) {
+        uint64_t n = take_pair(t->account, &pairs[i], sums);
         tell(t, pairs[i].number, pairs[i].with_number, n);
         if (pairs[i].number == READ_ERROR)
             doubt(t->account, WRITE_ERROR, n);
@@ -357,15 +177,15 @@ static void tell_pairs(const struct telling *t, uint64_t sums[CODES], bool befor
 
 static void tell_batch(const struct telling *t, struct batch *batch) {
     struct account *a = t->account;
-    bool before_login = a->user[0] == '\0';
-    tell_pairs(t, batch->sums, before_login);
-    uint64_t *writes = &batch->sums[row_of(WRITE_ERROR)], seconds = least(*writes, a->reads_told);
-    if (before_login && a->known)
-        *writes = seconds = 0; /* then it is always a second one */
-    a->reads_told -= seconds;
+    tell_pairs(t, batch->sums);
+    uint64_t *writes = &batch->sums[account_row(WRITE_ERROR)], seconds = 0;
+    if (a->user[0] == '\0' && a->known)
+        *writes = 0; /* then it is always a second one */
+    else
+        seconds = told_take(&a->reads_told, *writes);
     *writes -= seconds;
     doubt(a, WRITE_ERROR, seconds);
-    for (int row = 0; row < CODES; row++) {
+    for (int row = 0; row < ACCOUNT_CODES; row++) {
         unsigned number = server_error_codes[row];
         if (number == WRITE_ERROR || !doubt(a, number, batch->sums[row]))
             tell(t, number, 0, batch->sums[row]);
@@ -374,149 +194,154 @@ static void tell_batch(const struct telling *t, struct batch *batch) {
 
 static void tell_lineless(const struct telling *t, struct account *a) {
     struct telling at_once = *t;
-    at_once.untold = false;
+    at_once.account = a;
     for (unsigned i = 0; i < a->batch_count; i++)
         for (size_t l = 0; l < sizeof lineless / sizeof *lineless; l++) {
-            uint64_t *sum = &a->batches[i].sums[row_of(lineless[l])];
-            tell(&at_once, lineless[l], 0, *sum);
+            uint64_t *sum = &a->batches[i].sums[account_row(lineless[l])];
+            struct untold_aborts aborts = aborts_of(&at_once, lineless[l], 0, *sum);
+            aborts.untold = aborts.late = false;
+            if (*sum > 0)
+                t->on_aborts(t->arg, &aborts);
             *sum = 0;
         }
 }
 
-/* Where lines tell nothing all is told at once, or else with the next look. */
-static bool is_due(const struct telling *t, const struct batch *batch, struct mono now) {
-    if (t->untold)
-        return mono_between(batch->since, now) >= LINE_WITHIN_NS;
-    bool may_be_kill = batch->sums[row_of(WRITE_ERROR)] > 0 && (t->account->user[0] != '\0' || !t->account->known);
-    return t->late ? batch->late : !may_be_kill;
+/* Where lines tell nothing all is told with the next look. */
+static bool is_due(const struct telling *t, const struct batch *batch) {
+    return t->untold ? mono_between(batch->since, t->now) >= LINE_WITHIN_NS : batch->late;
 }
 
-static void settle(const struct telling *t, struct mono now) {
-    struct account *a = t->account;
-    unsigned done = 0;
-    while (done < a->batch_count && is_due(t, &a->batches[done], now))
-        tell_batch(t, &a->batches[done++]);
-    a->batch_count -= done;
-    memmove(a->batches, a->batches + done, a->batch_count * sizeof *a->batches);
-    if (!waits(a))
-        a->reads_told = 0;
+/* --- what is due --- */
+
+static void find_lone(const struct account *a, const struct batch *batch, uint64_t lone[ACCOUNT_CODES]) {
+    memcpy(lone, batch->sums, sizeof batch->sums);
+    for (size_t i = 0; i < PAIRS; i++)
+        take_pair(a, &pairs[i], lone);
+    uint64_t *writes = &lone[account_row(WRITE_ERROR)];
+    *writes -= least(*writes, (uint64_t)a->reads_told.old + a->reads_told.fresh);
+}
+
+static void move(struct batch *to, struct batch *from, uint64_t lone_to[], uint64_t lone_from[], int row, int other) {
+    uint64_t n = least(lone_from[row], lone_to[other]);
+    to->sums[row] += n;
+    from->sums[row] -= n;
+    lone_from[row] -= n;
+    lone_to[other] -= n;
+}
+
+/* An abort raises its two numbers one after the other, and a look reads number after number: it may find the one, and
+ * the next look the other, in whichever order. */
+static void join_looks(const struct account *a, struct batch *before, struct batch *after) {
+    uint64_t lone_before[ACCOUNT_CODES], lone_after[ACCOUNT_CODES];
+    find_lone(a, before, lone_before);
+    find_lone(a, after, lone_after);
+    for (size_t i = 0; i < PAIRS; i++) {
+        int first = account_row(pairs[i].number), second = account_row(pairs[i].with_number);
+        if (a->known && pairs[i].before_login != (a->user[0] == '\0'))
+            continue;
+        move(before, after, lone_before, lone_after, second, first);
+        move(before, after, lone_before, lone_after, first, second);
+    }
+}
+
+static unsigned count_due(const struct telling *t, const struct account *a) {
+    unsigned due = 0;
+    while (due < a->batch_count && is_due(t, &a->batches[due]))
+        due++;
+    return due;
+}
+
+/* Those of accounts that had logged in, or may have. */
+static void count_ended(struct telling *t, const struct batch *batch) {
+    static const unsigned alone[] = {1153, 1157, 1158, 1161, 1184, 1873, 4031};
+    uint64_t writes = batch->sums[account_row(WRITE_ERROR)], of_dumps = batch->sums[account_row(OF_A_DUMP)];
+    uint64_t reads = batch->sums[account_row(READ_ERROR)], others = writes - least(writes, of_dumps);
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+        t->ended += batch->sums[account_row(alone[i])];
+    t->ended += writes - least(others, reads);
+    t->alike += others;
+}
+
+/* Each batch that is due has what the next one knows of it. */
+static void prepare(struct telling *t, struct account *a) {
+    for (unsigned i = 0, due = count_due(t, a); i < due; i++) {
+        struct batch *batch = &a->batches[i];
+        if (i + 1 < a->batch_count)
+            join_looks(a, batch, batch + 1);
+        if (may_be_kill(a, WRITE_ERROR, 0))
+            count_ended(t, batch);
+    }
+}
+
+static void settle(struct telling *t, struct account *a) {
+    unsigned due = count_due(t, a);
+    t->account = a;
+    for (unsigned i = 0; i < due; i++)
+        tell_batch(t, &a->batches[i]);
+    a->batch_count -= due;
+    memmove(a->batches, a->batches + due, a->batch_count * sizeof *a->batches);
 }
 
 /* --- doubts --- */
 
 static void offer(struct telling *t, int i) {
-    uint64_t *n = &t->account->doubts[i], *rivals = &t->rivals[doubtful[i].why];
-    struct untold_aborts aborts = aborts_of(t, doubtful[i].number, 0, *n);
+    struct account *a = t->account;
+    uint64_t n = a->doubts[i] + a->old_doubts[i], *rivals = &t->rivals[doubtful[i].why];
+    struct untold_aborts aborts = aborts_of(t, doubtful[i].number, 0, n);
     aborts.doubtful = true;
-    aborts.rivals = *rivals - *n;
-    uint64_t taken = *n > 0 ? least(*n, t->on_aborts(t->arg, &aborts)) : 0;
+    aborts.rivals = *rivals - n;
+    uint64_t taken = n > 0 ? least(n, t->on_aborts(t->arg, &aborts)) : 0, old = least(taken, a->old_doubts[i]);
     *rivals -= taken;
-    *n -= taken;
+    a->old_doubts[i] -= old;
+    a->doubts[i] -= taken - old;
 }
 
 /* All that is doubtful, and what still waits for lines. */
-static void count_rivals(struct telling *t, const struct untold *u) {
-    for (size_t i = 0; i < u->count; i++) {
-        const struct account *a = &u->accounts[i];
-        for (int k = 0; k < DOUBTS; k++)
-            t->rivals[doubtful[k].why] += a->doubts[k] + (t->again ? a->fresh_doubts[k] : 0);
-        for (unsigned b = 0; t->untold && b < a->batch_count; b++)
-            for (int row = 0; row < CODES; row++)
-                t->rivals[BESIDE_ANOTHER] += a->batches[b].sums[row];
-    }
+static void count_rivals(struct telling *t, const struct account *a) {
+    for (int k = 0; k < ACCOUNT_DOUBTS; k++)
+        t->rivals[doubtful[k].why] += a->doubts[k] + a->old_doubts[k];
+    for (unsigned b = 0; t->untold && b < a->batch_count; b++)
+        for (int row = 0; row < ACCOUNT_CODES; row++)
+            t->rivals[BESIDE_ANOTHER] += a->batches[b].sums[row];
 }
 
-/* What the counters rose by at a later look may be anybody's. */
-static void tell_doubts(struct telling *t, struct untold *u) {
-    count_rivals(t, u);
-    for (int k = 0; k < DOUBTS; k++)
-        for (size_t i = 0; i < u->count; i++) {
-            t->account = &u->accounts[i];
+/* Once told, what is doubtful may have been counted by the poll after its sums: it is offered with the next batches
+ * again, but where lines are waited for: what the counters rose by then may be anybody's. */
+static void tell_doubts(struct telling *t, struct account *accounts, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        count_rivals(t, &accounts[i]);
+    for (int k = 0; k < ACCOUNT_DOUBTS; k++)
+        for (size_t i = 0; i < count; i++) {
+            t->account = &accounts[i];
             offer(t, k);
         }
-}
-
-static void take_doubts(struct untold *u) {
-    for (size_t i = 0; i < u->count; i++)
-        for (int k = 0; k < DOUBTS; k++) {
-            u->accounts[i].doubts[k] += u->accounts[i].fresh_doubts[k];
-            u->accounts[i].fresh_doubts[k] = 0;
-        }
-}
-
-static void drop_doubts(struct untold *u) {
-    for (size_t i = 0; i < u->count; i++)
-        memset(u->accounts[i].doubts, 0, sizeof u->accounts[i].doubts);
-}
-
-static void settle_all(struct telling *t, struct untold *u, struct mono now) {
-    for (size_t i = 0; i < u->count; i++) {
-        t->account = &u->accounts[i];
-        settle(t, now);
+    for (size_t i = 0; i < count; i++) {
+        struct account *a = &accounts[i];
+        if (t->untold)
+            memset(a->doubts, 0, sizeof a->doubts);
+        memcpy(a->old_doubts, a->doubts, sizeof a->doubts);
+        memset(a->doubts, 0, sizeof a->doubts);
     }
 }
 
-static void grow_late(struct untold *u) {
-    for (size_t i = 0; i < u->count; i++)
-        for (unsigned b = 0; b < u->accounts[i].batch_count; b++)
-            u->accounts[i].batches[b].late = true;
-}
-
-/* A look reads number after number: of an abort's two it may have the second alone, and the next look the first. */
-static void join_looks(struct account *a) {
-    uint64_t *before = a->batches[0].sums, *now = a->batches[1].sums;
-    int read = row_of(READ_ERROR), write = row_of(WRITE_ERROR);
-    if (a->batch_count < 2 || !a->batches[0].late || a->batches[1].late)
-        return;
-    uint64_t lone_writes = before[write] - least(before[write], before[read]);
-    uint64_t n = least(lone_writes, now[read] - least(now[read], now[write]));
-    before[read] += n;
-    now[read] -= n;
-}
-
-/* What is doubtful waits for a look, until the counters have been read after it, and for all that is sure and came
- * before it. */
-static void settle_silent(struct telling *t, struct untold *u, struct mono now) {
-    drop_doubts(u);
-    for (size_t i = 0; i < u->count; i++)
-        join_looks(&u->accounts[i]);
-    t->late = true;
-    settle_all(t, u, now);
-    take_doubts(u);
-    tell_doubts(t, u);
-    t->late = false;
-    settle_all(t, u, now);
-    grow_late(u);
-}
-
-static void settle_against_lines(struct telling *t, struct untold *u, struct mono now, bool mysql) {
-    for (size_t i = 0; mysql && i < u->count; i++) {
-        t->account = &u->accounts[i];
-        tell_lineless(t, t->account);
-    }
-    settle_all(t, u, now);
-    take_doubts(u);
-    tell_doubts(t, u);
-    drop_doubts(u);
-}
-
-void untold_offer_again(struct untold *u, untold_fn *on_aborts, void *arg) {
-    struct telling t = {.again = true, .late = true, .on_aborts = on_aborts, .arg = arg};
-    tell_doubts(&t, u);
-    drop_doubts(u);
+static void grow_late(struct account *a) {
+    for (unsigned i = 0; i < a->batch_count; i++)
+        a->batches[i].late = true;
 }
 
 void untold_settle(struct untold *u, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg) {
-    struct telling t = {.untold = log != UNTOLD_SILENT, .on_aborts = on_aborts, .arg = arg};
-    cancel_all(u);
-    if (log == UNTOLD_SILENT)
-        settle_silent(&t, u, now);
-    else
-        settle_against_lines(&t, u, now, log == UNTOLD_MYSQL);
-    if (mono_between(u->aged, now) >= LINE_WITHIN_NS) {
-        u->aged = now;
-        for (size_t i = 0; i < u->count; i++)
-            grow_old(&u->accounts[i]);
-    }
-    forget_idle(u);
+    struct telling t = {.now = now, .untold = log != UNTOLD_SILENT, .on_aborts = on_aborts, .arg = arg};
+    struct account *accounts = u->sums.accounts;
+    size_t count = u->sums.count;
+    account_sums_cancel(&u->sums);
+    for (size_t i = 0; log != UNTOLD_MARIADB && i < count; i++)
+        tell_lineless(&t, &accounts[i]);
+    for (size_t i = 0; i < count; i++)
+        prepare(&t, &accounts[i]);
+    for (size_t i = 0; i < count; i++)
+        settle(&t, &accounts[i]);
+    tell_doubts(&t, accounts, count);
+    for (size_t i = 0; !t.untold && i < count; i++)
+        grow_late(&accounts[i]);
+    account_sums_end(&u->sums, now);
 }

@@ -17,15 +17,17 @@
 /* Aborts of one account and kind.
  *
  * Some numbers are raised by statements, too; some twice for one abort; and a lost connection may raise the number of
- * another kind beside its own. What so may be no abort is `doubtful`: it is offered a look later or more, when what the
- * counters rose by shows how many of them there must have been. */
+ * another kind beside its own. What so may be no abort is `doubtful`: it is offered after all that is sure, when what
+ * the counters rose by shows how many of them there must have been. */
 struct untold_aborts {
     unsigned number, with_number; /* with_number: 0 none */
     const char *user, *host;      /* the server's bytes; "" for connections before their login */
     bool account_known;           /* false: user and host are "", whoever it was */
     bool untold;                  /* a line would have told of them, and did not */
     bool doubtful;
-    bool late;       /* they came with an earlier look than the last */
+    bool late;       /* they came with the look before the last */
+    uint64_t alike;  /* what a KILL may have raised of all that is told now, these included; 0: these are no such … */
+    uint64_t ended;  /* … and all that ended connections which had logged in, as far as it is sure */
     uint64_t rivals; /* how many more that raise the same counter are as doubtful, of other accounts or kinds */
     uint64_t n;
     int64_t from_wall_ns, to_wall_ns;
@@ -46,20 +48,18 @@ void untold_lines(struct untold *untold, struct span user, struct span host, uns
  * until the next call. */
 bool untold_who(const struct untold *untold, unsigned number, const char **user, const char **host);
 
+/* How often this number was raised of that account, as far as no line stands for it. */
+uint64_t untold_open(const struct untold *untold, struct span user, struct span host, unsigned number);
+
 /* Whether a line is to be expected of each abort that the server writes lines of, and whose they are. */
 enum untold_log { UNTOLD_SILENT, UNTOLD_MYSQL, UNTOLD_MARIADB };
 
-/* How often this number was raised of what waits, whoever raised it. */
-uint64_t untold_waiting(const struct untold *untold, unsigned number);
-
 /* Returns how many of those that are doubtful it takes. */
 typedef uint64_t untold_fn(void *arg, const struct untold_aborts *aborts);
-/* At the end of each poll, which is `now`: what has waited long enough. Where the log is silent only what a KILL may
- * have raised waits, for one more poll: its count is read before the sums. */
+/* At the end of each poll, which is `now`: what has waited long enough. Where the log is silent that is all of the look
+ * before, but for what no second number goes with: an abort raises two, one after the other, and a look between them
+ * finds the one, and the next look the other. What is doubtful is offered once more with the next poll, which may have
+ * counted it. */
 void untold_settle(struct untold *untold, struct mono now, enum untold_log log, untold_fn *on_aborts, void *arg);
-
-/* Then, where the log is silent and the poll's counters have been settled: what is doubtful and came with the look
- * before may have been counted by this poll only. */
-void untold_offer_again(struct untold *untold, untold_fn *on_aborts, void *arg);
 
 #endif

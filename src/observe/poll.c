@@ -170,7 +170,7 @@ static void note_start(struct target *target, const struct client *client, doubl
     bool known = facts->reconnected && facts->start_wall_ns != 0;
     bool far = moved > RESTART_SLACK_NS || moved < -RESTART_SLACK_NS;
     bool recent = uptime_ns <= passed + RESTART_SLACK_NS;
-    bool anew = known && recent && (far || id < facts->succeeded_connection || uptime_ns + NS_PER_S <= passed);
+    bool anew = known && recent && (far || id <= facts->succeeded_connection || uptime_ns + NS_PER_S <= passed);
     bool other = known && !recent && far;
     facts->restarts += anew;
     facts->others += other;

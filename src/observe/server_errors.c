@@ -228,6 +228,13 @@ void server_errors_end(struct server_errors *e, bool accounts_told, bool wait, i
     e->last_wall_ns = wall_ns;
 }
 
+bool server_errors_missing(const struct server_errors *e) {
+    for (int i = 0; i < SERVER_ERROR_CODE_COUNT; i++)
+        if (e->codes[i].pending > 0)
+            return true;
+    return false;
+}
+
 int64_t server_errors_wall_ns(const struct server_errors *e) {
     return e->last_wall_ns;
 }

@@ -95,6 +95,8 @@ const char *server_error_name(unsigned code); /* NULL for a code that is not loo
 const struct server_error_count *server_errors_counts(const struct server_errors *errors, size_t *count);
 /* What came without an account, by code. */
 uint64_t server_errors_without_account(const struct server_errors *errors, unsigned code);
+/* Whether the last look found more over all accounts than among them: their rows come later, or not at all. */
+bool server_errors_missing(const struct server_errors *errors);
 /* When they were last looked at; 0 never. */
 int64_t server_errors_wall_ns(const struct server_errors *errors);
 /* How often a sum had become smaller. */

@@ -4,6 +4,7 @@ import os
 import socket
 
 import pymysql
+from pymysql.constants import COMMAND
 
 from .mariadb import APP, close
 from .process import PATIENCE, patience
@@ -156,6 +157,21 @@ def oversized_packet(server, user=APP[0], password=APP[1], **extra):
     except OSError:
         pass
     wait_for_eof(sock.dup())
+    connection._force_close()
+    return connection.thread_id()
+
+
+def change_user_refused(server, user=APP[0], password=APP[1], **extra):
+    """Logged in, asks for the rights of another, without a password. Returns the connection id."""
+    connection = server.connect(user, password, **extra)
+    connection._execute_command(COMMAND.COM_CHANGE_USER, b"another\0\0\0\x2d\0caching_sha2_password\0")
+    try:
+        connection._read_packet()
+    except pymysql.err.OperationalError as e:
+        if e.args[0] != 1045:
+            raise
+    else:
+        raise AssertionError("the server let it be another")
     connection._force_close()
     return connection.thread_id()
 

@@ -23,10 +23,11 @@ def watched():
         yield running
 
 
-def misbehave(server):
+def misbehave(server, watching):
     """Each way once or more: {cause: how often}, as they are where the log tells."""
     clients.leave_without_quit(server, count=3, **PLAIN)
     clients.leave_without_quit(server, count=2)  # over TLS
+    watching.wait_for_events(lambda events: counts(events) == {"client_vanished": 5})  # at the same time as a KILL it could be that
     clients.idle_past_wait_timeout(server, **PLAIN)
     clients.killed(server, **PLAIN)
     clients.kill_query(server)
@@ -56,7 +57,7 @@ def in_ledger(causes):
 def test_kill_is_told_by_the_line_that_is_missing(exporter, watched):
     watching = watch(exporter, watched)
     ledger = Ledger(watching, watched)
-    wanted = misbehave(watched)
+    wanted = misbehave(watched, watching)
     ledger.wait_for(in_ledger(wanted))
     events = watching.wait_for_events(lambda events: counts(events) == wanted)
     killed, = [e for e in events if e["cause"] == "killed"]
@@ -70,12 +71,24 @@ def test_kill_is_told_by_the_line_that_is_missing(exporter, watched):
     assert all(e["connection_id"] for e in events if e["source"] == "error_log")
 
 
+def test_a_refused_change_of_user_that_no_look_saw_is_in_the_books(exporter, watched):
+    watching = watch(exporter, watched, sessions={"interval": "1h"})
+    ledger = Ledger(watching, watched)
+    number = clients.change_user_refused(watched, **PLAIN)
+    clients.wrong_password(watched)
+    ledger.wait_for({(CLIENTS, "access_denied"): 1, (CONNECTS, "access_denied"): 1})
+    events = watching.wait_for_events(lambda events: counts(events) == {"access_denied": 2})
+    assert {(e["connection_id"] == number, e["user"], *e["counters"]) for e in events} == {
+        (True, "another", CLIENTS), (False, APP[0], CONNECTS)}
+    assert ledger.unmatched() == {}
+
+
 def test_at_the_default_level_sums_of_errors_tell(exporter, watched):
     watched.restart([*OPTIONS, "--log-error-verbosity=2"])
     close(watched.connect(*APP))
     watching = watch(exporter, watched)
     ledger = Ledger(watching, watched)
-    wanted = misbehave(watched)
+    wanted = misbehave(watched, watching)
     ledger.wait_for(in_ledger(wanted))
     events = watching.wait_for_events(lambda events: counts(events) == wanted)
     assert {e["source"] for e in events} == {"error_summary"}

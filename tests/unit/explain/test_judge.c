@@ -12,6 +12,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,6 +22,15 @@
 #define WRITING "Got an error writing communication packets"
 #define TIMEOUT "Got timeout reading communication packets"
 #define PREAUTH "This connection closed normally without authentication"
+
+/* So much later than the clock says. */
+static int64_t passed_s;
+
+int clock_gettime(clockid_t id, struct timespec *t) {
+    long error = syscall(SYS_clock_gettime, id, t);
+    t->tv_sec += passed_s;
+    return (int)error;
+}
 
 struct fixture {
     struct explaining *x;
@@ -417,6 +429,8 @@ static void sums_tell_where_the_log_does_not(void **state) {
     server_error(fx, 1105, "app", 3); /* any error of a statement: no abort */
     fx->clients = 3;
     poll_server(fx);
+    assert_int_equal(count(fx), 0); /* the next look may bring a second number */
+    poll_server(fx);
     assert_int_equal(count(fx), 1);
     const struct abort_event *e = newest(fx);
     assert_int_equal(e->source, FACT_ERRORS);
@@ -449,6 +463,39 @@ static void what_is_held_is_of_the_life_that_wrote_it(void **state) {
     assert_int_equal(count(fx), 1);
     assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_HEALTH_CHECK), 0);
     assert_int_equal(ledger_unmatched(fx->target, COUNTER_CONNECTS, CAUSE_HEALTH_CHECK), 1);
+    quiet_log_close(&log, fx->target);
+}
+
+/* Who logged in, was seen by no look, and then asked for another's rights: MySQL ends it and counts an aborted client.
+ * The line alone looks like a login that was refused. */
+static void a_refused_change_of_user_is_no_refused_login(void **state) {
+    struct fixture *fx = *state;
+    struct quiet_log log;
+    struct log_event line = {
+        .kind = LOG_EVENT_ACCESS_DENIED, .thread = 9, .user = span_of("app"), .host = span_of("10.0.0.9")};
+    be_mysql(fx);
+    quiet_log_open(&log, fx->target);
+    fx->target->evidence[EVIDENCE_ERRORS] = fx->target->evidence[EVIDENCE_ERROR_ACCOUNTS] = EVIDENCE_SEEN;
+    poll_server(fx);
+    tell(fx, &line);
+    line.thread = 10;
+    tell(fx, &line);
+    assert_int_equal(count(fx), 0);
+    server_error(fx, 1045, "app", 2);
+    server_error(fx, 1873, "app", 1);
+    server_error(fx, 1873, "web", 1);
+    fx->clients = fx->connects = 1;
+    poll_server(fx);
+    assert_int_equal(count(fx), 2);
+    poll_server(fx);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CLIENTS, CAUSE_ACCESS_DENIED), 1);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_ACCESS_DENIED), 1);
+    assert_int_equal(newest(fx)->cause.raises, 1U << COUNTER_CONNECTS);
+    tell(fx, &line); /* whose sum is not seen for long */
+    for (int i = 0; i < 2; i++)
+        poll_server(fx);
+    assert_int_equal(count(fx), 3);
+    assert_int_equal(newest(fx)->cause.raises, 1U << COUNTER_CONNECTS);
     quiet_log_close(&log, fx->target);
 }
 
@@ -511,6 +558,7 @@ static void what_the_next_poll_counts_confirms_it_too(void **state) {
     poll_server(fx);
     fx->connects = 1;
     poll_server(fx);
+    poll_server(fx);
     assert_int_equal(count(fx), 1);
     assert_int_equal(newest(fx)->cause.cause, CAUSE_UNKNOWN_DATABASE);
     assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_UNKNOWN_DATABASE), 1);
@@ -519,8 +567,224 @@ static void what_the_next_poll_counts_confirms_it_too(void **state) {
     poll_server(fx);
     server_error(fx, 1049, "root", 1); /* … and perhaps a login's */
     fx->connects = 2;
-    poll_server(fx);
+    for (int i = 0; i < 3; i++)
+        poll_server(fx);
     assert_int_equal(count(fx), 1);
+}
+
+/* What may come with either of two looks: an abort's two numbers, its counter's rise, the KILL that made it, and the
+ * end of its session. */
+struct split {
+    bool second_late, first_late, counted_late, kill_late, gone_late;
+};
+
+static void see_sessions(struct fixture *fx, bool there) {
+    if (there)
+        see_session(fx, 7, "Sleep", 0);
+    else
+        see_session(fx, 8, "Sleep", 0);
+}
+
+/* Two looks, and some more in which nothing comes. */
+static void two_looks(struct fixture *fx, const struct split *split, const unsigned numbers[2], const char *user,
+                      double *counter, double *kills) {
+    for (int look = 0; look < 5; look++) {
+        if (look == split->counted_late)
+            ++*counter;
+        if (kills && look == split->kill_late)
+            ++*kills;
+        if (kills)
+            fake_value(fx->target, VARIABLE_STATUS, "Com_kill", *kills);
+        see_sessions(fx, look < split->gone_late);
+        if (look == split->first_late)
+            server_error(fx, numbers[0], user, 1);
+        if (numbers[1] && look == split->second_late)
+            server_error(fx, numbers[1], user, 1);
+        poll_server(fx);
+    }
+}
+
+static void assert_one(struct fixture *fx, enum abort_counter counter, enum cause cause, size_t events) {
+    assert_int_equal(count(fx), events);
+    assert_int_equal(newest(fx)->cause.cause, cause);
+    assert_int_equal(newest(fx)->n, 1);
+    assert_int_equal(ledger_explained(fx->target, counter, cause), events);
+    struct ledger_account account;
+    assert_true(ledger_account_of(fx->target, counter, &account));
+    assert_int_equal(account.increase, events);
+    assert_int_equal(account.pending + account.unexplained, 0);
+    for (unsigned c = 0; c < COUNTER_LINED; c++)
+        for (unsigned other = 0; other < CAUSE_COUNT; other++)
+            assert_int_equal(ledger_unmatched(fx->target, c, other), 0);
+}
+
+static struct split split_of(unsigned bits) {
+    return (struct split){bits & 1, bits & 2, bits & 4, bits & 8, bits & 16};
+}
+
+static void one_abort_over_two_looks_is_the_same_abort(void **state) {
+    struct fixture *fx = *state;
+    static const unsigned reset[] = {1158, 1160};
+    be_mysql(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 0);
+    see_sessions(fx, true);
+    poll_server(fx);
+    size_t events = 0;
+    for (unsigned bits = 0; bits < 32; bits++) {
+        struct split split = split_of(bits);
+        if (split.kill_late)
+            continue;
+        see_sessions(fx, true);
+        two_looks(fx, &split, reset, "app", &fx->clients, NULL);
+        assert_one(fx, COUNTER_CLIENTS, CAUSE_CLIENT_VANISHED, ++events);
+        assert_int_equal(newest(fx)->cause.confidence, CONFIDENCE_CERTAIN);
+    }
+}
+
+/* A KILL is counted before what it does: Com_kill rises before the counter of aborts, or at once. */
+static void a_kill_over_two_looks_is_that_kill(void **state) {
+    struct fixture *fx = *state;
+    double kills = 3;
+    static const unsigned numbers[][2] = {{1158, 1160}, {1160, 0}};
+    be_mysql(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", kills);
+    poll_server(fx);
+    size_t events = 0;
+    for (unsigned bits = 0; bits < 64; bits++) {
+        struct split split = split_of(bits);
+        if (split.kill_late && !split.counted_late)
+            continue;
+        two_looks(fx, &split, numbers[bits >> 5], "app", &fx->clients, &kills);
+        assert_one(fx, COUNTER_CLIENTS, CAUSE_KILLED, ++events);
+        assert_int_equal(newest(fx)->cause.confidence, CONFIDENCE_LIKELY);
+        assert_true(newest(fx)->cause.possible & UINT32_C(1) << CAUSE_KILLED);
+    }
+}
+
+static void each_pair_of_numbers_may_come_with_two_looks(void **state) {
+    struct fixture *fx = *state;
+    static const struct {
+        unsigned numbers[2];
+        const char *user;
+        enum abort_counter counter;
+        enum cause cause;
+    } rows[] = {
+        {{1043, 1158}, "", COUNTER_CONNECTS, CAUSE_HEALTH_CHECK},
+        {{1043, 1159}, "", COUNTER_CONNECTS, CAUSE_HANDSHAKE_TIMEOUT},
+        {{1043, 1156}, "", COUNTER_CONNECTS, CAUSE_PROTOCOL_ERROR},
+        {{1105, 1160}, "app", COUNTER_CLIENTS, CAUSE_REPLICATION_CLIENT},
+        {{1045, 1873}, "app", COUNTER_CLIENTS, CAUSE_ACCESS_DENIED},
+    };
+    be_mysql(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 0);
+    poll_server(fx);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double *counter = rows[i].counter == COUNTER_CLIENTS ? &fx->clients : &fx->connects;
+        for (unsigned bits = 0; bits < 8; bits++) {
+            size_t before = count(fx);
+            uint64_t explained = ledger_explained(fx->target, rows[i].counter, rows[i].cause);
+            struct split split = split_of(bits);
+            two_looks(fx, &split, rows[i].numbers, rows[i].user, counter, NULL);
+            assert_int_equal(count(fx), before + 1);
+            assert_int_equal(newest(fx)->cause.cause, rows[i].cause);
+            assert_int_equal(ledger_explained(fx->target, rows[i].counter, rows[i].cause), explained + 1);
+        }
+    }
+}
+
+/* Fewer KILLs than aborts that may be theirs: nobody's is guessed. */
+static void of_many_and_one_kill_one_is_not_told_apart(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 3);
+    poll_server(fx);
+    server_error(fx, 1158, "app", 5); /* five lost over TLS, and one killed of these or of the other's */
+    server_error(fx, 1160, "app", 5);
+    server_error(fx, 1160, "web", 1);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 4);
+    fx->clients = 6;
+    for (int i = 0; i < 3; i++)
+        poll_server(fx);
+    assert_int_equal(count(fx), 3);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CLIENTS, CAUSE_CLIENT_VANISHED), 4);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CLIENTS, CAUSE_UNKNOWN), 2);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CLIENTS, CAUSE_KILLED), 0);
+    const struct abort_event *e = newest(fx);
+    assert_true(span_is(e->user, "web") && e->cause.cause == CAUSE_UNKNOWN && e->n == 1);
+    assert_int_equal(e->cause.confidence, CONFIDENCE_UNKNOWN);
+    assert_true(e->cause.possible & UINT32_C(1) << CAUSE_KILLED);
+    assert_true(e->cause.possible & UINT32_C(1) << CAUSE_LEFT_MID_RESULT);
+}
+
+/* Between a poll's counters and its look one is killed, whom the next poll counts, KILL and all; another was counted. */
+static void a_kill_in_the_middle_of_a_poll_may_be_of_either(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 3);
+    poll_server(fx);
+    server_error(fx, 1158, "app", 1);
+    server_error(fx, 1160, "app", 1);
+    server_error(fx, 1158, "web", 1);
+    server_error(fx, 1160, "web", 1);
+    fx->clients = 1;
+    poll_server(fx);
+    fx->clients = 2;
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 4);
+    for (int i = 0; i < 3; i++)
+        poll_server(fx);
+    assert_int_equal(count(fx), 2);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CLIENTS, CAUSE_UNKNOWN), 2);
+    assert_true(newest(fx)->cause.possible & UINT32_C(1) << CAUSE_KILLED);
+}
+
+/* A KILL later than the look says nothing of what the counters had shown before. */
+static void a_later_kill_explains_nothing_before_it(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 3);
+    poll_server(fx);
+    server_error(fx, 1158, "app", 1);
+    server_error(fx, 1160, "app", 1);
+    fx->clients = 1;
+    poll_server(fx);
+    fake_value(fx->target, VARIABLE_STATUS, "Com_kill", 4);
+    poll_server(fx);
+    assert_int_equal(newest(fx)->cause.cause, CAUSE_CLIENT_VANISHED);
+    assert_int_equal(newest(fx)->cause.confidence, CONFIDENCE_LIKELY);
+}
+
+static void ignore(void *arg, const struct server_error *error) {
+    (void)arg;
+    (void)error;
+}
+
+/* An account's row may come a look after the sum over all. */
+static void a_row_that_comes_late_is_waited_for(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    fx->target->config->poll.interval_ns = 10 * NS_PER_S;
+    fx->target->server_errors = server_errors_new();
+    struct server_errors *errors = fx->target->server_errors;
+    server_errors_end(errors, true, false, 1, ignore, NULL);
+    poll_server(fx);
+    fx->clients = 1;
+    server_errors_global(errors, 1158, 1);
+    server_errors_end(errors, true, false, 2, ignore, NULL);
+    assert_true(server_errors_missing(errors));
+    poll_server(fx);
+    passed_s += 10;
+    server_errors_global(errors, 1158, 1);
+    server_errors_account(errors, span_of("app"), span_of("10.0.0.9"), 1158, 1);
+    server_errors_end(errors, true, false, 3, ignore, NULL);
+    assert_false(server_errors_missing(errors));
+    server_error(fx, 1158, "app", 1);
+    poll_server(fx);
+    passed_s += 10;
+    server_errors_end(errors, true, false, 4, ignore, NULL);
+    poll_server(fx);
+    assert_one(fx, COUNTER_CLIENTS, CAUSE_CLIENT_VANISHED, 1);
+    server_errors_free(errors);
+    fx->target->server_errors = NULL;
 }
 
 /* What waits beside a KILL was counted by the look before, and takes nothing of this one's. */
@@ -628,6 +892,14 @@ int main(void) {
         TEST(what_the_next_poll_counts_confirms_it_too),
         TEST(what_waits_beside_a_kill_is_of_the_look_that_it_came_with),
         TEST(who_is_refused_after_the_login_is_told_once),
+        TEST(one_abort_over_two_looks_is_the_same_abort),
+        TEST(a_kill_over_two_looks_is_that_kill),
+        TEST(each_pair_of_numbers_may_come_with_two_looks),
+        TEST(of_many_and_one_kill_one_is_not_told_apart),
+        TEST(a_refused_change_of_user_is_no_refused_login),
+        TEST(a_row_that_comes_late_is_waited_for),
+        TEST(a_kill_in_the_middle_of_a_poll_may_be_of_either),
+        TEST(a_later_kill_explains_nothing_before_it),
         TEST(what_nothing_tells_of_is_told_by_its_counter),
         TEST(a_full_server_is_told_once),
         TEST(hostile_lines),

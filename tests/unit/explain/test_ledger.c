@@ -268,6 +268,31 @@ static void another_servers_counters_are_no_rise(void **state) {
     assert_int_equal(ledger_steps(fx->target, LEDGER_RESTART), 1);
 }
 
+/* Its clock counts whole seconds: two lives that are as short look like one. The log tells them apart. */
+static void a_start_that_only_the_log_tells_is_a_step(void **state) {
+    struct fixture *fx = *state;
+    fx->uptime = 1;
+    fx->target->poll.connection_id = 5;
+    fx->clients = 1;
+    poll_server(fx);
+    for (int told = 0; told < 2; told++) {
+        if (told)
+            tell(fx, LOG_EVENT_SERVER_START, 0, "", NULL);
+        fx->target->poll.connection_id++;
+        fx->clients = 2;
+        fx->uptime = 1;
+        poll_server(fx);
+        assert_int_equal(ledger_steps(fx->target, LEDGER_RESTART), told);
+    }
+    assert_int_equal(account(fx, COUNTER_CLIENTS).increase, 1 + 2);
+    tell(fx, LOG_EVENT_SERVER_START, 0, "", NULL); /* read late: it is the life that answers already */
+    fx->uptime = 1;
+    poll_server(fx);
+    fx->target->poll.connection_id++;
+    poll_server(fx);
+    assert_int_equal(ledger_steps(fx->target, LEDGER_RESTART), 1);
+}
+
 static void mysql_keeps_aborted_connects_over_a_flush(void **state) {
     struct fixture *fx = *state;
     snprintf(fx->target->poll.version, sizeof fx->target->poll.version, "9.7.4");
@@ -417,6 +442,7 @@ int main(void) {
         TEST(what_may_have_been_is_asked_last),
         TEST(what_may_have_been_long_ago_is_not_asked),
         TEST(a_kill_is_believed_where_a_line_would_tell_of_all_else),
+        TEST(a_start_that_only_the_log_tells_is_a_step),
         TEST(flush_status_is_a_step),
         TEST(another_servers_counters_are_no_rise),
         TEST(mysql_keeps_aborted_connects_over_a_flush),

@@ -80,11 +80,13 @@ static const char *after_lines(struct fixture *fx) {
     return fx->told;
 }
 
-/* But for what may be a KILL, which is counted apart. */
-static void without_lines_all_is_told_at_once(void **state) {
+/* Which may bring a second number. */
+static void without_lines_all_is_told_with_the_next_look(void **state) {
     struct fixture *fx = *state;
     assert_string_equal(silent(fx), "");
     sum(fx, "app", "h1", 1158, 1);
+    sum(fx, "app", "h1", 1226, 1); /* with which nothing comes: at once */
+    assert_string_equal(silent(fx), "app@h1:1226+0*1 ");
     assert_string_equal(silent(fx), "app@h1:1158+0*1 ");
     sum(fx, "app", "h1", 1158, 3); /* FIN, and one of them RST, TLS or KILL */
     sum(fx, "app", "h1", 1160, 1);
@@ -105,7 +107,8 @@ static void what_waits_for_the_next_look_waits_no_longer(void **state) {
     assert_string_equal(silent(fx), "");
     fx->now = mono_add(fx->now, 200 * NS_PER_MS);
     sum(fx, "app", "h1", 1045, 3);
-    assert_string_equal(silent(fx), "app@h1:1158+1160*1 app@h1:1045+0*1 app@h1:1045+0*3 ");
+    assert_string_equal(silent(fx), "app@h1:1158+1160*1 app@h1:1045+0*1 ");
+    assert_string_equal(silent(fx), "app@h1:1045+0*3 ");
     assert_string_equal(silent(fx), "");
 }
 
@@ -114,8 +117,55 @@ static void an_aborts_two_numbers_may_come_with_two_looks(void **state) {
     sum(fx, "app", "h1", 1160, 1);
     assert_string_equal(silent(fx), "");
     sum(fx, "app", "h1", 1158, 3); /* one of them is the first of those two numbers */
-    assert_string_equal(silent(fx), "app@h1:1158+1160*1 app@h1:1158+0*2 ");
+    assert_string_equal(silent(fx), "app@h1:1158+1160*1 ");
+    assert_string_equal(silent(fx), "app@h1:1158+0*2 ");
+    sum(fx, "app", "h1", 1158, 2); /* and the other way round */
     assert_string_equal(silent(fx), "");
+    sum(fx, "app", "h1", 1160, 1);
+    assert_string_equal(silent(fx), "app@h1:1158+1160*1 app@h1:1158+0*1 ");
+    assert_string_equal(silent(fx), "");
+    sum(fx, "app", "h1", 1158, 1); /* no more than one look apart */
+    assert_string_equal(silent(fx), "");
+    assert_string_equal(silent(fx), "app@h1:1158+0*1 ");
+    sum(fx, "app", "h1", 1160, 1);
+    assert_string_equal(silent(fx), "");
+    assert_string_equal(silent(fx), "app@h1:1160+0*1 ");
+}
+
+/* … also where lines are waited for: the sums wait together, or in two batches. */
+static void a_kill_without_a_line_is_one_over_two_looks(void **state) {
+    struct fixture *fx = *state;
+    const unsigned orders[][2] = {{1158, 1160}, {1160, 1158}};
+    for (int order = 0; order < 2; order++) {
+        sum(fx, "app", "h1", orders[order][0], 1);
+        untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
+        fx->now = mono_add(fx->now, NS_PER_S);
+        sum(fx, "app", "h1", orders[order][1], 1);
+        fx->told[0] = '\0';
+        untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
+        assert_string_equal(fx->told, "");
+        fx->now = mono_add(fx->now, 1500 * NS_PER_MS);
+        untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
+        assert_string_equal(fx->told, "app@h1:1158+1160*1 ");
+        assert_string_equal(after_lines(fx), "");
+    }
+}
+
+/* Its line tells of one that was reset, and a look later a write error is the second number of that. */
+static void a_line_is_of_both_numbers_over_two_looks(void **state) {
+    struct fixture *fx = *state;
+    line(fx, "app", "h1", 1158, 0);
+    sum(fx, "app", "h1", 1158, 1);
+    untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
+    fx->now = mono_add(fx->now, NS_PER_S);
+    sum(fx, "app", "h1", 1160, 1);
+    assert_string_equal(after_lines(fx), "");
+    line(fx, "app", "h1", 1158, 0);
+    sum(fx, "app", "h1", 1158, 1);
+    for (int i = 0; i < 3; i++, fx->now = mono_add(fx->now, 9 * NS_PER_S))
+        untold_settle(fx->untold, fx->now, UNTOLD_MYSQL, on_aborts, fx);
+    sum(fx, "app", "h1", 1160, 1); /* long after: none of its */
+    assert_string_equal(after_lines(fx), "app@h1:1160+0*1 ");
 }
 
 static void before_login_one_number_comes_with_another(void **state) {
@@ -126,7 +176,8 @@ static void before_login_one_number_comes_with_another(void **state) {
     sum(fx, "", "h1", 1158, 3); /* left; one of them by RST */
     sum(fx, "", "h1", 1160, 1);
     sum(fx, "", "h2", 1130, 1);
-    assert_string_equal(silent(fx), "@h1:1043+1159*1 @h1:1043+1156*1 @h1:1043+1158*3 @h1:1043+0*1 @h2:1130+0*1 ");
+    assert_string_equal(silent(fx), "@h2:1130+0*1 ");
+    assert_string_equal(silent(fx), "@h1:1043+1159*1 @h1:1043+1156*1 @h1:1043+1158*3 @h1:1043+0*1 ");
 }
 
 static void a_line_and_a_sum_are_one_abort(void **state) {
@@ -198,6 +249,13 @@ static void the_counters_tell_what_hides_behind_pairs(void **state) {
     assert_string_equal(silent(fx), "");
     fx->confirmed = 2;
     assert_string_equal(silent(fx), "app@h1:1158+1160*3 app@h1:1160+0*2~ ");
+    fx->confirmed = 1; /* counted after its sums */
+    assert_string_equal(silent(fx), "app@h1:1160+0*1~ ");
+    sum(fx, "app", "h1", 1158, 1);
+    sum(fx, "app", "h1", 1160, 1);
+    silent(fx);
+    assert_string_equal(silent(fx), "app@h1:1158+1160*1 ");
+    silent(fx);
     fx->confirmed = 1; /* another's: it is too late */
     assert_string_equal(silent(fx), "");
 }
@@ -239,8 +297,8 @@ static void what_statements_raise_is_no_abort(void **state) {
     sum(fx, "app", "h1", 1044, 5);
     sum(fx, "app", "h1", 1045, 1);
     fx->confirmed = 2;
-    assert_string_equal(silent(fx), "app@h1:1045+0*1 ");
-    assert_string_equal(silent(fx), "app@h1:1044+0*2~ ");
+    assert_string_equal(silent(fx), "");
+    assert_string_equal(silent(fx), "app@h1:1045+0*1 app@h1:1044+0*2~ ");
     assert_string_equal(silent(fx), "");
     fx->confirmed = 9;
     assert_string_equal(silent(fx), "");
@@ -298,8 +356,10 @@ static void accounts_are_bounded_and_nothing_is_lost(void **state) {
         sum(fx, "u", host, 4031, 1);
     }
     silent(fx);
+    silent(fx);
     assert_true(strncmp(fx->told, "?@:4031+0*145 ", 14) == 0);
     sum(fx, "new", "h", 4031, 1); /* there is room again */
+    silent(fx);
     assert_string_equal(silent(fx), "new@h:4031+0*1 ");
 }
 
@@ -307,10 +367,12 @@ static void accounts_are_bounded_and_nothing_is_lost(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(without_lines_all_is_told_at_once),
+        TEST(without_lines_all_is_told_with_the_next_look),
         TEST(before_login_one_number_comes_with_another),
         TEST(what_waits_for_the_next_look_waits_no_longer),
         TEST(an_aborts_two_numbers_may_come_with_two_looks),
+        TEST(a_kill_without_a_line_is_one_over_two_looks),
+        TEST(a_line_is_of_both_numbers_over_two_looks),
         TEST(a_line_and_a_sum_are_one_abort),
         TEST(what_no_line_told_of_is_left),
         TEST(refusals_are_known_by_their_user),
