@@ -2,6 +2,7 @@
  * The follower against everything that happens to log files: each line once, in order, whatever is done to the file,
  * and no step that holds the loop. Waits are for events, within WAIT_S.
  */
+#include "base/number.h"
 #include "observe/log_file.h"
 #include "observe/log_follower.h"
 
@@ -1379,6 +1380,37 @@ static void inotify_is_tried_again(void **state) {
     expect(fx, "2\n");
 }
 
+/* More than the kernel keeps for us, all of two files; that of the rotation is dropped. */
+static void more_happens_than_inotify_can_tell(void **state) {
+    struct fixture *fx = *state;
+    char text[32], next[128];
+    uint64_t most;
+    int limit = open("/proc/sys/fs/inotify/max_queued_events", O_RDONLY | O_CLOEXEC);
+    ssize_t len = limit >= 0 ? read(limit, text, sizeof text - 1) : -1;
+    if (limit >= 0)
+        close(limit);
+    if (len < 2 || number_parse_u64((struct span){text, (size_t)len - 1}, 100000, &most) < 0)
+        skip();
+    snprintf(next, sizeof next, "%s.2", fx->path);
+    int old = open_log(fx->path);
+    begin(fx, LOG_START_END);
+    move(fx->path, fx->old);
+    int fd = open_log(fx->path);
+    WAIT_FOR(fx, now(fx)->rotations == 1);
+    settle(fx);
+    for (uint64_t i = 0; i < most / 2 + 100; i++) {
+        write_text(old, "o\n");
+        write_text(fd, "n\n");
+    }
+    move(fx->old, next);
+    move(fx->path, fx->old);
+    append(fx->path, "the last one\n");
+    WAIT_FOR(fx, fx->lines == most / 2 * 2 + 201);
+    assert_int_equal(now(fx)->rotations, 2);
+    close(old);
+    close(fd);
+}
+
 /* --- the loop stays free --- */
 
 struct turns {
@@ -1648,6 +1680,7 @@ int main(void) {
         TEST(permission_lost_and_given_back),
         TEST(without_inotify_the_timer_looks),
         TEST(inotify_is_tried_again),
+        TEST(more_happens_than_inotify_can_tell),
         TEST(steps_are_bounded),
         TEST(dear_lines_come_in_turns_of_their_own),
         TEST(may_be_closed_from_a_call_back),

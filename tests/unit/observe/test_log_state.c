@@ -17,7 +17,9 @@ static bool take_other(void *arg, const struct record *record) {
 }
 
 static void what_is_printed_is_read_again(void **state) {
-    struct log_state in = {.saved = {.kind = LOG_FILE, .state = {.lines = 7, .gaps = 3}}}, out;
+    struct log_state in = {.saved = {.kind = LOG_FILE,
+                                     .state = {.lines = 7, .gaps = 3, .last_read_wall_ns = 5, .since_wall_ns = 4}}},
+                     out;
     const uint64_t numbers[LOG_PLACE_NUMBERS] = {1, 2, 3, 4, 5, UINT64_MAX, 7, 8, 9, 10, 11, 12};
     struct records records;
     struct strbuf text;
@@ -61,6 +63,8 @@ static void what_is_printed_is_read_again(void **state) {
     assert_int_equal(formers, LOG_FORMER_MAX);
     assert_int_equal(out.saved.state.lines, 7);
     assert_int_equal(out.saved.state.gaps, 3);
+    assert_int_equal(out.saved.state.last_read_wall_ns, 5);
+    assert_int_equal(out.saved.state.since_wall_ns, 4);
     assert_int_equal(out.events[LOG_EVENT_ABORTED], 42);
     assert_true(out.clock_known);
     assert_int_equal(out.ahead_s, -12600);
