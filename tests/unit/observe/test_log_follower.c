@@ -1384,7 +1384,7 @@ static void inotify_is_tried_again(void **state) {
 static void more_happens_than_inotify_can_tell(void **state) {
     struct fixture *fx = *state;
     char text[32], next[128];
-    uint64_t most;
+    uint64_t most = 0;
     int limit = open("/proc/sys/fs/inotify/max_queued_events", O_RDONLY | O_CLOEXEC);
     ssize_t len = limit >= 0 ? read(limit, text, sizeof text - 1) : -1;
     if (limit >= 0)
