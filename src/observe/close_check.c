@@ -88,17 +88,17 @@ static uint64_t log_losses(const struct target *target) {
     return tells ? state->gaps + state->missed : LOG_TELLS_NOTHING;
 }
 
-/* Whether an abort would be in the log, and all that came since it was opened was or will be read. */
+/* Whether an abort would be in the log, and nothing that came since it was opened was lost. */
 static bool log_would_tell(const struct close_check *check, const struct pending *p) {
     uint64_t losses = log_losses(check->target);
-    return losses != LOG_TELLS_NOTHING && losses == p->losses &&
-           log_source_state(check->target->error_log)->behind_bytes == 0;
+    return losses != LOG_TELLS_NOTHING && losses == p->losses;
 }
 
-/* A table is read with each poll. */
+/* A table is read with each poll. Of a file more may have come than one step reads. */
 static bool log_was_read(const struct close_check *check, const struct pending *p) {
-    return !log_source_wants_poll(check->target->error_log) ||
-           mono_between(p->closed, check->began) >= COUNTED_WITHIN_NS;
+    const struct log_source *log = check->target->error_log;
+    return log_source_state(log)->behind_bytes == 0 &&
+           (!log_source_wants_poll(log) || mono_between(p->closed, check->began) >= COUNTED_WITHIN_NS);
 }
 
 /* --- telling --- */

@@ -86,6 +86,10 @@ class Prometheus:
         """What Prometheus says of its scrape targets, errors included."""
         return json.loads(self._get("/api/v1/targets"))["data"]["activeTargets"]
 
+    def alerts(self):
+        """Those that are pending or fire now, with what is said of them now."""
+        return json.loads(self._get("/api/v1/alerts"))["data"]["alerts"]
+
     def unhealthy_rules(self):
         """Rules whose last evaluation failed, with the reason."""
         groups = json.loads(self._get("/api/v1/rules"))["data"]["groups"]

@@ -97,8 +97,9 @@ def test_every_line_is_counted_once_while_it_is_killed_and_its_log_rotated(expor
         writer.join()
     append(log, line_of(1, "last"))
     metrics = watching.wait_for(lambda m: m.sum(ABORTS, user="last") == 1, 20)
-    figure(f"{metrics.sum(ABORTS, user='app'):.0f} of {written} lines over {rotations} rotations, {kills} kills, {stops} stops")
-    assert metrics.sum(ABORTS, user="app") == written
+    told = f"{metrics.sum(ABORTS, user='app'):.0f} of {written} lines over {rotations} rotations, {kills} kills, {stops} stops"
+    figure(told)
+    assert metrics.sum(ABORTS, user="app") == written, f"{told}, seed {seed}:\n{watching.process.output()[-5000:]}"
     assert metrics.value("mysqlconn_error_log_lines_total") == written + 1
     assert metrics.value("mysqlconn_error_log_events_total", kind="aborted") == written + 1
     assert metrics.value("mysqlconn_error_log_gaps_total") == 0

@@ -1,6 +1,6 @@
 /*
- * The server's half of a close: what is claimed after which events. Without an error log, so that nothing is waited
- * for.
+ * The server's half of a close: what is claimed after which events. Mostly without an error log, so that nothing is
+ * waited for.
  */
 #include "observe/close_check.h"
 
@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -101,6 +102,44 @@ static void an_id_of_somebody_else_accuses_nobody(void **state) {
     assert_int_equal(verdict(f), VERDICT_UNKNOWN);
 }
 
+static void ignore_event(void *arg, const struct log_event *event) {
+    (void)arg;
+    (void)event;
+}
+
+static void ignore_change(void *arg) {
+    (void)arg;
+}
+
+/* A log of which more has come than one step reads. */
+static void a_log_that_is_just_behind_is_waited_for(void **state) {
+    enum { LOG_BYTES = 4 << 20 };
+    struct fixture *f = *state;
+    char path[] = "/tmp/mysqlconn-close-check-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, LOG_BYTES), 0);
+    close(fd);
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct error_log_config config = {
+        .source = LOG_FILE, .file = path, .start = LOG_START_BEGINNING, .max_line_bytes = 65536};
+    struct log_source_listener listener = {NULL, ignore_event, ignore_change, ignore_change};
+    f->target.error_log = log_source_start(&loop, &config, &listener, NULL);
+    f->target.poll.value[variable_find(VARIABLE_SETTING, span_of("log_warnings"))] = 2;
+    const struct log_source_state *log = log_source_state(f->target.error_log);
+    while (!log->readable)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_true(log->behind_bytes > 0);
+    close_check_opened(f->check, &f->probe, ID + 1);
+    close_check_closed(f->check, &f->probe, ID + 1, END_WITH_QUIT, HOLD_SURVIVED);
+    assert_int_equal(verdict(f), VERDICT_COUNT);
+    log_source_close(f->target.error_log);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    unlink(path);
+}
+
 static void after_a_restart_ids_are_given_again(void **state) {
     struct fixture *f = *state;
     close_check_closed(f->check, &f->probe, ID, END_WITH_QUIT, HOLD_SURVIVED);
@@ -125,6 +164,7 @@ int main(void) {
         WITH_FIXTURE(a_doubtful_end_is_not_clean_because_nothing_moved_yet),
         WITH_FIXTURE(an_abort_is_told_by_its_id),
         WITH_FIXTURE(an_id_of_somebody_else_accuses_nobody),
+        WITH_FIXTURE(a_log_that_is_just_behind_is_waited_for),
         WITH_FIXTURE(after_a_restart_ids_are_given_again),
         WITH_FIXTURE(who_cut_it_is_told_with_the_verdict),
     };
