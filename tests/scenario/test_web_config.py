@@ -383,6 +383,7 @@ def test_many_handshakes_at_once(web, figure):
         figure(f"beside 200 handshakes at once a scrape takes {1000 * took:.0f} ms, the loop's longest step {1000 * longest:.0f} ms")
         for sock in socks:                                   # each is answered, though put off, unless we are so slow that it is over
             sock.settimeout(PATIENCE)
+            answer = b""
             with contextlib.suppress(ConnectionError):
                 answer = sock.recv(1)
             assert answer == b"\x16" or time.monotonic() - began > LOGIN_SECONDS
