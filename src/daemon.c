@@ -34,6 +34,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <uv.h>
 
 #define STOP_WITHIN_NS (2500 * NS_PER_MS) /* "ends within 3 s" */
@@ -448,13 +449,16 @@ fail_memory:
     return -ENOMEM;
 }
 
-/* What is under way in the pool (a password that is checked) is waited for, within a bound. */
-static void close_loop(uv_loop_t *loop) {
+/* What is under way in the pool (a password that is checked, a name server that says nothing) is waited for, within a
+ * bound. Whether all is done. */
+static bool close_loop(uv_loop_t *loop) {
     struct mono began = mono_now();
-    while (uv_loop_close(loop) == UV_EBUSY && mono_between(began, mono_now()) < POOL_WITHIN_NS) {
+    int rc;
+    while ((rc = uv_loop_close(loop)) == UV_EBUSY && mono_between(began, mono_now()) < POOL_WITHIN_NS) {
         uv_run(loop, UV_RUN_NOWAIT);
         uv_sleep(1);
     }
+    return rc == 0;
 }
 
 int daemon_run(const struct options *options, struct config *config) {
@@ -508,9 +512,13 @@ int daemon_run(const struct options *options, struct config *config) {
     judge_free(daemon.judge);
     strbuf_release(&daemon.route_prefix);
     strbuf_release(&daemon.link_prefix);
-    close_loop(&daemon.loop);
+    bool all_done = close_loop(&daemon.loop);
     if (rc == 0)
         log_info("ended");
     log_flush();
+    if (!all_done) { /* the pool's threads will tell the loop, which ends with us, and libuv's end waits for them */
+        fflush(NULL);
+        _exit(rc == 0 ? 0 : 1);
+    }
     return rc == 0 ? 0 : 1;
 }

@@ -244,13 +244,14 @@ def context_switches(pid):
 
 def test_quiet_log_wakes_nobody(exporter, server, tmp_path, figure):
     """How often the loop's thread went to sleep and was woken again, over ten seconds in which nothing happens. (The server
-    is there: one that is not would be looked for.)"""
+    is there: one that is not would be looked for.) What goes on wakes it in each ten seconds, a busy machine does not."""
     log, state = tmp_path / "error.log", tmp_path / "state"
     log.write_text("")
     watching = watch(exporter, log, state, server)
     readable(watching)
     append(log, line_of(1))
-    watching.wait_for(lambda m: m.value("mysqlconn_exporter_state_writes_total") >= 3, 20)
+    watching.wait_for(lambda m: m.value("mysqlconn_exporter_state_writes_total") >= 3 and m.value("mysql_up") == 1
+                      and m.value("mysqlconn_probe_success") == 1, 20)
     last = [-1]
 
     def settled():
@@ -258,12 +259,16 @@ def test_quiet_log_wakes_nobody(exporter, server, tmp_path, figure):
         same, last[0] = now == last[0], now
         return same
 
-    wait_until(settled, 30, "the start is over", step=2.5)
-    before = context_switches(watching.pid)
-    threading.Event().wait(10)
-    woken = context_switches(watching.pid) - before
-    figure(f"woken {woken} times in 10 s")
-    assert woken == 0
+    woken = []
+    for _ in range(3):
+        wait_until(settled, 30, "the start is over", step=2.5)
+        before = context_switches(watching.pid)
+        threading.Event().wait(10)
+        woken.append(context_switches(watching.pid) - before)
+        if woken[-1] == 0:
+            break
+    figure(f"woken {woken[-1]} times in 10 s")
+    assert woken[-1] == 0, woken
     append(log, line_of(2))
     watching.wait_for(lambda m: m.sum(ABORTS) == 2, 10)
 

@@ -70,8 +70,9 @@ static const unsigned char ONE_ROW[] = "\x01\0\0\x01\x01"
                                        "1"
                                        "\x05\0\0\x05\xfe\0\0\x02";
 
-static atomic_llong greeting_took_ns, took_ns; /* the server's part in its latest greeting, and answer */
-static atomic_bool owes;                       /* it has been asked and has not answered yet */
+static atomic_llong greeted_ns, greeting_took_ns,
+    took_ns;             /* the server's latest greeting: when, and its part in it; … */
+static atomic_bool owes; /* … and answer. It has been asked and has not answered yet */
 
 /* Waits for a packet and returns its first byte after the header, -1 at the end; *arrived by the kernel. */
 static int hear(int fd, struct mono *arrived) {
@@ -100,11 +101,12 @@ static void answer(int fd, struct mono arrived, const void *data, size_t len) {
 static void *serve(void *arg) {
     int listener = *(int *)arg, one = 1, fd, command;
     while ((fd = accept(listener, NULL, NULL)) >= 0) {
-        struct mono arrived = mono_now(); /* a SYN bears no stamp: on a full machine the truth is a little late here */
+        struct mono arrived = mono_now(); /* a SYN bears no stamp: on a full machine it came sooner */
         arrival_watch(fd);
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         answer(fd, arrived, GREETING, sizeof GREETING);
         greeting_took_ns = took_ns;
+        greeted_ns = arrived.ns + took_ns;
         if (hear(fd, &arrived) >= 0)
             answer(fd, arrived, LOGIN_OK, sizeof LOGIN_OK);
         while ((command = hear(fd, &arrived)) > COM_QUIT)
@@ -167,10 +169,13 @@ static bool one_connection(struct run *run, struct client *client) {
     struct client_deadline deadline = {.report = mono_add(mono_now(), 20 * NS_PER_S)};
     deadline.give_up = deadline.report;
     client_set_deadline(client, &deadline);
+    struct mono began = mono_now();
     if (client_connect(client, failure) != 0)
         return false;
     add(&run->connect, 0, client_phase_ns(client, PHASE_CONNECT), 0); /* on this machine: nothing to speak of */
-    add(&run->greeting, greeting_took_ns, client_phase_ns(client, PHASE_GREETING), 0);
+    /* The truth lies between what the server knows of it and all since we began. */
+    int64_t greeting = client_phase_ns(client, PHASE_GREETING), least = greeting_took_ns, most = greeted_ns - began.ns;
+    add(&run->greeting, greeting < least ? least : greeting > most ? most : greeting, greeting, 0);
     add(&run->auth, took_ns, client_phase_ns(client, PHASE_AUTH), 0);
     for (int i = 0; i < COMMANDS; i++) {
         struct mono start = mono_now();
