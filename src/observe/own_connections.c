@@ -54,11 +54,13 @@ void own_connections_logged(struct own_connections *own, uint64_t id) {
 }
 
 static bool *place_of(struct own_connection *c, enum own_abort counter) {
+    /* The server may have counted one that still waits for its end. */
+    enum own_abort abort = c->client ? client_own_abort(c->client) : c->abort;
     if (counter == OWN_ABORTED_CLIENT)
-        return c->abort == OWN_ABORTED_CLIENT ? &c->taken_client : NULL;
+        return abort == OWN_ABORTED_CLIENT ? &c->taken_client : NULL;
     if (counter == OWN_ABORTED_CONNECT)
-        return c->abort == OWN_ABORTED_CONNECT || c->abort == OWN_ABORTED_PREAUTH ? &c->taken_connect : NULL;
-    return c->abort == OWN_ABORTED_PREAUTH ? &c->taken_preauth : NULL;
+        return abort == OWN_ABORTED_CONNECT || abort == OWN_ABORTED_PREAUTH ? &c->taken_connect : NULL;
+    return abort == OWN_ABORTED_PREAUTH ? &c->taken_preauth : NULL;
 }
 
 unsigned own_connections_take(struct own_connections *own, enum own_abort counter, struct mono since, struct mono until,
@@ -66,8 +68,9 @@ unsigned own_connections_take(struct own_connections *own, enum own_abort counte
     unsigned taken = 0;
     for (unsigned i = 0; i < OWN_CONNECTIONS_KEPT && taken < max; i++) {
         struct own_connection *c = &own->ring[i];
-        bool *place = c->client || c->logged || c->abort == OWN_NO_ABORT ? NULL : place_of(c, counter);
-        if (!place || *place || mono_before(c->ended, since) || mono_before(until, c->ended))
+        bool *place = c->logged ? NULL : place_of(c, counter);
+        bool too_old = !c->client && mono_before(c->ended, since);
+        if (!place || *place || too_old || mono_before(until, c->client ? c->began : c->ended))
             continue;
         *place = true;
         taken++;

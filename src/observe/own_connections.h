@@ -43,7 +43,7 @@ void own_connections_forget(struct own_connections *own, struct mono start);
 bool own_connections_have(const struct own_connections *own, uint64_t id);
 /* The log told of the abort of `id`, if that is ours. */
 void own_connections_logged(struct own_connections *own, uint64_t id);
-/* Up to `max` aborts from `since` to `until` that a counter rose for (OWN_ABORTED_CONNECT takes those of
+/* Up to `max` aborts from `since` to `until`, or under way, that a counter rose for (OWN_ABORTED_CONNECT takes those of
  * OWN_ABORTED_PREAUTH, too) and of which no line told; each is taken once for each counter. Returns how many. */
 unsigned own_connections_take(struct own_connections *own, enum own_abort counter, struct mono since, struct mono until,
                               unsigned max);

@@ -101,6 +101,7 @@ def test_at_the_default_level_sums_of_errors_tell(exporter, watched):
 
 
 def test_sums_have_the_driver_of_the_sessions_that_went(exporter, watched):
+    watched.execute("SET GLOBAL log_error_verbosity = DEFAULT")
     watching = watch(exporter, watched)
     for aborts in itertools.count(3, 3):
         connections = [watched.connect(*APP, **PLAIN) for _ in range(3)]
@@ -120,6 +121,7 @@ def test_sums_have_the_driver_of_the_sessions_that_went(exporter, watched):
 
 
 def test_our_own_are_ours_without_a_line(exporter, watched):
+    watched.execute("SET GLOBAL log_error_verbosity = DEFAULT")
     watching = watch(exporter, watched, modules={"none": {"close": "none"}}, probe={"interval": "300ms", "timeout": "300ms", "modules": ["none"], "allow_close": ["none"]})
     events = watching.wait_for_events(lambda events: sum(e["n"] for e in events) >= 3)
     assert counts(events) == counts(events, source="error_summary", cause="self", confidence="certain")
