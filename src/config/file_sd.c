@@ -14,6 +14,10 @@
 
 enum { FILE_MAX = 4 << 20, WHY_MAX = 1024 };
 
+/* What a label chooses that is none of the target's own. */
+enum choice { CHOICE_MODULE, CHOICE_AUTH_MODULE, CHOICES };
+static const char *const choice_labels[CHOICES] = {"__param_module", "__param_auth_module"};
+
 /* A group as it is read. */
 struct group {
     struct mark mark;
@@ -24,7 +28,7 @@ struct group {
     size_t address_count;
     struct label *labels;
     size_t label_count;
-    char *module, *auth_module; /* NULL none */
+    char *chosen[CHOICES]; /* NULL none */
 };
 
 struct reading {
@@ -71,8 +75,8 @@ static void group_release(struct group *g) {
         free(g->labels[i].value);
     }
     free(g->labels);
-    free(g->module);
-    free(g->auth_module);
+    for (int i = 0; i < CHOICES; i++)
+        free(g->chosen[i]);
 }
 
 /* A copy of a text; NULL after a report. */
@@ -118,11 +122,12 @@ static bool read_addresses(struct reading *r, struct group *g) {
     }
 }
 
-/* What a label chooses that is none of the target's own. */
-static char **choice_of(struct group *g, const char *name) {
-    return strcmp(name, "__param_module") == 0        ? &g->module
-           : strcmp(name, "__param_auth_module") == 0 ? &g->auth_module
-                                                      : NULL;
+/* CHOICES: none. */
+static int choice_of(const char *name) {
+    int i = 0;
+    while (i < CHOICES && strcmp(name, choice_labels[i]) != 0)
+        i++;
+    return i;
 }
 
 static bool has_label(const struct group *g, const char *name) {
@@ -139,15 +144,15 @@ static bool is_prometheus_own(const char *name) {
 /* Takes over both texts. */
 static bool add_label(struct reading *r, struct group *g, char *name, struct mark mark, char *value) {
     struct strbuf why;
-    char **choice = choice_of(g, name);
-    if (choice ? *choice != NULL : has_label(g, name)) {
+    int choice = choice_of(name);
+    if (choice < CHOICES ? g->chosen[choice] != NULL : has_label(g, name)) {
         free(name);
         free(value);
         return fail(r, mark, "this label is already there");
     }
-    if (choice || is_prometheus_own(name)) {
-        if (choice)
-            *choice = value;
+    if (choice < CHOICES || is_prometheus_own(name)) {
+        if (choice < CHOICES)
+            g->chosen[choice] = value;
         else
             free(value);
         free(name);
@@ -246,7 +251,8 @@ static bool add_target(struct reading *r, const struct group *g, const struct pl
     if (r->list.count == FILE_SD_TARGETS_MAX)
         return fail(r, address->mark, "there are more than 10000 targets");
     strbuf_init(&why, WHY_MAX);
-    bool ok = config_for_discovered(r->config, address->text, g->module, g->auth_module, &target, &why) ||
+    bool ok = config_for_discovered(r->config, address->text, g->chosen[CHOICE_MODULE], g->chosen[CHOICE_AUTH_MODULE],
+                                    &target, &why) ||
               fail(r, address->mark, strbuf_text(&why));
     strbuf_release(&why);
     if (!ok)
