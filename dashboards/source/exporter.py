@@ -11,8 +11,9 @@ DASHBOARD = dashboard("mysqlconn-exporter", "The health of mysqlconn_exporter it
     row("",
         stat("Exporters", "That are scraped now.", "count(mysqlconn_exporter_build_info{<exporter>})"),
         stat("Targets", "Servers that they watch.", "sum(mysqlconn_exporter_targets{<exporter>})"),
-        stat("Configuration", "Whether the last reload of the configuration succeeded everywhere; else the one before is in force.",
-             "min(mysqlconn_exporter_config_last_reload_successful{<exporter>})", steps=(GREY,), mappings=words({1: ("loaded", GREEN), 0: ("bad", RED)}),
+        stat("Configuration", "Whether the last reload of the configuration, and of the web configuration, succeeded everywhere; else the one before "
+             "is in force.", "min(mysqlconn_exporter_config_last_reload_successful{<exporter>})"
+             " * (min(mysqlconn_exporter_web_config_last_reload_successful{<exporter>}) or vector(1))", steps=(GREY,), mappings=words({1: ("loaded", GREEN), 0: ("bad", RED)}),
              background=True),
         stat("Up for", "Since the last start of any of them.", f"min(time() - (process_start_time_seconds{{<exporter>}}{OURS}))", unit="s",
              decimals=1, steps=(ORANGE, (600, BLUE))),

@@ -20,8 +20,8 @@ def ledger(counter, meaning):
     matchers = f'<target>, counter="{counter}"'
     return timeseries(
         f"{counter} a minute: the server's count against its causes",
-        f"{meaning} The line is what the server counts; the areas are what is known of it: the causes, and what is left unexplained. A click "
-        "on a cause leads to its clients.",
+        f"{meaning} The line is what the server counts; the areas are what is known of it: the causes, and what is left unexplained, which "
+        "is decided some polls later. A click on a cause leads to its clients.",
         query(f"sum by (cause) ({per_minute(f'mysqlconn_aborts_total{{{matchers}}}')}) > 0", "{{cause}}"),
         query(f"sum(rate(mysqlconn_aborts_unexplained_total{{{matchers}}}[$__rate_interval])) * 60", "unexplained"),
         query(f"sum(rate(mysqlconn_ledger_increase_total{{{matchers}}}[$__rate_interval])) * 60", counter),
@@ -150,7 +150,7 @@ DASHBOARD = dashboard("mysqlconn-target", "The connections of one MySQL or Maria
         timeseries("Sessions by user", "Who has how many connections, by the process list.",
                    query("sum by (user) (mysqlconn_sessions_by_user{<target>})", "{{user}}"), width=8, legend="bottom", stack=True, height=9,
                    no_value="PROCESS is not granted", links=TO_USER),
-        timeseries("Sessions by command and state", "What they do, by the process list.",
+        timeseries("Sessions by command and state", "What they do, by the process list; unknown: it names no state.",
                    query("sum by (command, state) (mysql_info_schema_processlist_threads{<target>}) > 0", "{{command}}: {{state}}"), width=8,
                    legend="bottom", stack=True, height=9, no_value="PROCESS is not granted"),
         heatmap("How long sessions have slept", "How many sleep for how long, at each moment: what nears wait_timeout will be cut off.",

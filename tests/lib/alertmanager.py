@@ -42,9 +42,9 @@ class Alertmanager:
     def __enter__(self):
         self._thread.start()
         url = f"http://127.0.0.1:{self._receiver.server_port}/"
-        # As little patience as it can have: an alert is sent on as it comes.
+        # As little patience as it can have: an alert is sent on as it comes, and again, for its text may be another one then.
         config = {"route": {"receiver": "us", "group_by": ["..."], "group_wait": "10ms", "group_interval": "1s",
-                            "repeat_interval": "1h"},
+                            "repeat_interval": "15s"},
                   "receivers": [{"name": "us", "webhook_configs": [{"url": url, "send_resolved": True}]}]}
         path = os.path.join(self._folder.name, "alertmanager.yml")
         with open(path, "w", encoding="utf-8") as f:

@@ -30,7 +30,7 @@ class Api:
         if not path.startswith("query") and data:
             request.full_url += "?" + data.decode()
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return json.loads(answer.read())["data"]
         except urllib.error.HTTPError as e:
             raise RuntimeError(json.loads(e.read())["error"]) from e

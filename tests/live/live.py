@@ -41,7 +41,7 @@ def main():
                    say=lambda what: print(f"starting {what} …", flush=True), **more) as stack:
             print(f"exporter      {stack.exporter.url}\nPrometheus    {stack.prometheus.url}\n"
                   f"Alertmanager  http://{stack.alertmanager.address}\nCtrl-C ends it.", flush=True)
-            until, restart, seen = time.monotonic() + seconds, time.monotonic() + 90, 0
+            until, restart, seen, told = time.monotonic() + seconds, time.monotonic() + 90, 0, set()
             try:
                 while time.monotonic() < until:
                     time.sleep(1)
@@ -49,8 +49,10 @@ def main():
                         stack.restart_exporter()
                         restart += 900
                     alerts = stack.alertmanager.fired()
-                    for alert in alerts[seen:]:
-                        print(f"{alert['labels']['alertname']}: {alert['annotations'].get('description', '')}", flush=True)
+                    for alert in alerts[seen:]:  # what stands is sent again and again
+                        if (which := (alert["fingerprint"], alert["startsAt"])) not in told:
+                            told.add(which)
+                            print(f"{alert['labels']['alertname']}: {alert['annotations'].get('description', '')}", flush=True)
                     seen = len(alerts)
             except KeyboardInterrupt:
                 pass

@@ -207,7 +207,7 @@ class Stack:
         self._say("Alertmanager and Prometheus")
         self.alertmanager = enter(Alertmanager())
         self.prometheus = enter(Prometheus(f"127.0.0.1:{port}", self.scrape_seconds, self._prometheus, rules=self.rules,
-                                           alertmanager=self.alertmanager.address))
+                                           args=["--rules.alert.resend-delay=5s"], alertmanager=self.alertmanager.address))
         self.exporter.wait_for(lambda m: m.value("mysql_up", target="shop") == 1 and m.value("mysql_up", target="billing") == 1, 60)
         self._say("the clients")
         for troupe in self.troupes:

@@ -24,7 +24,7 @@ from live.stack import Stack
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="clients' hosts get names in a mount namespace, which needs root")
 
 SCRAPE_SECONDS = 1
-WAIT_SECONDS = 150  # for what takes a third of it on an idle machine
+WAIT_SECONDS = 120  # for what takes half of it on an idle machine
 
 # What must arrive: (alert, target), and what its description must say.
 MEANT = {
@@ -39,8 +39,8 @@ MEANT = {
     ("MysqlConnHostNearBlocked", "shop"): r"127\.0\.0\.\d+.*max_connect_errors is 20",
     ("MysqlConnServerRestarted", "crowded"): r"has been up for",
     ("MysqlConnCloseNotClean", "legacy"): r"most of them (reset|timeout|unexpected_data)",
-    ("MysqlConnRttSlow", "distant"): r"takes \d+.*ms, and in its own week",
-    ("MysqlConnPhaseSlow", "legacy"): r"Phase greeting .* takes \d+.*ms, and in its own week",
+    ("MysqlConnRttSlow", "distant"): r"takes [\d.]+m?s, and in its own week",
+    ("MysqlConnPhaseSlow", "legacy"): r"Phase greeting .* takes [\d.]+m?s, and in its own week",
     ("MysqlConnProbeProtocolViolations", "legacy"): r"most of them",
     ("MysqlConnCertificateExpiresSoon", "shop"): r"expires in 4d",
     ("MysqlConnCertificateExpires", "crowded"): r"expires in 23h",
@@ -143,7 +143,7 @@ def test_alerts_arrive_and_say_who_and_why(stack, figure):
     assert not stack.prometheus.unhealthy_rules()
     assert not stack.prometheus.warnings()
     kinds = collections.Counter(a["labels"]["alertname"] for a in alerts)
-    figure(f"{len(alerts)} alerts of {len(kinds)} kinds arrived, all that are meant after {took:.0f} s")
+    figure(f"{len({a['fingerprint'] for a in alerts})} alerts of {len(kinds)} kinds arrived, all that are meant after {took:.0f} s")
 
 
 def what_is_wrong(alert, uids):
@@ -216,7 +216,7 @@ def test_every_query_returns_data(stack, figure):
             errors.extend(map(str, waiting[board]))
         return not errors
 
-    wait_until(look, 60, lambda: "these return data:\n" + "\n".join(errors), 1)
+    wait_until(look, 100, lambda: "these return data:\n" + "\n".join(errors), 1)
     now = time.time()
     for board in boards:
         view = View(board, api, stack.began, now, scrape_seconds).prepare()
