@@ -114,7 +114,9 @@
     X(NO_ABORT, "no_abort", "a line that looks like an abort and is none",                                             \
       "CLOSE_CONNECTION, closed normally; KILL QUERY on MariaDB with log_warnings from 4 on", "Nothing.", "none",      \
       "logs more than it counts")                                                                                      \
-    X(UNKNOWN, "unknown", "nothing that is known tells", "none", "Raise the log level, and see the event.", "?", "?")
+    X(UNKNOWN, "unknown", "nothing that is known tells",                                                               \
+      "none; or what several causes leave behind, which the event names as possible",                                  \
+      "Raise the log level, and see the event.", "?", "?")
 
 enum cause {
 #define CAUSE_ENUM(id, name, meaning, evidence, advice, client, server) CAUSE_##id,

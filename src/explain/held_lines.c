@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HELD_MAX = 64, LOOKS = 2 };
+/* A poll may be half done when a line comes, and an account's row may come a look late. */
+enum { HELD_MAX = 64, HOST_LOOKS = 2, SUM_LOOKS = 3 };
 
 #define BIT(cause) (UINT32_C(1) << CAUSE_##cause)
 
@@ -117,7 +118,7 @@ void held_lines_release(struct held_lines *held, struct target *target, const st
                      : !untold                ? false
                      : held->lines[i].refused ? untold_open(untold, e->user, e->host, e->cause.number) > 0
                                               : untold_who(untold, e->cause.number, &user, &host);
-        if (!known && !all && ++held->lines[i].looks < LOOKS) {
+        if (!known && !all && ++held->lines[i].looks < (held->lines[i].hosts ? HOST_LOOKS : SUM_LOOKS)) {
             held->lines[kept++] = held->lines[i];
             continue;
         }

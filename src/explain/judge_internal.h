@@ -45,11 +45,11 @@ void judge_note_told(struct target *target, const struct abort_event *event, boo
 void judge_counter(struct judge *judge, struct target *target, enum abort_counter counter, enum cause cause,
                    uint64_t n);
 
-/* untold_fn; arg is a struct judge_hearing. */
+/* An untold_fn, whose arg is a struct judge_hearing. */
 struct judge_hearing {
     struct judge *judge;
     struct target *target;
 };
-uint64_t judge_untold(void *hearing, const struct untold_aborts *aborts);
+uint64_t judge_untold(void *arg, const struct untold_aborts *aborts);
 
 #endif

@@ -1,6 +1,6 @@
 """A matrix of what was found: for each scenario the cause, how sure, what is known of the client, and the ledger. It is compared
 with the committed one of the same column (expected.txt), and may not be worse. A cause that is not true fails, too, unless the very same
-row is committed: a fault that is known and not yet mended.
+row is committed: a fault that is known and not yet mended. What stays unknown has a note that says why.
 
 A row, and each of its cells:
     scenario    its name
@@ -150,6 +150,8 @@ def judge(column, rows, truths, notes, figure):
             faults.append(f"{row.scenario}: worse in {', '.join(worse)}: {row.cells()}, not {old.cells()}")
         elif row != old:
             changed.append(row.scenario)
+        if (row.sure == "unknown" or "?" in row.ledger) and not notes.get(row.scenario):
+            faults.append(f"{row.scenario}: unknown, and its scenario has no note that says why")
     faults += [f"{name}: did not run" for name in expected if name not in {row.scenario for row in rows}]
     if changed:
         figure(f"  other than expected, not worse ({UPDATE}=1 writes it down): {', '.join(changed)}")

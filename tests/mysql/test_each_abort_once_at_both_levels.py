@@ -246,8 +246,6 @@ HOSTS = {"127.0.0.11": (look, "health_check"), "127.0.0.12": (look_and_reset, "h
          "127.0.0.13": (garbage, "protocol_error"), "127.0.0.14": (half_handshake, "handshake_timeout"),
          "127.0.0.15": (tls_and_leave, "tls_failure")}
 NOT_COUNTED = {("disorder", "protocol_error")}
-# Where no line tells they look the same: those that one look finds, and that are more than there were KILLs, are not told apart.
-KILL_OR_NOT = ("rst", "tls", "midway", "killed", "killed_asleep")
 
 
 @pytest.fixture(scope="module")

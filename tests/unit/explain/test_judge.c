@@ -492,7 +492,7 @@ static void a_refused_change_of_user_is_no_refused_login(void **state) {
     assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_ACCESS_DENIED), 1);
     assert_int_equal(newest(fx)->cause.raises, 1U << COUNTER_CONNECTS);
     tell(fx, &line); /* whose sum is not seen for long */
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         poll_server(fx);
     assert_int_equal(count(fx), 3);
     assert_int_equal(newest(fx)->cause.raises, 1U << COUNTER_CONNECTS);
@@ -716,7 +716,8 @@ static void of_many_and_one_kill_one_is_not_told_apart(void **state) {
     assert_true(e->cause.possible & UINT32_C(1) << CAUSE_LEFT_MID_RESULT);
 }
 
-/* Between a poll's counters and its look one is killed, whom the next poll counts, KILL and all; another was counted. */
+/* Between a poll's counters and its look one is killed, whom the next poll counts, KILL and all; another was counted.
+ */
 static void a_kill_in_the_middle_of_a_poll_may_be_of_either(void **state) {
     struct fixture *fx = *state;
     be_mysql(fx);
