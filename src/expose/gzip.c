@@ -8,9 +8,9 @@
 
 enum {
     LEVEL = 1, /* pages of metrics repeat themselves: the quickest level makes a fifteenth of them */
-    WINDOW_BITS = 13,
+    WINDOW_BITS = 14,
     GZIP_FORMAT = 16,
-    MEMORY_LEVEL = 6, /* with the window 64 KB for each page on its way */
+    MEMORY_LEVEL = 5, /* with the window 80 KB for each page on its way */
     ROOM = 16 * 1024,
 };
 

@@ -173,6 +173,7 @@ static int connect_once(struct client *client, const char *numeric, struct failu
         return queue_full ? -EAGAIN : -1;
     }
     phase_end(client, client->heard);
+    client_tls_forget_errors(); /* also without TLS: logging in may have used keys */
     client->connection_id = mysql_thread_id(&client->mysql);
     mysql_optionsv(&client->mysql, MYSQL_OPT_CONNECT_ATTR_RESET, NULL); /* told, and 8 KB for as long as they stay */
     client_tls_read(client);
@@ -283,7 +284,8 @@ int client_connect(struct client *client, struct failure *failure) {
 }
 
 static int command_end(struct client *client, int rc, struct failure *failure) {
-    client_tls_forget_errors();
+    if (client->tls_begun)
+        client_tls_forget_errors();
     if (rc == 0) {
         phase_end(client, client->heard);
         return 0;

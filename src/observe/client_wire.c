@@ -83,7 +83,8 @@ static int wire_wait(my_socket fd, my_bool is_read, int timeout) {
     struct client *client = coroutine_local();
     int rc = -ECANCELED;
     (void)timeout;
-    ERR_clear_error(); /* what this connection left there others would take for theirs */
+    if (client && (client->tls_begun || client->phase == PHASE_AUTH))
+        ERR_clear_error(); /* what this connection left there others would take for theirs */
     if (client && client->phase == PHASE_CONNECT && is_read)
         client_enter_phase(client, PHASE_GREETING, mono_now()); /* connected without having to wait for it */
     else if (client && client->phase == PHASE_CONNECT)

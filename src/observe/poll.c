@@ -2,7 +2,8 @@
  * Polling; see poll.h.
  *
  * The first poll on a connection asks SHOW GLOBAL VARIABLES which settings this server has; the later ones read just
- * those by SELECT @@GLOBAL.…, which costs the server half as much (`../shared/facts/performance-floors.md`).
+ * those by SELECT @@GLOBAL.…, which costs the server half as much (`../shared/facts/performance-floors.md`), and only
+ * when somebody has executed a SET since, as Com_set_option tells: what else changes a setting is seen within a minute.
  */
 #include "observe/poll.h"
 
@@ -12,11 +13,14 @@
 
 #define SQL_MAX 16384
 #define SESSION_WAIT_TIMEOUT_S 28800 /* well above any poll interval: the server must not close our kept connection */
+#define SETTINGS_LAST_NS (60 * NS_PER_S)
 #define RESTART_SLACK_NS (3 * NS_PER_S) /* Uptime counts whole seconds, and travels */
 
 struct poll_run {
     struct target *target;
-    bool told; /* the result of this poll is already in the facts: it was late */
+    bool told;       /* the result of this poll is already in the facts: it was late */
+    bool sets_moved; /* since the last poll */
+    bool settings_asked;
     double value[VARIABLE_MAX];
     int column[VARIABLE_MAX]; /* of the SELECT: row of variable_table */
     unsigned columns;
@@ -100,6 +104,22 @@ static bool add_select(struct poll_run *run, struct strbuf *sql) {
     return run->columns > 0;
 }
 
+/* A SET counts before it takes effect, so the settings are read again with the poll after that which saw it count, too.
+ * NAN differs from all. */
+static bool settings_due(struct poll_run *run, bool fresh) {
+    const struct poll_facts *facts = &run->target->poll;
+    int sets = variable_find(VARIABLE_STATUS, span_of("Com_set_option"));
+    run->sets_moved = run->value[sets] != facts->value[sets];
+    return fresh || run->sets_moved || facts->sets_moved ||
+           mono_between(facts->settings_read, mono_now()) >= SETTINGS_LAST_NS;
+}
+
+static void keep_settings(struct poll_run *run) {
+    for (size_t i = 0; i < variable_count; i++)
+        if (variable_table[i].source == VARIABLE_SETTING)
+            run->value[i] = run->target->poll.value[i];
+}
+
 static int query_settings(struct poll_run *run, struct client *client, bool fresh, struct failure *failure) {
     struct strbuf sql;
     strbuf_init(&sql, SQL_MAX);
@@ -114,13 +134,24 @@ static int query_settings(struct poll_run *run, struct client *client, bool fres
     return rc;
 }
 
+/* Always the same. */
+static const char *status_sql(void) {
+    static struct strbuf sql = {.max = SQL_MAX};
+    if (sql.len == 0 || strbuf_failed(&sql)) {
+        strbuf_release(&sql);
+        add_show(&sql, VARIABLE_STATUS, "");
+    }
+    return strbuf_text(&sql);
+}
+
 static int query_all(struct poll_run *run, struct client *client, bool fresh, struct failure *failure) {
-    struct strbuf sql;
-    strbuf_init(&sql, SQL_MAX);
-    add_show(&sql, VARIABLE_STATUS, "");
-    int rc = client_query(client, strbuf_text(&sql), status_row, run, failure);
-    strbuf_release(&sql);
-    return rc == 0 ? query_settings(run, client, fresh, failure) : rc;
+    if (client_query(client, status_sql(), status_row, run, failure) < 0)
+        return -1;
+    run->settings_asked = settings_due(run, fresh);
+    if (run->settings_asked)
+        return query_settings(run, client, fresh, failure);
+    keep_settings(run);
+    return 0;
 }
 
 /* --- one poll --- */
@@ -188,6 +219,9 @@ static void tell_success(struct poll_run *run, const struct client *client, int6
         return;
     facts->health = TARGET_UP;
     memcpy(facts->value, run->value, sizeof facts->value);
+    facts->sets_moved = run->sets_moved;
+    if (run->settings_asked)
+        facts->settings_read = mono_now();
     facts->connection_id = client_connection_id(client);
     snprintf(facts->version, sizeof facts->version, "%s", client_server_version(client));
     facts->last_success_wall_ns = wall_now_ns();

@@ -76,6 +76,8 @@ struct poll_facts {
     uint64_t restarts;          /* the server started anew since the poll before */
     uint64_t others;            /* another server answered than before, or its clock had been set meanwhile */
     double value[VARIABLE_MAX]; /* by row of variable_table; NaN where the server has no such variable */
+    struct mono settings_read;  /* by a poll that succeeded */
+    bool sets_moved;            /* SET had been executed since the poll before the last */
     char version[64];           /* "10.11.19-MariaDB-…"; "" unknown */
     char version_comment[64];
     uint64_t connection_id;                         /* of the kept connection; 0 none */

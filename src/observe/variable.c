@@ -16,6 +16,7 @@
         VARIABLE_STATUS, VARIABLE_UNTYPED, server, "mysql_global_status_" #lower, NULL, NULL,                          \
             "SHOW GLOBAL STATUS " server ": " text, NULL                                                               \
     }
+#define COM_HELP "SHOW GLOBAL STATUS Com_*: statements executed, by command; of them KILL and SET alone."
 #define CONNECTION_ERROR(error)                                                                                        \
     {                                                                                                                  \
         VARIABLE_STATUS, VARIABLE_COUNTER, "Connection_errors_" error, "mysql_global_status_connection_errors_total",  \
@@ -95,7 +96,9 @@ const struct variable variable_table[] = {
     STATUS(bytes_received, "Bytes_received", "bytes received from all clients."),
     STATUS(bytes_sent, "Bytes_sent", "bytes sent to all clients."),
     {VARIABLE_STATUS, VARIABLE_COUNTER, "Com_kill", "mysql_global_status_commands_total", "command", "kill",
-     "SHOW GLOBAL STATUS Com_*: statements executed, by command; of them KILL alone.", NULL},
+     COM_HELP, NULL},
+    {VARIABLE_STATUS, VARIABLE_COUNTER, "Com_set_option", "mysql_global_status_commands_total", "command", "set_option",
+     COM_HELP, NULL},
     CONNECTION_ERROR("accept"),
     CONNECTION_ERROR("internal"),
     CONNECTION_ERROR("max_connections"),

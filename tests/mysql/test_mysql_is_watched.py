@@ -8,6 +8,7 @@ from lib.exporter import target
 from lib.mysql import MONITOR, MySQL
 from lib.process import wait_until
 from scenario.test_prometheus_scrapes_it_for_a_minute import always_present
+from scenario.test_settings_are_asked_for_after_a_set import test_each_set_is_seen  # noqa: F401
 
 SCHEDULE = {"poll": {"interval": "200ms", "timeout": "200ms"}, "probe": {"interval": "200ms", "timeout": "200ms"}}
 
