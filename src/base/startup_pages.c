@@ -1,6 +1,7 @@
 /*
- * See startup_pages.h. dl_iterate_phdr(3) tells where the code of each library lies; for pages of a file that were not
- * written to MADV_DONTNEED (madvise(2)) only forgets that we looked at them.
+ * See startup_pages.h. dl_iterate_phdr(3) tells where the code and the constants of each library lie, its symbols and
+ * relocations with them; for pages of a file that nobody can write to MADV_DONTNEED (madvise(2)) only forgets that we
+ * looked at them. What the linker wrote to and made read-only afterwards is in a writable segment, and stays.
  */
 #include "base/startup_pages.h"
 
@@ -9,13 +10,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static int release_code(struct dl_phdr_info *object, size_t size, void *arg) {
+static int release_unwritten(struct dl_phdr_info *object, size_t size, void *arg) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     (void)size;
     (void)arg;
     for (int i = 0; i < object->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X) || (segment->p_flags & PF_W))
+        if (segment->p_type != PT_LOAD || segment->p_flags & PF_W)
             continue;
         uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
         uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_memsz;
@@ -25,5 +26,5 @@ static int release_code(struct dl_phdr_info *object, size_t size, void *arg) {
 }
 
 void startup_pages_release(void) {
-    dl_iterate_phdr(release_code, NULL);
+    dl_iterate_phdr(release_unwritten, NULL);
 }

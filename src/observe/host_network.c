@@ -59,7 +59,8 @@ struct host_network {
     struct mono walk_due;
     int64_t walk_pause_ns;
     struct mono sampled;
-    struct strbuf text; /* of a file */
+    int fds[NETWORK_SOURCE_COUNT]; /* of files; -1 not open */
+    struct strbuf text;            /* of one of them */
     struct host_network_facts facts;
     struct sample samples[SAMPLES_KEPT]; /* a ring */
     size_t kept, next;
@@ -76,26 +77,36 @@ const char *network_source_name(enum network_source source) {
 
 /* --- counters --- */
 
-/* False when it cannot be read to its end. */
-static bool read_file(struct strbuf *text, const char *path) {
+static const char *const files[] = {
+    [NETWORK_NETSTAT] = "/proc/self/net/netstat",
+    [NETWORK_SNMP] = "/proc/self/net/snmp",
+    [NETWORK_DEV] = "/proc/self/net/dev",
+};
+
+/* False when it cannot be read to its end. It stays open: to find it costs as much as to read it. */
+static bool read_file(struct host_network *n, enum network_source source) {
+    int *fd = &n->fds[source];
     ssize_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    strbuf_reset(text);
+    if (*fd < 0)
+        *fd = open(files[source], O_RDONLY | O_CLOEXEC);
+    strbuf_reset(&n->text);
     do {
-        char *room = strbuf_room(text, READ_BYTES);
-        len = room ? read(fd, room, READ_BYTES) : -1;
+        char *room = strbuf_room(&n->text, READ_BYTES);
+        len = room && *fd >= 0 ? pread(*fd, room, READ_BYTES, (off_t)n->text.len) : -1;
         if (len > 0)
-            strbuf_grew(text, (size_t)len);
+            strbuf_grew(&n->text, (size_t)len);
     } while (len > 0);
-    close(fd);
-    return len == 0;
+    if (len == 0)
+        return true;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    return false;
 }
 
 /* The text of a file of /proc, or an empty one, which is counted. */
-static struct span file_of(struct host_network *n, enum network_source source, const char *path) {
-    if (read_file(&n->text, path))
+static struct span file_of(struct host_network *n, enum network_source source) {
+    if (read_file(n, source))
         return (struct span){strbuf_text(&n->text), n->text.len};
     n->facts.failures[source]++;
     return (struct span){"", 0};
@@ -129,9 +140,9 @@ void host_network_keep(struct host_network *n, const struct net_counters *counte
 
 static void sample(struct host_network *n) {
     struct net_counters counters = {.known = 0};
-    net_counters_read(&counters, file_of(n, NETWORK_NETSTAT, "/proc/self/net/netstat"));
-    net_counters_read(&counters, file_of(n, NETWORK_SNMP, "/proc/self/net/snmp"));
-    net_interfaces_read(&counters, &n->facts.interfaces, file_of(n, NETWORK_DEV, "/proc/self/net/dev"));
+    net_counters_read(&counters, file_of(n, NETWORK_NETSTAT));
+    net_counters_read(&counters, file_of(n, NETWORK_SNMP));
+    net_interfaces_read(&counters, &n->facts.interfaces, file_of(n, NETWORK_DEV));
     n->sampled = mono_now();
     if (counters.known)
         host_network_keep(n, &counters, wall_now_ns());
@@ -349,6 +360,8 @@ struct host_network *host_network_new(uv_loop_t *loop) {
     if (!n)
         return NULL;
     n->loop = loop;
+    for (int i = 0; i < NETWORK_SOURCE_COUNT; i++)
+        n->fds[i] = -1;
     strbuf_init(&n->text, FILE_BYTES_MAX);
     uv_timer_init(loop, &n->timer);
     n->timer.data = n;
@@ -368,6 +381,9 @@ void host_network_close(struct host_network *n) {
         uv_cancel((uv_req_t *)&n->job->work);
     while (n->job || !n->timer_closed)
         uv_run(n->loop, UV_RUN_ONCE);
+    for (int i = 0; i < NETWORK_SOURCE_COUNT; i++)
+        if (n->fds[i] >= 0)
+            close(n->fds[i]);
     strbuf_release(&n->text);
     free(n);
 }
