@@ -10,8 +10,11 @@ enum {
     LEVEL = 1, /* pages of metrics repeat themselves: the quickest level makes a fifteenth of them */
     WINDOW_BITS = 14,
     GZIP_FORMAT = 16,
-    MEMORY_LEVEL = 5, /* with the window 80 KB for each page on its way */
+    MEMORY_LEVEL = 4, /* with the window 80 KB for each page on its way */
     ROOM = 16 * 1024,
+    /* What fits into the window, of which zlib keeps two, at once. Begun anew after each, it need not be moved, which
+     * would take a fourth of the time and spare a twentieth of the size. */
+    PIECE = (2 << WINDOW_BITS) - 512,
 };
 
 struct gzip {
@@ -35,10 +38,7 @@ void gzip_free(struct gzip *gzip) {
     free(gzip);
 }
 
-void gzip_add(struct gzip *gzip, struct span in, bool last, struct strbuf *out) {
-    z_stream *z = &gzip->stream;
-    if (in.len == 0 && !last)
-        return;
+static void add_piece(z_stream *z, struct span in, int flush, struct strbuf *out) {
     z->next_in = (z_const Bytef *)(uintptr_t)in.ptr;
     z->avail_in = (uInt)in.len;
     do { /* each piece is given out as soon as it is in, so that a slow page shows */
@@ -47,7 +47,14 @@ void gzip_add(struct gzip *gzip, struct span in, bool last, struct strbuf *out) 
             return;
         z->next_out = (Bytef *)room;
         z->avail_out = ROOM;
-        deflate(z, last ? Z_FINISH : Z_SYNC_FLUSH);
+        deflate(z, flush);
         strbuf_grew(out, ROOM - z->avail_out);
     } while (z->avail_out == 0);
+}
+
+void gzip_add(struct gzip *gzip, struct span in, bool last, struct strbuf *out) {
+    for (; in.len > PIECE; in = (struct span){in.ptr + PIECE, in.len - PIECE})
+        add_piece(&gzip->stream, (struct span){in.ptr, PIECE}, Z_FULL_FLUSH, out);
+    if (in.len > 0 || last)
+        add_piece(&gzip->stream, in, last ? Z_FINISH : Z_FULL_FLUSH, out);
 }

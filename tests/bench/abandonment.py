@@ -11,6 +11,7 @@ from lib.exporter import Exporter, target
 from lib.mariadb import MONITOR
 from lib.process import Process, free_port, wait_until
 from lib.relay import Relay
+from verdict import verdict
 
 ROUND_TRIP_S = 0.2
 PEER_SCRAPE_TIMEOUT_S = 0.3  # its time-out is this less --timeout-offset
@@ -87,4 +88,4 @@ def lines(build, program, server, count):
 
 
 def _verdict(moved, wanted, owned):
-    return "ok" if moved == wanted == owned else "ABOVE"
+    return verdict("aborted connections of abandoned probes", moved == wanted == owned)

@@ -20,6 +20,7 @@ from lib.mariadb import MONITOR, MariaDB  # noqa: E402
 from lib.process import Process, free_port, wait_until  # noqa: E402
 from log_bench import log_bench  # noqa: E402
 from page_bench import page_bench, undisturbed  # noqa: E402
+from verdict import summary, verdict  # noqa: E402
 
 PEER = "prometheus-mysqld-exporter"
 
@@ -54,10 +55,10 @@ class Row:
         ours, other = statistics.median(self.ours_values), statistics.median(self.other_values)
         ratios = sorted(a / b for a, b in zip(self.ours_values, self.other_values) if b)
         ratio = statistics.median(ratios)
-        verdict = "" if self.bound is None else "ok" if ratio <= self.bound else "ABOVE"
+        said = "" if self.bound is None else verdict(f"{self.what} against {self.other}", ratio <= self.bound)
         bound = "" if self.bound is None else f"<= {self.bound:.3f}"
         return (f"{self.what:<46} {ours:>9.1f} {other:>9.1f} {self.unit:<3} {ratio:>7.3f} "
-                f"[{ratios[0]:.3f} .. {ratios[-1]:.3f}]  {bound:<8}  {verdict:<5}  against {self.other}")
+                f"[{ratios[0]:.3f} .. {ratios[-1]:.3f}]  {bound:<8}  {said:<5}  against {self.other}")
 
 
 def bare_us(program, *args):
@@ -223,9 +224,9 @@ def servers(build, rounds, seconds, quick):
     with MariaDB(options=["--max-connections=3000", "--back-log=2000"]) as server:
         one, anon, further = memory(build, server)
     print(f"{'resident memory with 1 target':<46} {one:>9.0f} {peer_rss:>9.0f} KB  {one / peer_rss:>7.3f}  <= 8192 KB: "
-          f"{'ok' if one <= 8192 else 'ABOVE'}  ({anon} KB of it our own, the rest pages of shared libraries)  against {PEER}")
+          f"{verdict('resident memory with 1 target', one <= 8192)}  ({anon} KB of it our own, the rest pages of shared libraries)  against {PEER}")
     print(f"{'resident memory of each further target':<46} {further:>9.1f} {'':>9} KB  {'':>7}  <= 45 KB: "
-          f"{'ok' if further <= 45 else 'ABOVE'}")
+          f"{verdict('resident memory of each further target', further <= 45)}")
 
 
 def main():
@@ -245,6 +246,7 @@ def main():
                 print(line, flush=True)
     if args.only in (None, "servers"):
         servers(args.build, rounds, seconds, args.quick)
+    print(summary(), flush=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import re
 import subprocess
 import tempfile
 
+from verdict import verdict
+
 GIB = 1 << 30
 CHUNK = 32 << 20
 GREP = ["grep", "-c", "Aborted connection"]
@@ -103,10 +105,10 @@ def log_bench(build, row_class, rounds, size=GIB):
         row.add(ours, theirs)
         print(row.line(), flush=True)
         print(f"{'    … ours':<46} {bytes_ / ours / 1e6:>9.2f} {'':>9} GB per CPU second, {lines / ours / 1e3:.1f} million lines; at most "
-              f"{rss} KB resident  <= 16384 KB: {'ok' if rss <= 16384 else 'ABOVE'}", flush=True)
+              f"{rss} KB resident  <= 16384 KB: {verdict('resident memory of explain', rss <= 16384)}", flush=True)
         all_aborts, lines = write_log(folder, "aborts.log", size // 4, 1)
         for flags, told in (([], "summed up"), (["--json", "--events"], "as JSON, each one")):
             spent = min(cost(build, [binary, "explain", *flags, all_aborts])[0] for _ in range(rounds))
             rate = lines / spent / 1e3
-            bound = f">= 1.0: {'ok' if rate >= 1 else 'BELOW'}" if not flags else ""
+            bound = f">= 1.0: {verdict('all aborts, ' + told, rate >= 1, 'BELOW')}" if not flags else ""
             print(f"{'all aborts, ' + told:<46} {rate:>9.2f} {'':>9} million lines per CPU second  {bound}", flush=True)

@@ -8,6 +8,7 @@ import statistics
 import time
 
 from lib.exporter import Exporter, target
+from verdict import verdict
 
 METRICS = (("text", "text/plain"), ("OpenMetrics", "application/openmetrics-text;version=1.0.0"),
            ("protobuf", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"))
@@ -66,8 +67,8 @@ def cost(exporter, cpu_ns, path, accept, coding):
 def page_line(what, rounds, bound):
     plain, first, size = (statistics.median(r[0][i] for r in rounds) for i in range(3))
     packed, _, sent = (statistics.median(r[1][i] for r in rounds) for i in range(3))
-    verdict = f"<= {bound:.1f}: {'ok' if plain / size <= bound else 'ABOVE'}" if bound else ""
-    return (f"{what:<46} {plain / size:>9.2f} {'':>9} ms CPU per MB  {verdict:<13} {size:.1f} MB, first byte after {first:.1f} ms; "
+    said = f"<= {bound:.1f}: {verdict(what, plain / size <= bound)}" if bound else ""
+    return (f"{what:<46} {plain / size:>9.2f} {'':>9} ms CPU per MB  {said:<13} {size:.1f} MB, first byte after {first:.1f} ms; "
             f"gzip {(packed - plain) / size:.2f} ms per MB more, {sent:.2f} MB")
 
 
@@ -92,4 +93,4 @@ def page_bench(build, server, cpu_ns, count=1000):
         for (path, told, _), rounds in costs.items():
             yield page_line(" ".join((path, told)).strip() + f", {count} targets", rounds, 2 if told else None)
         yield (f"{'    … the longest step of the loop for them':<46} {min(longest):>9.1f} {max(longest):>9.1f} ms  at most, in the quietest and "
-               f"the loudest of {ROUNDS} rounds{how}  <= 10.0: {'ok' if min(longest) <= 10 else 'ABOVE'}")
+               f"the loudest of {ROUNDS} rounds{how}  <= 10.0: {verdict('the longest step of the loop for pages', min(longest) <= 10)}")
