@@ -256,6 +256,7 @@ static void the_counters_tell_what_hides_behind_pairs(void **state) {
     silent(fx);
     assert_string_equal(silent(fx), "app@h1:1158+1160*1 ");
     silent(fx);
+    silent(fx);
     fx->confirmed = 1; /* another's: it is too late */
     assert_string_equal(silent(fx), "");
 }
@@ -299,7 +300,8 @@ static void what_statements_raise_is_no_abort(void **state) {
     fx->confirmed = 2;
     assert_string_equal(silent(fx), "");
     assert_string_equal(silent(fx), "app@h1:1045+0*1 app@h1:1044+0*2~ ");
-    assert_string_equal(silent(fx), "");
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(silent(fx), "");
     fx->confirmed = 9;
     assert_string_equal(silent(fx), "");
 }
