@@ -27,6 +27,10 @@ void balance_settle(struct balance *b, double value) {
     b->told = 0;
 }
 
+void balance_forget_old(struct balance *b) {
+    b->old = 0;
+}
+
 uint64_t balance_left(const struct balance *b) {
     return b->old + b->left;
 }

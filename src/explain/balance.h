@@ -21,6 +21,8 @@ void balance_tell_late(struct balance *balance, uint64_t n);
 /* A poll read `value`, and all that it explains has been told. A value that is not a number is ignored; one that is
  * smaller than before leaves nothing. */
 void balance_settle(struct balance *balance, double value);
+/* What is left of the poll before the last is nobody's. */
+void balance_forget_old(struct balance *balance);
 uint64_t balance_left(const struct balance *balance);
 /* At most `n` of what is left, the old first; returns how many. */
 uint64_t balance_take(struct balance *balance, uint64_t n);

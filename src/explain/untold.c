@@ -299,6 +299,8 @@ static void offer(struct telling *t, int i) {
     aborts.rivals = *rivals - n;
     uint64_t taken = n > 0 ? least(n, t->on_aborts(t->arg, &aborts)) : 0;
     *rivals -= taken;
+    if (doubtful[i].why == TWICE) /* the second ones, too */
+        taken = least(n, 2 * taken);
     for (int poll = DOUBT_POLLS - 1; poll >= 0; poll--) { /* the oldest first */
         uint64_t part = least(taken, a->doubts[poll][i]);
         a->doubts[poll][i] -= part;
@@ -332,6 +334,9 @@ static void tell_doubts(struct telling *t, struct account *accounts, size_t coun
             memset(a->doubts, 0, sizeof a->doubts);
         memmove(a->doubts[1], a->doubts[0], (DOUBT_POLLS - 1) * sizeof a->doubts[0]);
         memset(a->doubts[0], 0, sizeof a->doubts[0]);
+        for (int k = 0; k < ACCOUNT_DOUBTS; k++) /* of clients' ends more may come meanwhile that no sum tells of */
+            if (doubtful[k].why != BY_STATEMENTS)
+                a->doubts[DOUBT_POLLS - 1][k] = 0;
     }
 }
 
