@@ -102,9 +102,10 @@ static bool is_idle(const struct account *a) {
     for (int i = 0; i < ACCOUNT_CODES; i++)
         if (a->told[i].fresh || a->told[i].old)
             return false;
-    for (int i = 0; i < ACCOUNT_DOUBTS; i++)
-        if (a->doubts[i] || a->old_doubts[i])
-            return false;
+    for (int poll = 0; poll < DOUBT_POLLS; poll++)
+        for (int i = 0; i < ACCOUNT_DOUBTS; i++)
+            if (a->doubts[poll][i])
+                return false;
     return !account_waits(a) && !a->reads_told.fresh && !a->reads_told.old;
 }
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ACCOUNT_CODES = SERVER_ERROR_CODE_COUNT, ACCOUNT_BATCHES_MAX = 6, ACCOUNT_DOUBTS = 4 };
+enum { ACCOUNT_CODES = SERVER_ERROR_CODE_COUNT, ACCOUNT_BATCHES_MAX = 6, ACCOUNT_DOUBTS = 4, DOUBT_POLLS = 3 };
 
 /* A line that was written before a look may be read so long after it: the decoder holds some back for a second, to see
  * whether they go on in the next. */
@@ -41,8 +41,7 @@ struct account {
     unsigned batch_count;
     struct told told[ACCOUNT_CODES];
     struct told reads_told; /* lost connections that lines told of: some raise a write error, too */
-    /* What is doubtful of the last batches that were told, and of those before. */
-    uint64_t doubts[ACCOUNT_DOUBTS], old_doubts[ACCOUNT_DOUBTS];
+    uint64_t doubts[DOUBT_POLLS][ACCOUNT_DOUBTS]; /* what is doubtful of the batches told last, and of those before */
 };
 
 /* An entry for each account of which anything waits; the first is for all that have no place. */

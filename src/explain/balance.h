@@ -11,7 +11,8 @@ struct balance {
     uint64_t polls, value;
     uint64_t told; /* since the last poll was settled */
     uint64_t owed; /* told of, before the counter's rise was read */
-    uint64_t left; /* of the last poll that was settled */
+    uint64_t left; /* of the last poll that was settled … */
+    uint64_t old;  /* … and of the one before it */
 };
 
 void balance_tell(struct balance *balance, uint64_t n);
@@ -20,7 +21,10 @@ void balance_tell_late(struct balance *balance, uint64_t n);
 /* A poll read `value`, and all that it explains has been told. A value that is not a number is ignored; one that is
  * smaller than before leaves nothing. */
 void balance_settle(struct balance *balance, double value);
-/* At most `n` of what is left; returns how many. */
+/* What is left of the poll before the last is nobody's. */
+void balance_forget_old(struct balance *balance);
+uint64_t balance_left(const struct balance *balance);
+/* At most `n` of what is left, the old first; returns how many. */
 uint64_t balance_take(struct balance *balance, uint64_t n);
 
 #endif

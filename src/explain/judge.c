@@ -277,7 +277,11 @@ static void on_polled(void *arg, struct target *target, struct mono began) {
         untold_settle(j->untold, mono_now(), log_of(target), judge_untold, &(struct judge_hearing){arg, target});
     balance_settle(&j->balances[0], target_status(target, "Aborted_connects"));
     balance_settle(&j->balances[1], target_status(target, "Aborted_clients"));
-    j->rows_missing = target->server_errors && server_errors_missing(target->server_errors);
+    balance_forget_old(&j->balances[1]); /* clients' ends may be counted of which no sum tells */
+    if (target->server_errors && server_errors_missing(target->server_errors))
+        j->rows_missing = 2;
+    else
+        j->rows_missing -= j->rows_missing > 0;
 }
 
 /* --- counters --- */

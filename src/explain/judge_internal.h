@@ -30,7 +30,7 @@ struct judgement {
     int64_t kills_before, kills_lately;
     uint64_t clients_left; /* of this poll, before any is told: what Aborted_clients had risen by before those sums */
     struct balance balances[2]; /* of Aborted_connects and Aborted_clients */
-    bool rows_missing;          /* what the counters rose by at the last poll has sums that came later */
+    unsigned rows_missing;      /* for so many polls: what is left of the counters' rise has sums that come later */
     struct mono closing;        /* when a line last told of a shutdown; 0 never */
     struct held_lines *held;
     uint64_t disorder; /* the connection of which a line told last that its packets are out of order; 0 none */

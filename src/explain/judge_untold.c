@@ -177,7 +177,7 @@ static uint64_t confirmed(const struct target *target, const struct untold_abort
     ledger_account_of(target, clients ? COUNTER_CLIENTS : COUNTER_CONNECTS, &account);
     /* Where lines are waited for, what has risen since the look is all there is. */
     struct balance later = {.left = account.pending}, *balance = aborts->untold ? &later : &j->balances[clients];
-    if (aborts->rivals > 0 && aborts->n + aborts->rivals > balance->left)
+    if (aborts->rivals > 0 && aborts->n + aborts->rivals > balance_left(balance))
         return 0;
     return balance_take(balance, aborts->n);
 }

@@ -148,7 +148,7 @@ static void tell(const struct telling *t, unsigned number, unsigned with_number,
 static bool doubt(struct account *a, unsigned number, uint64_t n) {
     for (int i = 0; i < ACCOUNT_DOUBTS; i++)
         if (doubtful[i].number == number) {
-            a->doubts[i] += n;
+            a->doubts[0][i] += n;
             return true;
         }
     return false;
@@ -284,29 +284,42 @@ static void settle(struct telling *t, struct account *a) {
 
 /* --- doubts --- */
 
+static uint64_t doubts_of(const struct account *a, int i) {
+    uint64_t n = 0;
+    for (int poll = 0; poll < DOUBT_POLLS; poll++)
+        n += a->doubts[poll][i];
+    return n;
+}
+
 static void offer(struct telling *t, int i) {
     struct account *a = t->account;
-    uint64_t n = a->doubts[i] + a->old_doubts[i], *rivals = &t->rivals[doubtful[i].why];
+    uint64_t n = doubts_of(a, i), *rivals = &t->rivals[doubtful[i].why];
     struct untold_aborts aborts = aborts_of(t, doubtful[i].number, 0, n);
     aborts.doubtful = true;
     aborts.rivals = *rivals - n;
-    uint64_t taken = n > 0 ? least(n, t->on_aborts(t->arg, &aborts)) : 0, old = least(taken, a->old_doubts[i]);
+    uint64_t taken = n > 0 ? least(n, t->on_aborts(t->arg, &aborts)) : 0;
     *rivals -= taken;
-    a->old_doubts[i] -= old;
-    a->doubts[i] -= taken - old;
+    if (doubtful[i].why == TWICE) /* the second ones, too */
+        taken = least(n, 2 * taken);
+    for (int poll = DOUBT_POLLS - 1; poll >= 0; poll--) { /* the oldest first */
+        uint64_t part = least(taken, a->doubts[poll][i]);
+        a->doubts[poll][i] -= part;
+        taken -= part;
+    }
 }
 
 /* All that is doubtful, and what still waits for lines. */
 static void count_rivals(struct telling *t, const struct account *a) {
     for (int k = 0; k < ACCOUNT_DOUBTS; k++)
-        t->rivals[doubtful[k].why] += a->doubts[k] + a->old_doubts[k];
+        t->rivals[doubtful[k].why] += doubts_of(a, k);
     for (unsigned b = 0; t->untold && b < a->batch_count; b++)
         for (int row = 0; row < ACCOUNT_CODES; row++)
             t->rivals[BESIDE_ANOTHER] += a->batches[b].sums[row];
 }
 
-/* Once told, what is doubtful may have been counted by the poll after its sums: it is offered with the next batches
- * again, but where lines are waited for: what the counters rose by then may be anybody's. */
+/* Once told, what is doubtful may have been counted by the poll after its sums, and what is sure and was not counted
+ * yet may have taken its rise: it is offered with the next polls again, but where lines are waited for: what the
+ * counters rose by then may be anybody's. */
 static void tell_doubts(struct telling *t, struct account *accounts, size_t count) {
     for (size_t i = 0; i < count; i++)
         count_rivals(t, &accounts[i]);
@@ -319,8 +332,11 @@ static void tell_doubts(struct telling *t, struct account *accounts, size_t coun
         struct account *a = &accounts[i];
         if (t->untold)
             memset(a->doubts, 0, sizeof a->doubts);
-        memcpy(a->old_doubts, a->doubts, sizeof a->doubts);
-        memset(a->doubts, 0, sizeof a->doubts);
+        memmove(a->doubts[1], a->doubts[0], (DOUBT_POLLS - 1) * sizeof a->doubts[0]);
+        memset(a->doubts[0], 0, sizeof a->doubts[0]);
+        for (int k = 0; k < ACCOUNT_DOUBTS; k++) /* of clients' ends more may come meanwhile that no sum tells of */
+            if (doubtful[k].why != BY_STATEMENTS)
+                a->doubts[DOUBT_POLLS - 1][k] = 0;
     }
 }
 

@@ -21,8 +21,16 @@ static void what_is_left(void **state) {
     assert_int_equal(balance_take(&b, 9), 1);
     assert_int_equal(balance_take(&b, 9), 0);
     balance_settle(&b, 107);
-    balance_settle(&b, 107); /* what was left of a poll is nobody's at the next */
-    assert_int_equal(balance_take(&b, 9), 0);
+    balance_settle(&b, 107); /* at the next poll it is not forgotten … */
+    assert_int_equal(balance_take(&b, 1), 1);
+    balance_settle(&b, 108);
+    balance_settle(&b, 108); /* … but at the one after that it is nobody's */
+    assert_int_equal(balance_left(&b), 1);
+    balance_settle(&b, 108);
+    assert_int_equal(balance_left(&b), 0);
+    balance_settle(&b, 109);
+    balance_settle(&b, 3); /* another life */
+    assert_int_equal(balance_left(&b), 0);
 }
 
 static void what_is_told_before_the_counter_is_read(void **state) {

@@ -572,6 +572,26 @@ static void what_the_next_poll_counts_confirms_it_too(void **state) {
     assert_int_equal(count(fx), 1);
 }
 
+/* … whose rise, meanwhile, was taken for that of a refusal which is sure, and is counted a poll later. */
+static void what_is_sure_and_not_counted_yet_takes_nothing_from_a_doubt(void **state) {
+    struct fixture *fx = *state;
+    be_mysql(fx);
+    poll_server(fx);
+    server_error(fx, 1044, "app", 1);
+    server_error(fx, 1045, "web", 1);
+    fx->connects = 1;
+    poll_server(fx);
+    server_error(fx, 1049, "root", 1);
+    server_error(fx, 1045, "web", 1);
+    fx->connects = 3;
+    poll_server(fx);
+    fx->connects = 4;
+    for (int i = 0; i < 3; i++)
+        poll_server(fx);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_ACCESS_DENIED), 3);
+    assert_int_equal(ledger_explained(fx->target, COUNTER_CONNECTS, CAUSE_UNKNOWN_DATABASE), 1);
+}
+
 /* What may come with either of two looks: an abort's two numbers, its counter's rise, the KILL that made it, and the
  * end of its session. */
 struct split {
@@ -893,6 +913,7 @@ int main(void) {
         TEST(what_the_next_poll_counts_confirms_it_too),
         TEST(what_waits_beside_a_kill_is_of_the_look_that_it_came_with),
         TEST(who_is_refused_after_the_login_is_told_once),
+        TEST(what_is_sure_and_not_counted_yet_takes_nothing_from_a_doubt),
         TEST(one_abort_over_two_looks_is_the_same_abort),
         TEST(a_kill_over_two_looks_is_that_kill),
         TEST(each_pair_of_numbers_may_come_with_two_looks),

@@ -299,7 +299,8 @@ static void what_statements_raise_is_no_abort(void **state) {
     fx->confirmed = 2;
     assert_string_equal(silent(fx), "");
     assert_string_equal(silent(fx), "app@h1:1045+0*1 app@h1:1044+0*2~ ");
-    assert_string_equal(silent(fx), "");
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(silent(fx), "");
     fx->confirmed = 9;
     assert_string_equal(silent(fx), "");
 }
@@ -328,7 +329,8 @@ static void a_timeout_in_a_file_counts_once(void **state) {
     sum(fx, "app", "h1", 1160, 2);
     fx->confirmed = 1;
     assert_string_equal(silent(fx), "load@h1:1159+0*1~ ");
-    assert_string_equal(silent(fx), "app@h1:1158+1160*2 ");
+    fx->confirmed = 1; /* another's: the second of those two is none */
+    assert_string_equal(silent(fx), "app@h1:1158+1160*2 app@h1:1160+0*1~ ");
 }
 
 /* A line of an hour ago does not stand for a sum of now. */
