@@ -27,7 +27,10 @@ def test_each_set_is_seen(exporter, server):
     try:
         for seconds in (7777, 8888):
             server.execute(f"SET GLOBAL wait_timeout = {seconds}")
-            watching.wait_for(lambda m, s=seconds: m.sum("mysql_global_variables_wait_timeout") == s, 30)
+            polls = watching.scrape().value("mysqlconn_polls_total")
+            metrics = watching.wait_for(lambda m, n=polls: m.value("mysqlconn_polls_total") >= n + 2  # so n + 1 is over
+                                        and m.samples("mysql_global_variables_wait_timeout"), 30)
+            assert metrics.value("mysql_global_variables_wait_timeout") == seconds, "not by the next poll"
     finally:
         server.execute("SET GLOBAL wait_timeout = DEFAULT")
     assert watching.scrape().value("mysql_global_status_commands_total", command="set_option") > 0
