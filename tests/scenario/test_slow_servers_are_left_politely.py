@@ -135,16 +135,14 @@ def test_what_the_grace_does_not_cover_is_owned(exporter, slow, relay, figure):
     watching.wait_for(lambda m: m.sum("mysqlconn_probe_failed_total") >= PROBES and m.sum("mysql_up") == steps
                       and m.value("mysqlconn_probe_closes_total", target="ends", outcome="clean") > 0, 90,
                       f"{PROBES} late probes")
-    relay.refuse()
-    relay.wait_drained(leaving=steps)  # the polls' connections
     done = watching.scrape()
     ours = done.sum("mysqlconn_self_aborts_total")
     clean = done.sum("mysqlconn_probe_closes_total", outcome="clean")
-    wait_until(lambda: aborted(slow) - before >= ours, 10, lambda: f"the server has counted {ours} (it is {aborted(slow) - before})")
-    assert aborted(slow) - before == ours
     assert ours > PROBES / 2
-    assert owned_at_the_end(watching, relay, slow, before) >= ours
-    figure(f"grace of 0 to {7 * ROUND_TRIP_MS} ms: {ours:.0f} owned, {ours:.0f} counted by the server; {clean:.0f} closed in time")
+    # To the end, and not with a relay that refuses: who waits at its door then is owned, and the server never hears of it.
+    owned = owned_at_the_end(watching, relay, slow, before)
+    assert owned >= ours
+    figure(f"grace of 0 to {7 * ROUND_TRIP_MS} ms: {ours:.0f} owned and {owned} in the end, {owned} counted by the server; {clean:.0f} closed in time")
 
 
 def test_sigterm_while_nothing_answers(exporter, slow, relay, figure):
