@@ -11,6 +11,7 @@ would have arrived there.
 import asyncio
 import collections
 import contextlib
+import select
 import socket
 import struct
 import sys
@@ -43,7 +44,7 @@ class _Side(asyncio.Protocol):
             self._begun()
 
     def data_received(self, data):
-        self.way.put(lambda far: far.transport.write(data))
+        self.way.put(lambda far: far.send(data))
 
     def eof_received(self):
         self._fin_in = True
@@ -58,6 +59,13 @@ class _Side(asyncio.Protocol):
         self.way.connection.over_if_lost()
 
     # What the far side does to it.
+    def send(self, data):
+        """Not to who has reset it: a write that fails would let asyncio forget what came before the RST, and is not read yet."""
+        state = select.poll()
+        state.register(self.transport.get_extra_info("socket"), select.POLLIN)
+        if not any(events & (select.POLLERR | select.POLLHUP) for _, events in state.poll(0)):
+            self.transport.write(data)
+
     def finish(self):
         """FIN."""
         self._fin_out = True
