@@ -273,14 +273,14 @@ class Exporter:
     def stop(self, number=signal.SIGTERM, timeout=15):
         """End it, check how it ended; returns the seconds that it took, without those in which others had the CPU, and without what
         a sanitizer does at the end."""
-        began, before = time.time(), starved(self.pid)
+        began, before = time.time(), starved(self.pid, main_thread=True)
         since = len(self.process.lines)
         self.process.signal(number)
         ended = time.time
         with contextlib.suppress(TimeOut):  # of one that logs in another format, or crashes
             said = self.wait_for_log(timeout, since, msg="ended")
             ended = datetime.fromisoformat(said["ts"].replace("Z", "+00:00")).timestamp
-        waited = starved(self.pid) - before
+        waited = starved(self.pid, main_thread=True) - before
         took = ended() - began
         self.check(self.process.wait(timeout))
         return max(took - waited, 0)

@@ -40,10 +40,11 @@ class TimeOut(AssertionError):
     """Something that was waited for did not happen; the text says what."""
 
 
-def starved(pid):
-    """Seconds in which threads of a process could have run and were given no CPU. It may have ended, and not been waited for."""
+def starved(pid, main_thread=False):
+    """Seconds in which threads of a process, or its main thread, could have run and were given no CPU. It may have ended, and not been
+    waited for."""
     waited = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
+    for task in [str(pid)] if main_thread else os.listdir(f"/proc/{pid}/task"):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as f:
             waited += int(f.read().split()[1])
     return waited / 1e9
