@@ -162,7 +162,7 @@ localized-frames:
 	@tests/lib/make-localized-frames /usr/share/mysql \
 	  "$${XDG_CACHE_HOME:-$$HOME/.cache}/mysqlconn_exporter/mysql-sid/usr/share/mysql" tests/samples/errmsg-mysql-5.7.txt
 
-# The same schedules of rotations, stops and kills as in the unit test, many more: as many of each of the 48 kinds as
+# The same schedules of rotations, stops and kills as in the unit test, many more: as many of each of the 54 kinds as
 # SCHEDULES says, from SEED on.
 .PHONY: test-exactly-once
 SCHEDULES ?= 25

@@ -229,8 +229,9 @@ static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_error_log_gaps_total",
         .type = METRIC_COUNTER,
-        .help = "Times that lines may have been lost, how many is not known: the file was truncated without a copy, or "
-                "was gone when we came back.",
+        .help =
+            "Times that lines may have been lost, how many is not known: the file was truncated without a copy, was "
+            "gone when we came back, or was rotated more often than we could look.",
         .condition = CONFIGURED,
         .since = counts_since,
         .of_target = emit_gaps,

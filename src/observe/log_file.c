@@ -170,6 +170,10 @@ static int read_at_place(struct log_file *file, size_t limit) {
     return (int)((size_t)n - file->tail_len);
 }
 
+bool log_file_is_another(struct log_file *file) {
+    return log_file_look(file) == -ESTALE || read_at_place(file, 0) == -ESTALE;
+}
+
 /* A hole may be large: go where there is something. */
 static bool leap_over_hole(struct log_file *file, struct log_reader *r) {
     off_t data = lseek(file->fd, (off_t)file->offset, SEEK_DATA);

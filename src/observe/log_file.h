@@ -96,6 +96,8 @@ void log_file_go_to(struct log_file *file, uint64_t offset, bool skipping);
 /* See how long it is. 0, -ESTALE when it became shorter than what was read of it (where nothing was: than it was), or
  * another negative errno. */
 int log_file_look(struct log_file *file);
+/* Whether it is not any more what was read of it. */
+bool log_file_is_another(struct log_file *file);
 /* Read once from the place. Bytes that are there, 0 where there are no more than were seen, -ESTALE when what is before
  * the place has changed, or another negative errno. */
 int log_file_fetch(struct log_file *file, struct log_reader *reader);

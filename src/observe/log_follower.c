@@ -61,6 +61,7 @@ static int read_file(struct log_follower *f, struct log_file *file, size_t *budg
             if (log_names_take_older(f, file))
                 return 1;
             f->reader.state->gaps += file->older_left; /* all that are open are still written */
+            log_names_all_older_told(f, file);
         }
         if (rc > 0) {
             log_file_take(file, &f->reader, rc);
@@ -269,7 +270,12 @@ static void on_wake(uv_idle_t *handle) {
     f->reader.moved = false;
     if (f->names_due)
         look_at_name(f);
-    if (!f->reader.closing && !f->wait && read_files(f))
+    bool more = !f->reader.closing && !f->wait && read_files(f);
+    if (f->name_error == -EBUSY && (more || f->reader.moved)) { /* what is read makes room */
+        f->name_error = 0;
+        f->names_due = more = true;
+    }
+    if (more && !f->reader.closing)
         wake(f);
     if (!f->reader.closing && !f->wait)
         do_what_is_due(f);

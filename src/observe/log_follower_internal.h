@@ -35,9 +35,8 @@ struct log_follower {
 
     struct log_file *files;
     unsigned file_count;
-    uint64_t done[LOG_DONE_MAX][LOG_PLACE_NUMBERS]; /* a ring */
-    unsigned next_done;
-    int name_error; /* why the name leads to no file that we could open, else 0 */
+    uint64_t done[LOG_DONE_MAX][LOG_PLACE_NUMBERS]; /* FILE_SINCE: when it was written last */
+    int name_error;                                 /* why the name leads to no file that we could open, else 0 */
     int read_error;
 
     bool noted; /* it is known what of the folder is not new */
@@ -63,6 +62,8 @@ void log_names_restart(struct log_follower *f, struct log_file *file);
  * out of this file before a truncation, without being seen there. To be asked between fetching and taking the first
  * bytes, so that no copy slips between. Whether the list is another now: then read that first. */
 bool log_names_take_older(struct log_follower *f, struct log_file *file);
+/* All that came before `file` is told, and it is begun: what nobody saw yet is younger. */
+void log_names_all_older_told(struct log_follower *f, struct log_file *file);
 /* Take `file` out of the list, remember it and free it. Its rest is handed over before. */
 void log_names_drop(struct log_follower *f, struct log_file *file);
 

@@ -54,13 +54,21 @@ static void link_file(struct log_follower *f, struct log_file *file, const struc
     f->file_count++;
 }
 
-/* So much of this life of a file is told. */
-static void remember(struct log_follower *f, const uint64_t place[LOG_PLACE_NUMBERS]) {
+/* So much of this life of a file is told; what has it was written at `written_ns` or before. The oldest one makes room:
+ * where that could still be found it may come twice. */
+static void remember(struct log_follower *f, const uint64_t place[LOG_PLACE_NUMBERS], int64_t written_ns) {
+    const struct log_file *newest = log_names_newest(f);
+    uint64_t *oldest = f->done[0];
     if (place[FILE_TAIL_LEN] == 0)
         return;
-    memcpy(f->done[f->next_done], place, sizeof f->done[0]);
-    f->done[f->next_done][FILE_FLAGS] = FILE_DONE | (place[FILE_FLAGS] & FILE_TORN);
-    f->next_done = (f->next_done + 1) % LOG_DONE_MAX;
+    for (unsigned i = 1; i < LOG_DONE_MAX; i++)
+        if (f->done[i][FILE_SINCE] < oldest[FILE_SINCE])
+            oldest = f->done[i];
+    f->reader.state->gaps +=
+        oldest[FILE_INO] != 0 && (int64_t)oldest[FILE_SINCE] >= (newest ? newest->since_ns : f->since_ns);
+    memcpy(oldest, place, sizeof f->done[0]);
+    oldest[FILE_FLAGS] = FILE_DONE | (place[FILE_FLAGS] & FILE_TORN);
+    oldest[FILE_SINCE] = (uint64_t)written_ns;
 }
 
 void log_names_drop(struct log_follower *f, struct log_file *file) {
@@ -69,12 +77,12 @@ void log_names_drop(struct log_follower *f, struct log_file *file) {
     if (f->reader.closing)
         return;
     log_file_place(file, &f->reader, 0, place);
-    if (!file->unlinked)
-        remember(f, place);
     /* Those that nobody saw are read by their age: of what is to be found, nothing is older. */
     for (struct log_file *later = file->next; later; later = later->next)
-        if (later->fresh && later->since_ns < file->mtime_ns)
+        if (file->overtaken && (later->fresh || later->next) && later->since_ns < file->mtime_ns)
             later->since_ns = file->mtime_ns;
+    if (!file->unlinked)
+        remember(f, place, file->mtime_ns);
     unlink_file(f, file);
     log_file_move_starts(&f->reader, file, NULL);
     if (f->watch)
@@ -82,10 +90,17 @@ void log_names_drop(struct log_follower *f, struct log_file *file) {
     log_file_free(file);
 }
 
+void log_names_all_older_told(struct log_follower *f, struct log_file *file) {
+    for (const struct log_file *older = f->files; older != file && !file->older_left; older = older->next)
+        if (file->since_ns < older->mtime_ns)
+            file->since_ns = older->mtime_ns;
+}
+
 /* Where the list is full give up the oldest that is read, and not written as far as one can tell; not `keep`. */
 static bool make_room(struct log_follower *f, const struct log_file *keep) {
     for (struct log_file *file = f->files; file && f->file_count >= LOG_FILES_MAX; file = file->next)
-        if (file != keep && (file->overtaken || file->size == 0) && file->seen >= file->size) {
+        if (file != keep && log_file_look(file) == 0 && (file->overtaken || file->size == 0) &&
+            file->seen >= file->size) {
             log_names_drop(f, file);
             break;
         }
@@ -115,15 +130,25 @@ static bool path_of(const struct log_file *file, char out[PATH_MAX]) {
     return n > 0 && stat(out, &st) == 0 && is_file(file, &st);
 }
 
+/* Whether it went from under the name; *st is the file then. */
+static bool is_away(const struct log_follower *f, const struct log_file *file, struct stat *st) {
+    return (stat(f->path, st) < 0 || !is_file(file, st)) && fstat(file->fd, st) == 0;
+}
+
 bool log_names_take_older(struct log_follower *f, struct log_file *file) {
     struct log_found found[LOG_FILES_MAX];
     char path[PATH_MAX];
     struct stat st;
     bool changed = false;
     /* It went from under the name before we read it: what came there after it is no copy of what it held before. */
-    bool away = (stat(f->path, &st) < 0 || !is_file(file, &st)) && fstat(file->fd, &st) == 0;
+    bool away = is_away(f, file, &st);
     unsigned count =
         log_search_unknown(f, file->since_ns, away && path_of(file, path) ? path : NULL, away ? &st : NULL, found);
+    if (!away && is_away(f, file, &st)) { /* meanwhile: among those found may be what came after it */
+        while (count > 0)
+            close(found[--count].fd);
+        count = log_search_unknown(f, file->since_ns, path_of(file, path) ? path : NULL, &st, found);
+    }
     file->older_left = false;
     for (unsigned i = 0; i < count; i++) {
         unsigned had = f->file_count;
@@ -155,7 +180,7 @@ void log_names_note_present(struct log_follower *f) {
         }
         log_file_go_to(file, file->size, false);
         log_file_place(file, &f->reader, 0, place);
-        remember(f, place);
+        remember(f, place, file->mtime_ns);
         log_file_free(file);
     }
     f->noted = true;
@@ -187,7 +212,7 @@ void log_names_restart(struct log_follower *f, struct log_file *file) {
     log_file_place(file, &f->reader, 0, place);
     struct log_file *copy = had && make_room(f, file) ? find_by_place(f, place, NULL) : NULL;
     if (!copy)
-        remember(f, place); /* what was copied before we read so far is not new */
+        remember(f, place, wall_now_ns()); /* what was copied before we read so far is not new */
     log_file_move_starts(&f->reader, file, copy);
     log_file_go_to(file, 0, false);
     file->fresh = true;
@@ -213,14 +238,14 @@ static void restore_one(struct log_follower *f, const struct log_place *saved) {
         return;
     }
     if (!nothing)
-        remember(f, place);
+        remember(f, place, wall_now_ns());
     f->reader.state->gaps += !nothing && !(place[FILE_FLAGS] & FILE_OVERTAKEN);
 }
 
 void log_names_restore(struct log_follower *f, const struct log_saved *saved) {
     for (unsigned i = 0; i < saved->count; i++)
         if (saved->places[i].number[FILE_FLAGS] & FILE_DONE)
-            remember(f, saved->places[i].number);
+            remember(f, saved->places[i].number, (int64_t)saved->places[i].number[FILE_SINCE]);
     for (unsigned i = 0; i < saved->count; i++)
         if (!(saved->places[i].number[FILE_FLAGS] & FILE_DONE))
             restore_one(f, &saved->places[i]);
@@ -333,6 +358,7 @@ int log_names_look(struct log_follower *f) {
         return -errno;
     struct log_file *file = log_names_newest(f);
     if (file && is_file(file, &st)) {
+        file->fresh |= file->found && file->offset == 0;
         file->found = false;
         return 0;
     }
@@ -343,11 +369,15 @@ int log_names_look(struct log_follower *f) {
     if (file) { /* an old acquaintance is back under the name: our place in it is still good */
         close(fd);
         if (file != log_names_newest(f)) {
+            file->fresh = file->offset == 0; /* or it came under the name while the folder was searched */
             unlink_file(f, file);
             make_newest(f, file);
         }
         return 0;
     }
+    /* Its copies belong in front of it, and not of the one that came after it. */
+    if (log_names_newest(f) && log_file_is_another(log_names_newest(f)))
+        log_names_restart(f, log_names_newest(f));
     if (!make_room(f, log_names_newest(f))) {
         close(fd);
         return -EBUSY;
@@ -369,7 +399,7 @@ void log_follower_save(const struct log_follower *f, struct log_saved *out) {
     uint64_t place[LOG_PLACE_NUMBERS];
     char path[PATH_MAX];
     for (unsigned i = 0; i < LOG_DONE_MAX; i++) {
-        const uint64_t *done = f->done[(f->next_done + i) % LOG_DONE_MAX];
+        const uint64_t *done = f->done[i];
         if (done[FILE_INO] != 0)
             log_saved_add(out, done, NULL);
     }

@@ -5,6 +5,7 @@
  *
  * EXACTLY_ONCE_SCHEDULES: how many of each kind; EXACTLY_ONCE_SEED: the first seed.
  */
+#include "base/clock.h"
 #include "base/number.h"
 #include "observe/log_file.h"
 #include "observe/log_follower.h"
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -43,6 +45,22 @@ int uv_timer_start(uv_timer_t *handle, uv_timer_cb cb, uint64_t timeout, uint64_
 
 uint64_t uv_now(const uv_loop_t *loop) {
     return REAL(uv_now)(loop) + clock_ahead_ms;
+}
+
+static bool starved; /* our turns of the loop are over after one line: others have the processor between any two things
+                        that we do */
+
+int clock_gettime(clockid_t id, struct timespec *out) {
+    static int64_t ahead_ns;
+    if (starved)
+        ahead_ns += 3 * NS_PER_MS;
+    int rc = REAL(clock_gettime)(id, out);
+    if (id == CLOCK_MONOTONIC) {
+        int64_t ns = out->tv_nsec + ahead_ns;
+        out->tv_sec += ns / NS_PER_S;
+        out->tv_nsec = ns % NS_PER_S;
+    }
+    return rc;
 }
 
 /* --- chance --- */
@@ -83,10 +101,11 @@ enum rotation {
     DELETE,
     SYMLINK,
     MIXED, /* any of those before the link */
+    STORM, /* the first and copytruncate, many times between two looks, and we are starved */
     ROTATION_COUNT
 };
-static const char *const rotation_names[] = {"rename+create", "rename", "replace", "copytruncate",
-                                             "truncate",      "delete", "symlink", "mixed"};
+static const char *const rotation_names[] = {"rename+create", "rename",  "replace", "copytruncate", "truncate",
+                                             "delete",        "symlink", "mixed",   "storm"};
 enum fate { RUNNING, STOPPED, KILLED, FATE_COUNT };
 static const char *const fate_names[] = {"running", "stopped", "killed"};
 
@@ -117,6 +136,7 @@ struct world {
     unsigned last[HELD_MAX];                                          /* the newest lines that were handed over */
     unsigned last_count, held;
     unsigned garbled;
+    bool refused;       /* no room for another file, it said */
     bool looked;        /* at the file that is under the name now; KILLED: and kept that */
     unsigned looked_at; /* the file that was under the name then */
 
@@ -179,20 +199,24 @@ static unsigned on_held(void *arg) {
 }
 
 static void on_step(void *arg, bool moved) {
-    (void)arg, (void)moved;
+    struct world *w = arg;
+    (void)moved;
+    w->refused |= w->state.error == -EBUSY;
 }
 
 /* --- we --- */
 
 static void look(struct world *w) {
     const unsigned before = timers_started;
-    if (!w->follower)
+    if (!w->follower || (w->rotation == STORM && any(4)))
         return;
+    starved = w->rotation == STORM && any(4);
     for (int i = 0; i < 8; i++)
         uv_run(&w->loop, UV_RUN_NOWAIT);
     /* One timer that was due already, one that is, and what it found. */
     while (!w->state.watched && timers_started < before + 3)
         uv_run(&w->loop, UV_RUN_ONCE);
+    starved = false;
     w->looked |= w->fate != KILLED;
     w->looked_at = w->file;
 }
@@ -200,7 +224,7 @@ static void look(struct world *w) {
 /* What is held was held all the time. A line that we had let go of is not held again, when its file is gone. */
 static unsigned can_be_held(const struct world *w, unsigned held) {
     bool goes_away = w->rotation == REPLACE || w->rotation == COPYTRUNCATE || w->rotation == TRUNCATE ||
-                     w->rotation == DELETE || w->rotation == MIXED;
+                     w->rotation == DELETE || w->rotation >= MIXED;
     unsigned can = 0;
     while (can < held && can < w->last_count && !w->gone[w->last[can]] &&
            (!goes_away || w->file_of[w->last[can]] == w->file_of[w->last[0]]))
@@ -263,7 +287,7 @@ static void write_text(const struct world *w, const char *text, size_t len) {
 /* The writer has the file that is under the name, and nobody copies it yet. */
 static bool can_be_copied(const struct world *w) {
     struct stat named, open;
-    return (w->rotation == COPYTRUNCATE || w->rotation == MIXED) && !w->tearing && stat(w->path, &named) == 0 &&
+    return (w->rotation == COPYTRUNCATE || w->rotation >= MIXED) && !w->tearing && stat(w->path, &named) == 0 &&
            fstat(w->fd, &open) == 0 && named.st_ino == open.st_ino;
 }
 
@@ -400,7 +424,9 @@ static void switch_link(struct world *w) {
 static void rotate(struct world *w) {
     char old[128];
     struct stat st;
-    enum rotation rotation = w->rotation == MIXED ? (enum rotation)any(SYMLINK) : w->rotation;
+    enum rotation rotation = w->rotation == MIXED   ? (enum rotation)any(SYMLINK)
+                             : w->rotation == STORM ? (any(2) ? RENAME_CREATE : COPYTRUNCATE)
+                                                    : w->rotation;
     if (stat(w->path, &st) < 0)
         reopen(w); /* what was renamed without another must come back before it can be rotated again */
     switch (rotation) {
@@ -437,6 +463,7 @@ static void rotate(struct world *w) {
         switch_link(w);
         break;
     case MIXED:
+    case STORM:
     case ROTATION_COUNT:
         break;
     }
@@ -467,6 +494,11 @@ static void act(struct world *w) {
         write_lines(w, any(3));
         rotate(w);
         write_lines(w, any(30));
+        for (unsigned more = w->rotation == STORM ? any(30) : 0; more > 0; more--) {
+            write_lines(w, any(5));
+            rotate(w);
+            write_lines(w, 1);
+        }
         break;
     case 4:
         keep(w, any(HELD_MAX));
@@ -539,7 +571,9 @@ static void end(struct world *w) {
 static void judge(const struct world *w, char out[256]) {
     unsigned lost = 0;
     out[0] = '\0';
-    for (unsigned i = 0; i < w->lines && !out[0]; i++) {
+    /* In a storm more may happen than there is room to remember; that is counted. */
+    bool may_be_wrong = w->rotation == STORM && w->state.gaps > 0;
+    for (unsigned i = 0; i < w->lines && !out[0] && !may_be_wrong; i++) {
         if (!w->tiny[i] && (w->got_begin[i] > 1 || w->got_end[i] > 1))
             snprintf(out, 256, "line %u of %u, torn, came %u+%u times in pieces", i, w->lines, w->got_begin[i],
                      w->got_end[i]);
@@ -549,6 +583,8 @@ static void judge(const struct world *w, char out[256]) {
     }
     if (!out[0] && w->garbled)
         snprintf(out, 256, "%u lines are not as they were written", w->garbled);
+    if (!out[0] && w->refused)
+        snprintf(out, 256, "there was no room for a file");
     if (!out[0] && lost > 0 && w->state.gaps == 0)
         snprintf(out, 256, "%u lines were lost, and no gap was counted", lost);
 }
@@ -563,7 +599,7 @@ static bool run(enum rotation rotation, enum fate fate, bool polling, uint64_t s
         come_up(w);
     w->tearing = true; /* the last one is whole, and stays */
     write_lines(w, 1);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5 || (i < 1000 && w->rotation == STORM && w->got[w->lines - 1] == 0); i++)
         look(w);
     judge(w, wrong);
     *lines += w->lines;
