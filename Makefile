@@ -165,7 +165,7 @@ localized-frames:
 # The same schedules of rotations, stops and kills as in the unit test, many more: as many of each of the 54 kinds as
 # SCHEDULES says, from SEED on.
 .PHONY: test-exactly-once
-SCHEDULES ?= 25
+SCHEDULES ?= 20
 SEED ?= $(shell date +%s)
 test-exactly-once:
 	@tests/lib/install-packages build test
