@@ -250,7 +250,7 @@ help:
 	@echo 'make test        install what the tests need and run all of them under ASan and UBSan'
 	@echo 'make test-mysql  the same against a real MySQL 9, fetched once into a cache (XDG_CACHE_HOME); 10,000 probes'
 	@echo 'make test-drivers  real drivers (mysql2, go-sql-driver, mysqlnd, DBI, JDBC…), closed well, badly and not at all'
-	@echo 'make test-exactly-once  every line of a log exactly once, over SCHEDULES=25 of each kind from SEED=… on'
+	@echo 'make test-exactly-once  every line of a log exactly once, over SCHEDULES=20 of each kind from SEED=… on'
 	@echo 'make check       the tests alone; TESTS="…" for some, VARIANT=… for other builds'
 	@echo 'make fuzz        libFuzzer on what reads hostile bytes, FUZZ_SECONDS=60 for each target'
 	@echo 'make lint        both compilers with -Werror, clang-format, clang-tidy, cppcheck, shellcheck, include directions'
