@@ -46,7 +46,7 @@ static void unlink_file(struct log_follower *f, struct log_file *file) {
 /* Put it in front of `before`; NULL: at the end. */
 static void link_file(struct log_follower *f, struct log_file *file, const struct log_file *before) {
     struct log_file **p = &f->files;
-    while (*p != before)
+    while (*p && *p != before)
         p = &(*p)->next;
     file->next = *p;
     file->quiet_since_ms = uv_now(f->loop);
