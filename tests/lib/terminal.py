@@ -16,6 +16,8 @@ class Terminal:
     def __init__(self, argv, env):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            for number in (signal.SIGINT, signal.SIGQUIT):  # which a shell lets its background jobs ignore
+                signal.signal(number, signal.SIG_DFL)
             os.execve(argv[0], argv, env)
         self.text = ""
 
