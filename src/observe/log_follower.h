@@ -25,8 +25,8 @@
  * file are fetched, and before they are handed over. A copy that ends in the first 12 bytes of a line, and has no more
  * than that, cannot be told from others: that piece may come twice.
  * - There may be more new files than are kept open: the oldest are read first, then the next are looked for.
- * What was told and is closed is remembered of LOG_DONE_MAX lives, the one written longest ago is forgotten first. One
- * that could still be found then might come twice; `gaps` counts that.
+ * - What was told and is closed is remembered of LOG_DONE_MAX lives, the one written longest ago is forgotten first.
+ * One that could still be found then might come twice; `gaps` counts that.
  * - A file that was deleted or compressed while we were not running: what we had not read of it is lost; `gaps` counts.
  * - A file of which nothing was read yet is known by its inode and the time when that was made; where the file system
  * does not keep that time, one that is deleted and made anew with the same inode would be taken for the old one.

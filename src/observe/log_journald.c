@@ -8,6 +8,7 @@
  */
 #include "base/clock.h"
 #include "observe/log_backend.h"
+#include "observe/log_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +21,6 @@
 enum {
     STEP_ENTRIES = 500,
     STEP_BYTES = 256 * 1024,
-    HELD_MAX = 64,
     ODD_MS = 10 * 1000, /* between looks while the journal cannot be read */
 };
 #define STEP_NS (2 * NS_PER_MS)
@@ -40,9 +40,9 @@ struct log_journald {
     uv_timer_t timer;
     unsigned open_handles;
     bool polling, closing;
-    bool at_entry;            /* there is a last entry: the journal's pointer is on it */
-    bool unread;              /* … and it was not handed over yet */
-    uint32_t bytes[HELD_MAX]; /* of the last entries, in a ring */
+    bool at_entry;                /* there is a last entry: the journal's pointer is on it */
+    bool unread;                  /* … and it was not handed over yet */
+    uint32_t bytes[LOG_HELD_MAX]; /* of the last entries, in a ring */
     unsigned next_bytes;
     struct log_saved saved; /* until the journal could be opened */
     bool begin_at_end;
@@ -207,7 +207,7 @@ static void hand_over(struct log_journald *j, size_t *budget) {
     message.len = message.len > max ? max : message.len;
     j->state->lines++;
     j->state->bytes += message.len;
-    j->bytes[j->next_bytes++ % HELD_MAX] = (uint32_t)message.len;
+    j->bytes[j->next_bytes++ % LOG_HELD_MAX] = (uint32_t)message.len;
     *budget -= message.len < *budget ? message.len : *budget;
     j->sink->entry(j->sink->arg, message, (int64_t)realtime_us * NS_PER_US);
 }
@@ -312,8 +312,8 @@ static void journald_save(const void *self, struct log_saved *out) {
     if (back > 0)
         sd_journal_next_skip(j->journal, (uint64_t)back);
     out->state.lines -= held < out->state.lines ? held : out->state.lines;
-    for (unsigned i = 1; i <= held && i <= HELD_MAX && i <= j->next_bytes; i++)
-        out->state.bytes -= j->bytes[(j->next_bytes - i) % HELD_MAX];
+    for (unsigned i = 1; i <= held && i <= LOG_HELD_MAX && i <= j->next_bytes; i++)
+        out->state.bytes -= j->bytes[(j->next_bytes - i) % LOG_HELD_MAX];
 }
 
 static void on_handle_closed(uv_handle_t *handle) {

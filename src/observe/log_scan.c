@@ -3,9 +3,9 @@
  *
  * A message of interest follows a label or tag, "[Warning] " or "mysqld[811]: ", and begins like a frame; before 4.1,
  * it is "Aborted connection" without a label. What is wrapped so that it must be unwrapped is JSON, at the beginning of
- * a line or behind a blank, a piece of CRI's, "stderr P ", or RFC 5424's syslog, "<30>1 ". So a few pairs of bytes are
- * enough to stop at. 64 places are looked at at once: with AVX2, with SSSE3 (every amd64 since 2008 has that), and one
- * by one on others.
+ * a line, behind the hole of a truncation (NUL) or a blank, a piece of CRI's, "stderr P ", or RFC 5424's syslog, "<30>1
+ * ". So a few pairs of bytes are enough to stop at. 64 places are looked at at once: with AVX2, with SSSE3 (every amd64
+ * since 2008 has that), and one by one on others.
  */
 #include "observe/log_scan.h"
 
@@ -100,7 +100,7 @@ static bool is_rare_place(const char *begin, const char *p, const char *end) {
     case '\n':
         return true;
     default:
-        return p == begin || p[-1] == ' ' || p[-1] == '\n';
+        return p == begin || p[-1] == ' ' || p[-1] == '\n' || p[-1] == '\0';
     }
 }
 
