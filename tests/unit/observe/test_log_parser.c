@@ -126,6 +126,12 @@ static const struct expectation understood[] = {
     {"2026-11-21  1:51:40 0 [Note] /usr/sbin/mariadbd: ready for connections.",
      START},
 
+    /* MariaDB 11.8 in Swahili, which 10.11 does not speak */
+    {"2026-11-21  1:51:41 5 [Warning] Muunganisho ulioghairishwa 5 kwa db: mtumiaji wa 'd': 'u' mwenyeji: 'h' (Nimepata "
+     "hitilafu ya kusoma pakiti za mawasiliano)",
+     ABORTED(5, "d", "u", "h", "Nimepata hitilafu ya kusoma pakiti za mawasiliano")},
+    {"2026-11-21  1:51:41 5 [Warning] Ufikiaji umekataliwa kwa mtumiaji 'u'@'h' (kwa kutumia nenosiri: NDIYO)",
+     DENIED("u", "h")},
     /* 3.23 to 5.0 */
     {"010301 14:38:23  Aborted connection 854 to db: 'users' user: 'josh'",
      ABORTED(854, "users", "josh", NULL, NULL)},
