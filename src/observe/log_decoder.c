@@ -34,16 +34,16 @@ struct log_decoder {
     uint64_t lines;
     struct strbuf scratch[2];
 
-    struct strbuf piece; /* the beginning of a line that goes on in the next one */
-    uint64_t piece_line; /* 0: none */
-    enum log_engine piece_engine;
+    struct strbuf piece;   /* the beginning of a line that goes on in the next one */
+    uint64_t piece_line;   /* 0: none */
+    unsigned piece_engine; /* its layer */
     struct log_stamp piece_stamp;
 
     struct held *held;          /* HELD_MAX, from the first that waits on: most logs never have one */
     size_t held_count, refused; /* held[refused] is what `refusal` is about */
     struct log_refusal refusal;
-    bool line_is_plain;         /* no container engine wrapped this line … */
-    bool refusal_is_plain;      /* … and that in which the refused name begins */
+    unsigned line_layers;       /* what was wrapped around this line … */
+    unsigned refusal_layers;    /* … and around that in which the refused name begins */
     uint64_t init_connect_line; /* the one that told of an init_connect that failed */
     uint64_t init_connect_thread;
 };
@@ -206,7 +206,7 @@ static void begin_refusal(struct log_decoder *d, struct span line, const struct 
         return;
     log_refusal_begin(&d->refusal, line, parsed);
     d->refused = d->held_count;
-    d->refusal_is_plain = d->line_is_plain;
+    d->refusal_layers = d->line_layers;
 }
 
 /* --- lines --- */
@@ -255,21 +255,30 @@ static void take_text(struct log_decoder *d, const struct log_unwrapped *u, uint
     if (parsed.event.kind == LOG_EVENT_NONE && !opens && !d->held_count)
         return;
     parsed.event.line = number;
-    d->line_is_plain = u->engine == LOG_ENGINE_NONE;
+    d->line_layers = u->layers;
     if (!parsed.event.thread)
         parsed.event.thread = u->thread;
     take_parsed(d, u->text, &parsed);
 }
 
+/* What is inside a refused name is wrapped as the line that it begins in, and no further, whatever it looks like. */
+static void unwrap(struct log_decoder *d, struct span line, unsigned already, struct log_unwrapped *u) {
+    unsigned layers = d->refusal.open ? d->refusal_layers & ~already : LOG_LAYER_ALL;
+    *u = (struct log_unwrapped){.text = line};
+    if (layers && log_unwrap_is_needed(line))
+        log_unwrap(line, layers, d->scratch, u);
+    if (d->refusal.open && u->layers != layers)
+        *u = (struct log_unwrapped){.text = line};
+    u->layers |= already;
+}
+
 /* A line that was in pieces, as far as it is there. */
 static void take_pieces(struct log_decoder *d) {
     struct log_unwrapped u;
-    enum log_engine engine = d->piece_engine;
     struct log_stamp stamp = d->piece_stamp;
     uint64_t number = d->piece_line;
     d->piece_line = 0;
-    log_unwrap((struct span){strbuf_text(&d->piece), d->piece.len}, d->scratch, &u);
-    u.engine = engine;
+    unwrap(d, (struct span){strbuf_text(&d->piece), d->piece.len}, d->piece_engine, &u);
     if (u.stamp.time == LOG_TIME_NONE)
         u.stamp = stamp;
     take_text(d, &u, number);
@@ -278,7 +287,7 @@ static void take_pieces(struct log_decoder *d) {
 static void take_unwrapped(struct log_decoder *d, const struct log_unwrapped *u) {
     /* Nobody else goes on with an engine's pieces: a client that can write such a line does not swallow the next one.
      */
-    if (d->piece_line && u->engine != d->piece_engine)
+    if (d->piece_line && (u->layers & LOG_LAYER_ENGINES) != d->piece_engine)
         take_pieces(d);
     if (!u->goes_on && !d->piece_line) {
         take_text(d, u, d->lines);
@@ -286,7 +295,7 @@ static void take_unwrapped(struct log_decoder *d, const struct log_unwrapped *u)
     }
     if (!d->piece_line) {
         d->piece_line = d->lines;
-        d->piece_engine = u->engine;
+        d->piece_engine = u->layers & LOG_LAYER_ENGINES;
         d->piece_stamp = u->stamp;
         strbuf_reset(&d->piece);
     }
@@ -302,12 +311,7 @@ void log_decoder_line(struct log_decoder *d, struct span line) {
     while (line.len && !line.ptr[0]) /* the hole that a truncation leaves */
         line = span_from(line, 1);
     span_cut_end(&line, SPAN_LITERAL("\r"));
-    /* What is inside the name of a plain line is as plain, whatever it looks like. */
-    bool plain = d->refusal.open && d->refusal_is_plain;
-    if (!plain && log_unwrap_is_needed(line))
-        log_unwrap(line, d->scratch, &u);
-    else
-        u = (struct log_unwrapped){.text = line};
+    unwrap(d, line, 0, &u);
     take_unwrapped(d, &u);
 }
 

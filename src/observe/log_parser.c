@@ -140,6 +140,8 @@ static void parse_message(struct span front, struct span message, struct log_sta
         if (!out->open_abort.ptr)
             return;
     }
+    if (out->open_name.ptr || out->open_abort.ptr || out->event.kind == LOG_EVENT_ACCESS_DENIED)
+        out->wrapper = log_front_wrapper(front);
     struct log_stamp stamp = log_front_time(front, outer, &out->event.thread);
     out->event.time = stamp.time;
     out->event.wall_ns = stamp.wall_ns;

@@ -14,6 +14,7 @@ struct log_parsed {
                              * its time and thread nevertheless where there is an open name */
     struct span open_name; /* what is there of a refused name whose end is not in the line; ptr NULL: not such a line */
     struct span open_abort; /* the same of an abort's message, whose user or database can hold a newline too */
+    struct span wrapper;    /* in front of the server's own text, where there is an open name or a refused login */
     bool maybe_open;        /* open_name: a lone quote is all that stands in front of it, as in Chinese and Korean */
     bool announces_abort;   /* of two lines that tell of one abort this is the first */
     bool one_line;          /* of a server that keeps each message on one line, whatever is in it: MySQL 8 */

@@ -10,16 +10,19 @@ enum {
     /* With the beginning of a message and no end, what follows is inside for certain: be generous. */
     SURE_MAX_CHARACTERS = 512,
     ABORT_MAX_CHARACTERS = 640, /* what its values are cut at, and the frame */
-    LINE_MAX_BYTES = 1024,      /* longer ones hold no end: a name's last part, a host and the few words after it */
+    WRAPPER_MAX_BYTES = 1024,
+    LINE_MAX_BYTES = 1024, /* longer ones hold no end: a name's last part, a host and the few words after it */
 };
 
 void log_refusal_init(struct log_refusal *refusal) {
     *refusal = (struct log_refusal){0};
     strbuf_init(&refusal->text, 4 * SURE_MAX_CHARACTERS + 2 * LINE_MAX_BYTES);
+    strbuf_init(&refusal->wrapper, WRAPPER_MAX_BYTES);
 }
 
 void log_refusal_release(struct log_refusal *refusal) {
     strbuf_release(&refusal->text);
+    strbuf_release(&refusal->wrapper);
 }
 
 /* At most as many as the server counted. */
@@ -56,6 +59,31 @@ void log_refusal_begin(struct log_refusal *refusal, struct span line, const stru
         return;
     strbuf_reset(&refusal->text);
     strbuf_add(&refusal->text, rest.ptr, rest.len);
+    strbuf_reset(&refusal->wrapper);
+    strbuf_add(&refusal->wrapper, parsed->wrapper.ptr, parsed->wrapper.len);
+}
+
+static void skip_digits(struct span *s) {
+    while (s->len && is_digit(s->ptr[0]))
+        *s = span_from(*s, 1);
+}
+
+/* The line without what is in front of the first one, too, but for times and other numbers: those may differ. All of it
+ * where that is not there. */
+static struct span without_wrapper(const struct log_refusal *refusal, struct span line) {
+    struct span rest = line, wrapper = {strbuf_text(&refusal->wrapper), refusal->wrapper.len};
+    while (wrapper.len && rest.len) {
+        bool number = is_digit(wrapper.ptr[0]);
+        if (number ? !is_digit(rest.ptr[0]) : wrapper.ptr[0] != rest.ptr[0])
+            return line;
+        wrapper = span_from(wrapper, 1);
+        rest = span_from(rest, 1);
+        if (number) {
+            skip_digits(&wrapper);
+            skip_digits(&rest);
+        }
+    }
+    return wrapper.len == 0 || span_is(wrapper, " ") ? rest : line; /* a blank at the end of a line goes lost */
 }
 
 /* Whether the line is the beginning of a message by itself. */
@@ -84,6 +112,7 @@ static bool ends_here(struct log_refusal *refusal, struct span line, const struc
 enum log_refusal_step log_refusal_line(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed,
                                        struct log_event *end) {
     bool begins = parsed->event.kind == LOG_EVENT_ACCESS_DENIED || parsed->open_name.ptr;
+    line = without_wrapper(refusal, line);
     if (ends_here(refusal, line, parsed, end)) {
         if (begins && (refusal->whole || !refusal->sure)) {
             refusal->open = false;

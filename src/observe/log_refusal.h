@@ -8,6 +8,8 @@
  * beginning of its own, is part of the name. So is what stands between two refused logins that one name can reach over;
  * true lines with their times and hosts are too long for that.
  *
+ * What a wrapper of lines put in front of each is no part of the name: all know it by the first.
+ *
  * The message of an abort goes on over lines in the same way where an account's or a database's name holds a newline.
  */
 #ifndef OBSERVE_LOG_REFUSAL_H
@@ -16,12 +18,13 @@
 #include "observe/log_parser.h"
 
 struct log_refusal {
-    bool open;          /* the name may go on in the next line */
-    bool whole;         /* an end of the message was seen */
-    bool sure;          /* it is a refused login, whatever follows */
-    bool abort;         /* it is no refused login, but the message of an abort; `text` is all of it */
-    size_t characters;  /* from the beginning of the name on */
-    struct strbuf text; /* the same, lines joined by newlines */
+    bool open;             /* the name may go on in the next line */
+    bool whole;            /* an end of the message was seen */
+    bool sure;             /* it is a refused login, whatever follows */
+    bool abort;            /* it is no refused login, but the message of an abort; `text` is all of it */
+    size_t characters;     /* from the beginning of the name on */
+    struct strbuf text;    /* the same, lines joined by newlines */
+    struct strbuf wrapper; /* what stands in front of the server's own text in its first line, and so in all */
 };
 
 void log_refusal_init(struct log_refusal *refusal);

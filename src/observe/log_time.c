@@ -199,6 +199,14 @@ bool log_front_is_plausible(struct span front) {
     return log_time_iso(word, &stamp) || (take_clock(&word, &ns) && !word.len);
 }
 
+struct span log_front_wrapper(struct span front) {
+    struct span rest = front, before = front, word = span_take_last_word(&before);
+    struct log_stamp stamp;
+    if (is_number(word))
+        rest = before;
+    return take_last_time(&rest, &stamp) ? rest : front;
+}
+
 /* Where the clock without a zone agrees with `zoned` but for a whole number of quarter hours, that is its zone. Else it
  * was written at another time than it says, or the zone is none: only one of the two is Unix time. */
 static struct log_stamp settle(struct log_stamp local, struct log_stamp zoned) {

@@ -20,6 +20,10 @@ bool log_time_iso(struct span word, struct log_stamp *out);
  * host mysqld:". Quotes and tabs belong to statements (the general log) and to quotations. */
 bool log_front_is_plausible(struct span front);
 
+/* What stands in front of the server's own part of a plausible front, its time and its thread; all of the front where
+ * it wrote neither. */
+struct span log_front_wrapper(struct span front);
+
 /* The time in a plausible front, as exactly as it can be told: the server's own, the last one in the front, goes before
  * those in front of it; where it names no zone, one that does tells which it is. `outer` is the time of whoever wrapped
  * the line (LOG_TIME_NONE: nobody did). A time without a year is taken as the latest such one that is not in the

@@ -71,34 +71,40 @@ bool log_unwrap_is_needed(struct span line) {
 
 static void take_compose(struct log_unwrapped *out) {
     const char *end = out->text.len ? behind_bar(out->text) : NULL;
-    if (end)
-        out->text = span_from(out->text, (size_t)(end - out->text.ptr));
+    if (!end)
+        return;
+    out->layers |= LOG_LAYER_COMPOSE;
+    out->text = span_from(out->text, (size_t)(end - out->text.ptr));
 }
 
 static void take_pod(struct log_unwrapped *out) {
     const char *end = span_starts(out->text, SPAN_LITERAL("[pod/")) ? span_find(out->text, SPAN_LITERAL("] ")) : NULL;
-    if (end && end - out->text.ptr <= 2 * NAME_MAX)
-        out->text = span_from(out->text, (size_t)(end - out->text.ptr) + 2);
+    if (!end || end - out->text.ptr > 2 * NAME_MAX)
+        return;
+    out->layers |= LOG_LAYER_POD;
+    out->text = span_from(out->text, (size_t)(end - out->text.ptr) + 2);
 }
 
 /* A time alone is taken off only in front of JSON: elsewhere it is part of the front. */
-static void take_cri(struct log_unwrapped *out) {
+static void take_cri(unsigned layers, struct log_unwrapped *out) {
     const char *end = behind_stamp(out->text);
     struct log_stamp stamp;
     if (!end || !log_time_iso(span_until(out->text, end), &stamp))
         return;
     struct span rest = span_from(out->text, (size_t)(end + 1 - out->text.ptr));
-    if (rest.len && rest.ptr[0] == '{') {
+    if (layers & LOG_LAYER_STAMP && rest.len && rest.ptr[0] == '{') {
+        out->layers |= LOG_LAYER_STAMP;
         out->text = rest;
         out->stamp = stamp;
         return;
     }
-    if (!span_take(&rest, SPAN_LITERAL("stdout ")) && !span_take(&rest, SPAN_LITERAL("stderr ")))
+    if (!(layers & LOG_LAYER_CRI) ||
+        (!span_take(&rest, SPAN_LITERAL("stdout ")) && !span_take(&rest, SPAN_LITERAL("stderr "))))
         return;
     const char *tag_end = span_find_char(rest, ' ');
     if (!tag_end || (rest.ptr[0] != 'F' && rest.ptr[0] != 'P') || (tag_end > rest.ptr + 1 && rest.ptr[1] != ':'))
         return;
-    out->engine = LOG_ENGINE_CRI;
+    out->layers |= LOG_LAYER_CRI;
     out->goes_on = rest.ptr[0] == 'P';
     out->text = span_from(rest, (size_t)(tag_end + 1 - rest.ptr));
     out->stamp = stamp;
@@ -110,17 +116,16 @@ static struct span decoded(struct span raw, struct strbuf *scratch) {
     return strbuf_failed(scratch) ? (struct span){"", 0} : (struct span){strbuf_text(scratch), scratch->len};
 }
 
-static bool take_docker(struct strbuf *scratch, struct log_unwrapped *out) {
+static void take_docker(struct strbuf *scratch, struct log_unwrapped *out) {
     enum { LOG, TIME, MEMBERS };
     struct log_json_member m[MEMBERS] = {{.name = "log"}, {.name = "time"}};
     if (!out->text.len || out->text.ptr[0] != '{' || !log_json_read(out->text, m, MEMBERS) || !m[LOG].is_string)
-        return false;
-    out->engine = LOG_ENGINE_DOCKER;
+        return;
+    out->layers |= LOG_LAYER_DOCKER;
     out->text = decoded(m[LOG].raw, scratch);
     out->goes_on = !span_cut_end(&out->text, SPAN_LITERAL("\n")) && out->text.len;
     if (m[TIME].is_string)
         log_time_iso(m[TIME].raw, &out->stamp);
-    return true;
 }
 
 static bool take_journal(struct strbuf *scratch, struct log_unwrapped *out) {
@@ -139,6 +144,7 @@ static bool take_journal(struct strbuf *scratch, struct log_unwrapped *out) {
             return false;
         out->text = (struct span){strbuf_text(scratch), scratch->len};
     }
+    out->layers |= LOG_LAYER_JOURNAL;
     out->is_message = true;
     out->stamp = (struct log_stamp){LOG_TIME_UTC, (int64_t)us * NS_PER_US};
     return true;
@@ -188,6 +194,7 @@ static void take_syslog(struct log_unwrapped *out) {
     if (!take_data(&rest))
         return;
     span_take(&rest, SPAN_LITERAL("\xef\xbb\xbf"));
+    out->layers |= LOG_LAYER_SYSLOG;
     out->is_message = true;
     out->text = rest;
     out->stamp = stamp;
@@ -200,6 +207,7 @@ static void take_mysql(struct strbuf *scratch, struct log_unwrapped *out) {
     if (!out->text.len || out->text.ptr[0] != '{' || !log_json_read(out->text, m, MEMBERS) ||
         (!m[PRIO].raw.ptr && !m[ERR_CODE].raw.ptr && !m[LABEL].raw.ptr))
         return;
+    out->layers |= LOG_LAYER_MYSQL;
     out->is_message = true;
     out->text = m[MSG].is_string ? decoded(m[MSG].raw, scratch) : (struct span){"", 0};
     struct log_stamp stamp;
@@ -209,16 +217,20 @@ static void take_mysql(struct strbuf *scratch, struct log_unwrapped *out) {
         number_parse_u64(m[THREAD].raw, UINT64_MAX, &out->thread);
 }
 
-void log_unwrap(struct span line, struct strbuf scratch[2], struct log_unwrapped *out) {
+void log_unwrap(struct span line, unsigned layers, struct strbuf scratch[2], struct log_unwrapped *out) {
     *out = (struct log_unwrapped){.text = line};
-    take_compose(out);
-    take_pod(out);
-    take_cri(out);
+    if (layers & LOG_LAYER_COMPOSE)
+        take_compose(out);
+    if (layers & LOG_LAYER_POD)
+        take_pod(out);
+    take_cri(layers, out);
     /* What a container engine calls a piece, no other one wraps. */
-    if (!out->goes_on)
+    if (layers & LOG_LAYER_DOCKER && !out->goes_on)
         take_docker(&scratch[0], out);
-    if (!out->goes_on && !take_journal(&scratch[1], out))
+    if (out->goes_on || (layers & LOG_LAYER_JOURNAL && take_journal(&scratch[1], out)))
+        return;
+    if (layers & LOG_LAYER_MYSQL)
         take_mysql(&scratch[1], out);
-    if (out->engine == LOG_ENGINE_NONE && !out->is_message)
+    if (layers & LOG_LAYER_SYSLOG && !(out->layers & LOG_LAYER_ENGINES) && !out->is_message)
         take_syslog(out);
 }

@@ -502,7 +502,7 @@ static void in_containers_too(void **state) {
     const char *text = strbuf_text(&fx->told.text);
     assert_non_null(strstr(text, "1 access_denied 0 /x\n"));
     assert_non_null(strstr(text, "\n!2 " FORGED_TOLD));
-    assert_non_null(strstr(text, "\n!3 " ABORT_TOLD));
+    assert_null(strstr(text, "3 " ABORT_TOLD)); /* what is in a name is no JSON */
     assert_non_null(strstr(text, "\n5 " ABORT_TOLD));
     anew(fx);
     line(fx, "2026-11-21T01:51:41Z stderr F " REFUSED "x");
@@ -510,6 +510,81 @@ static void in_containers_too(void **state) {
     line(fx, "2026-11-21T01:51:41Z stderr F " END);
     line(fx, "2026-11-21T01:51:41Z stderr F " ABORT_LINE);
     expect(fx, "1 access_denied 0 /x\n" FORGED "\n/127.0.0.1\n!2 " FORGED_TOLD "4 " ABORT_TOLD "\n");
+}
+
+/* The text with a number for each '#'. */
+static void add_counting(struct strbuf *out, const char *text, unsigned number) {
+    for (; *text; text++)
+        if (*text == '#')
+            strbuf_addf(out, "%u", number);
+        else
+            strbuf_addch(out, *text);
+}
+
+/* Whatever stands in front of each line is no part of the name, neither of its text nor of its length. */
+static void behind_every_wrapper_too(void **state) {
+    static const struct {
+        const char *before, *behind;
+    } wrappers[] = {
+        {"", ""},
+        {"", "\r"},
+        {"{\"log\":\"", "\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-21T01:51:#.123456789Z\"}"},
+        {"2026-11-21T01:51:#.123456789Z stderr F ", ""},
+        {"db-1  | ", ""},
+        {"db-1  | 2026-11-21T01:51:#.123456789Z ", ""},
+        {"db.1.x8k2@node#    | ", ""},
+        {"2026-11-21T01:51:#.123456789Z ", ""},
+        {"[pod/mysql-0/mysql] ", ""},
+        {"[pod/mysql-0/mysql] 2026-11-21T01:51:#.5Z ", ""},
+        {"mysql-0 mysql ", ""},
+        {"Nov 21 01:51:# db1 mariadbd[811]: ", ""},
+        {"<28>Nov 21 01:51:# db1 mariadbd[811]: ", ""},
+        {"Nov 21 01:51:# db1 mysqld: ", ""},
+        {"2026-11-21T01:51:#.123456+01:00 db1 mariadbd[811]: ", ""},
+        {"<28>1 2026-11-21T01:51:#.003Z db1 mariadbd 811 - - ", ""},
+        {"Sat 2026-11-21 01:51:# CET db1 mariadbd[811]: ", ""},
+        {"INFO 2026-11-21T01:51:#.003Z ", ""},
+        {"{\"MESSAGE\":\"", "\",\"__REALTIME_TIMESTAMP\":\"17952259#123456\"}"},
+    };
+    static const struct {
+        const char *lines[5], *told;
+    } names[] = {
+        {{REFUSED "x", FORGED, END, ABORT_LINE},
+         "1 access_denied 0 /x\n" FORGED "\n/127.0.0.1\n!2 " FORGED_TOLD "4 " ABORT_TOLD "\n"},
+        {{REFUSED "x'@'h' (using password: NO)", FORGED, "y" END, ABORT_LINE},
+         "1 access_denied 0 /x'@'h' (using password: NO)\n" FORGED "\ny/127.0.0.1\n!2 " FORGED_TOLD "4 " ABORT_TOLD
+         "\n"},
+        {{REFUSED "x" END, ABORT_LINE, ABORT_LINE},
+         "1 access_denied 0 /x/127.0.0.1\n2 " ABORT_TOLD "\n3 " ABORT_TOLD "\n"},
+    };
+    struct fixture *fx = *state;
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+        for (size_t w = 0; w < sizeof wrappers / sizeof *wrappers; w++) {
+            anew(fx);
+            for (unsigned i = 0; names[n].lines[i]; i++) {
+                struct strbuf text;
+                strbuf_init(&text, 1000);
+                add_counting(&text, wrappers[w].before, 58 + i);
+                strbuf_addstr(&text, names[n].lines[i]);
+                add_counting(&text, wrappers[w].behind, 58 + i);
+                line(fx, strbuf_text(&text));
+                strbuf_release(&text);
+            }
+            log_decoder_flush(fx->decoder);
+            if (strcmp(strbuf_text(&fx->told.text), names[n].told) != 0)
+                fail_msg("%s%s\n  gave %s", wrappers[w].before, wrappers[w].behind, strbuf_text(&fx->told.text));
+        }
+}
+
+/* What seems to be wrapped around a second beginning, inside a name, hides nothing of what follows in it. */
+static void a_wrapper_inside_a_name_is_none(void **state) {
+    struct fixture *fx = *state;
+    line(fx, REFUSED "'@''");
+    line(fx, "x[1]: Access denied for user ''@''");
+    line(fx, "[Note] Aborted connection 1 to db: '' user: 'b'");
+    line(fx, END);
+    log_decoder_flush(fx->decoder);
+    assert_non_null(strstr(strbuf_text(&fx->told.text), "\n!3 aborted 1 /b/\n"));
 }
 
 static void names_of_aborted_ones_hold_newlines_too(void **state) {
@@ -729,6 +804,8 @@ int main(void) {
         TEST(a_name_that_holds_a_whole_end_hides_nothing),
         TEST(in_other_languages_too),
         TEST(in_containers_too),
+        TEST(behind_every_wrapper_too),
+        TEST(a_wrapper_inside_a_name_is_none),
         TEST(names_of_aborted_ones_hold_newlines_too),
         TEST(a_piece_that_is_none_swallows_nothing),
         TEST(a_line_cut_off_does_not_hide_the_rest),
