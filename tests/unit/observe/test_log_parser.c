@@ -206,6 +206,29 @@ static const struct expectation understood[] = {
     {"2026-11-21T01:51:41.123456Z 0 [System] [MY-010910] [Server] /usr/sbin/mysqld: Shutdown complete (mysqld 8.0.41)  "
      "MySQL Community Server - GPL.",
      STOP},
+    {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-010914] [Server] Unbekannte Datenbank 'd'",
+     LOG_EVENT_OTHER, 0, "d", NULL, NULL, NULL},
+    {"2026-11-21T01:51:41.123456Z 5 [Warning] [MY-000000] [Server] Zu viele Verbindungen",
+     TOO_MANY(0, NULL, NULL, NULL, NULL)},
+    {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-013417] [Server] The wait_timeout period was exceeded, the idle time since "
+     "last command was too long.",
+     LOG_EVENT_TIMEOUT_NOTE, 0, NULL, NULL, NULL, NULL},
+    {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-010914] [Server] Access denied for user 'u'@'h', missing proxy privilege to "
+     "'v'.",
+     DENIED("u", "h")},
+    {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-010914] [Server] Access denied for user 'u'@'h', proxied user doesn't "
+     "exist.",
+     DENIED("u", "h")},
+    {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-013380] [Server] Access denied for AuthId `u`@`h` to database 'd'.",
+     DENIED_DB("u", "h", "d")},
+    {"2026-11-21T01:51:41.123456Z 0 [Warning] [MY-015011] [Server] Failed to validate certificate server-cert.pem because "
+     "certificate has expired",
+     LOG_EVENT_SSL, 0, NULL, NULL, NULL, "certificate has expired"},
+    {"2026-11-21T01:51:41.123456Z 0 [Warning] [MY-015010] [Server] Server certificate server-cert.pem verification has "
+     "failed. Check logs for more details",
+     LOG_EVENT_SSL, 0, NULL, NULL, NULL, NULL},
+    {"2014-03-24 00:04:00 4711 [ERROR] Can't create thread to handle request (errno= 11)",
+     LOG_EVENT_OTHER, 0, NULL, NULL, NULL, NULL},
     /* the newline in a refused name is a space here */
     {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-010926] [Server] Access denied for user 'x 2026-11-21  1:51:41 5 [Warning] "
      "Aborted connection 1 to db: 'a' user: 'b' host: 'c' (x)'@'127.0.0.1' (using password: YES).",
