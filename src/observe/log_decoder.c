@@ -46,6 +46,10 @@ struct log_decoder {
     unsigned refusal_layers;    /* … and around that in which the refused name begins */
     uint64_t init_connect_line; /* the one that told of an init_connect that failed */
     uint64_t init_connect_thread;
+    struct {
+        uint64_t id, line;
+    } ended[PARTNER_LINES]; /* the connections whose aborts were told last, in a ring */
+    size_t ended_next;
 };
 
 struct log_decoder *log_decoder_new(log_event_fn *on_event, void *arg) {
@@ -218,6 +222,18 @@ static bool follows_init_connect(const struct log_decoder *d, const struct log_e
            e->kind == LOG_EVENT_ACCESS_DENIED && e->db.ptr;
 }
 
+/* At log_warnings=4 MariaDB up to 10.4 tells of the end of each connection, also of one whose abort it has told. */
+static bool is_told(struct log_decoder *d, const struct log_event *e) {
+    bool again = span_is(e->reason, "CLOSE_CONNECTION") || span_is(e->reason, "This connection closed normally");
+    for (size_t i = 0; again && i < PARTNER_LINES; i++)
+        if (d->ended[i].line && d->ended[i].id == e->connection_id && e->line - d->ended[i].line <= PARTNER_LINES)
+            return true;
+    d->ended[d->ended_next].id = e->connection_id;
+    d->ended[d->ended_next].line = e->line;
+    d->ended_next = (d->ended_next + 1) % PARTNER_LINES;
+    return false;
+}
+
 static void take_parsed(struct log_decoder *d, struct span line, struct log_parsed *parsed) {
     struct log_event *e = &parsed->event;
     bool inside = d->refusal.open && continue_refusal(d, line, parsed);
@@ -225,8 +241,11 @@ static void take_parsed(struct log_decoder *d, struct span line, struct log_pars
         begin_refusal(d, line, parsed);
     if (follows_init_connect(d, e))
         e->kind = LOG_EVENT_NONE;
-    if (log_event_is_abort(e->kind) && !e->suspect)
+    if (log_event_is_abort(e->kind) && !e->suspect) {
         drop_announcement(d, e);
+        if (is_told(d, e))
+            e->kind = LOG_EVENT_NONE;
+    }
 
     uint64_t until = d->lines;
     if (parsed->announces_abort)

@@ -411,6 +411,30 @@ static void the_error_of_init_connect_belongs_to_it(void **state) {
     expect(fx, "5 init_connect 34 unconnected/app/h (init_connect command failed)\n6 " ABORT_TOLD "\n");
 }
 
+/* MariaDB up to 10.3 at log_warnings=4 */
+static void an_end_is_told_once(void **state) {
+    struct fixture *fx = *state;
+    static const char closed[] = "2017-11-21  1:51:41 5 [Warning] Aborted connection 5 to db: 'd' user: 'u' host: 'h' "
+                                 "(CLOSE_CONNECTION)";
+    line(fx, ABORT_LINE);
+    line(fx, OTHER_LINE);
+    line(fx, closed);
+    expect(fx, "1 " ABORT_TOLD "\n");
+    /* init_connect: three lines */
+    line(fx,
+         "2017-11-21  1:51:56 5 [Warning] Aborted connection 5 to db: 'd' user: 'u' host: 'h' (init_connect command "
+         "failed)");
+    line(fx, "2017-11-21  1:51:56 5 [Warning] You have an error in your SQL syntax");
+    line(fx, closed);
+    expect(fx, "4 init_connect 5 d/u/h (init_connect command failed)\n");
+    /* but not of another's, nor much later, nor of one that just ended */
+    line(fx, "2017-11-21  1:51:41 6 [Warning] Aborted connection 6 to db: 'd' user: 'u' host: 'h' (CLOSE_CONNECTION)");
+    for (int i = 0; i < 8; i++)
+        line(fx, OTHER_LINE);
+    line(fx, closed);
+    expect(fx, "7 aborted 6 d/u/h (CLOSE_CONNECTION)\n16 aborted 5 d/u/h (CLOSE_CONNECTION)\n");
+}
+
 /* --- forgeries --- */
 
 #define FRONT "2026-11-21  1:51:41 5 [Warning] "
@@ -800,6 +824,7 @@ int main(void) {
         TEST(times_are_right),
         TEST(two_lines_of_one_event_are_one),
         TEST(the_error_of_init_connect_belongs_to_it),
+        TEST(an_end_is_told_once),
         TEST(lines_inside_a_refused_name_are_suspect),
         TEST(a_name_that_holds_a_whole_end_hides_nothing),
         TEST(in_other_languages_too),
