@@ -236,6 +236,7 @@ static bool is_told(struct log_decoder *d, const struct log_event *e) {
 
 static void take_parsed(struct log_decoder *d, struct span line, struct log_parsed *parsed) {
     struct log_event *e = &parsed->event;
+    parsed->one_line &= !d->refusal.open; /* a line that says so inside a name is not the server's */
     bool inside = d->refusal.open && continue_refusal(d, line, parsed);
     if (!inside)
         begin_refusal(d, line, parsed);

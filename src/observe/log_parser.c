@@ -115,6 +115,16 @@ static bool is_suspect(struct span message, const struct log_event *e) {
     return log_frame_refused_end(message, false, &end);
 }
 
+/* What begins a refused login in one language and ends one in another is the last line of a name. */
+static bool is_last_line(struct span message, struct log_event *e) {
+    struct log_event end;
+    struct span name = e->user;
+    if (name.ptr == message.ptr + 1 || !log_frame_refused_end(name, false, &end))
+        return false;
+    *e = end;
+    return true;
+}
+
 static void parse_message(struct span front, struct span message, struct log_stamp outer, struct log_parsed *out) {
     while (span_cut_end(&message, SPAN_LITERAL(" ")) || span_cut_end(&message, SPAN_LITERAL("\r")))
         ;
@@ -127,12 +137,13 @@ static void parse_message(struct span front, struct span message, struct log_sta
         out->event = (struct log_event){0};
         return;
     }
-    if (fit == LOG_FRAME_OPEN) {
+    bool last_line = fit == LOG_FRAME_OPEN && is_last_line(message, &out->event);
+    if (fit == LOG_FRAME_OPEN && !last_line) {
         out->open_name = out->event.user;
         out->maybe_open = out->open_name.ptr == message.ptr + 1;
         out->event = (struct log_event){0};
     }
-    bool suspect = fit != LOG_FRAME_OPEN && is_suspect(message, &out->event);
+    bool suspect = last_line || (fit != LOG_FRAME_OPEN && is_suspect(message, &out->event));
     if (fit == LOG_FRAME_BROKEN && !suspect) { /* worth telling of only if somebody made it up, or if it goes on */
         if (out->event.kind == LOG_EVENT_ABORTED)
             out->open_abort = message;

@@ -111,7 +111,7 @@ static bool ends_here(struct log_refusal *refusal, struct span line, const struc
 
 enum log_refusal_step log_refusal_line(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed,
                                        struct log_event *end) {
-    bool begins = parsed->event.kind == LOG_EVENT_ACCESS_DENIED || parsed->open_name.ptr;
+    bool begins = parsed->event.kind == LOG_EVENT_ACCESS_DENIED || (parsed->open_name.ptr && !parsed->maybe_open);
     line = without_wrapper(refusal, line);
     if (ends_here(refusal, line, parsed, end)) {
         if (begins && (refusal->whole || !refusal->sure)) {
