@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import termios
 import time
 
 import pytest
@@ -157,7 +158,8 @@ def test_gzip_and_stdin_give_the_same(explain, tmp_path):
     with open(MARIADB, "rb") as f:
         plain = f.read()
     packed = tmp_path / "error.log.1.gz"
-    packed.write_bytes(gzip.compress(plain[:5000]) + gzip.compress(plain[5000:]) + bytes(512))  # joined; and what tapes add
+    packed.write_bytes(gzip.compress(plain[:5000]) + gzip.compress(plain[5000:]))  # joined …
+    os.truncate(packed, 128 << 20)  # … and what tapes and block devices add
     wanted = explain("--json", "--events", MARIADB).text
     assert wanted
     assert explain("--json", "--events", packed).text == wanted
@@ -358,6 +360,32 @@ def test_progress_is_shown_while_a_pipe_is_read(program, tmp_path):
         t.close()
     assert re.search(r"\r\x1b\[Kpipe [\d.]+ [kM]?B, [\d.]+ [kMG]?B/s", t.text)
     assert re.search(r"\r\x1b\[K[^\r\x1b]*/pipe: \d+ lines", t.text), t.text[-3000:]
+
+
+def test_progress_fits_the_terminal_that_it_is_shown_on(program, tmp_path):
+    """Also where the summary goes elsewhere."""
+    pipe = tmp_path / "a-log-of-a-long-name"
+    os.mkfifo(pipe)
+    t = Terminal(["/bin/sh", "-c", 'exec "$0" explain "$1" >"$1.txt"', program, str(pipe)], environment(TERM="xterm-256color", NO_COLOR="1"))
+    try:
+        termios.tcsetwinsize(t.fd, (24, 30))
+        with pipe.open("w") as f:
+            f.write(line_of(1))
+            f.flush()
+            t.read_until("/s")
+        assert t.wait() == 0
+    finally:
+        t.close()
+    frames = said(t.text).split("\r\x1b[K")
+    assert frames[1].startswith("a-lo ") and max(map(len, frames)) < 30, frames
+
+
+def test_a_file_without_lines_shows_progress_and_can_be_left(terminal):
+    """Such as the hole that a truncation leaves, or what gzip makes of it."""
+    t = terminal("/dev/zero")
+    t.read_until("/s")
+    t.type("\x03")
+    assert t.wait() == 1 and re.search(r"/dev/zero: 0 lines, .*interrupted", t.text), t.text
 
 
 def test_a_client_cannot_steer_the_terminal(terminal, tmp_path):
