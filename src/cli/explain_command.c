@@ -205,6 +205,11 @@ static int find_times(struct explain *x) {
         return -EINVAL;
     if (options->until && find_bound(x, "--until", options->until, &x->until_ns) < 0)
         return -EINVAL;
+    if (options->since && options->until && x->since_ns >= x->until_ns) {
+        fprintf(stderr, "mysqlconn_exporter: --until: '%s' is not after --since: '%s'\n", options->until,
+                options->since);
+        return -EINVAL;
+    }
     return 0;
 }
 

@@ -303,6 +303,8 @@ def test_events_without_a_time_are_owned_to(explain, clocks):
 
 @pytest.mark.parametrize("flags, complaint", [
     (["--since=yesterday"], "'yesterday' is no time"), (["--until=2026-02-30"], "'2026-02-30' is no time"),
+    (["--since=2026-11-21T06:21:48+14"], "'2026-11-21T06:21:48+14' is no time"),
+    (["--since=1h", "--until=2h"], "--until: '2h' is not after --since: '1h'"),
     (["--time-zone=Europe/Atlantis"], "there is no 'Europe/Atlantis'"), (["--events"], "--events needs --json"), ([], "which FILE?"),
 ])
 def test_wrong_usage(explain, flags, complaint):
