@@ -54,8 +54,9 @@ struct explain_input *explain_input_open(const char *path, size_t line_max, cons
     input->buffer = buffer;
     input->begin = input->held = input->fresh = buffer + before;
     input->line_max = line_max;
-    if (S_ISREG(st.st_mode) && st.st_size > 0)
-        input->progress.size = (uint64_t)st.st_size;
+    off_t at = lseek(fd, 0, SEEK_CUR); /* of stdin somebody may have read a part; -1: a pipe */
+    if (S_ISREG(st.st_mode) && st.st_size > at)
+        input->progress.size = (uint64_t)(st.st_size - at);
     posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     return input;
 }
@@ -80,6 +81,10 @@ struct explain_progress explain_input_progress(const struct explain_input *input
 static ssize_t read_file(struct explain_input *input, void *to, size_t room, const char **error) {
     for (;;) {
         ssize_t n = read(input->fd, to, room);
+        if (n == 0 && input->progress.read < input->progress.size) {
+            *error = "the file became shorter while it was read";
+            return -EIO;
+        }
         if (n >= 0) {
             input->progress.read += (uint64_t)n;
             input->ended = n == 0;

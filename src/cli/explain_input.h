@@ -15,7 +15,7 @@ struct explain_input;
 /* What is known of it so far. */
 struct explain_progress {
     uint64_t read;  /* bytes of the file, compressed as it is */
-    uint64_t size;  /* of the file; 0 where nobody knows (a pipe) */
+    uint64_t size;  /* what the file had when it was opened; 0 where nobody knows (a pipe) */
     uint64_t bytes; /* of the log, decompressed */
     uint64_t cut_lines;
 };

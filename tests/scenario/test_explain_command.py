@@ -429,6 +429,22 @@ def test_nobody_reads_any_further(program, tmp_path):
     child.stderr.close()
 
 
+def test_a_file_that_is_truncated_meanwhile_was_not_read_to_its_end(program, tmp_path):
+    log = tmp_path / "error.log"
+    log.write_text(line_of(1) * 50000)
+    child = subprocess.Popen([program, "explain", "--json", "--events", log], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             env=environment())
+    assert child.stdout.readline()  # of 9 MB; nobody reads the others yet
+    os.truncate(log, 0)
+    told, stderr = child.communicate(timeout=60)
+    assert child.returncode == 1 and b"became shorter" in stderr and 100 < told.count(b"\n") < 40000
+    log.write_text(line_of(1) + line_of(2))
+    with log.open("rb") as f:
+        f.seek(len(line_of(1)))  # stdin, of which somebody has read a part
+        done = subprocess.run([program, "explain", "-"], stdin=f, capture_output=True, check=False, timeout=60, env=environment())
+    assert done.returncode == 0 and b"stdin: 1 line," in done.stdout
+
+
 def test_a_full_disk_is_told(program):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([program, "explain", MARIADB], stdout=full, stderr=subprocess.PIPE, check=False, timeout=60, env=environment())
