@@ -82,7 +82,9 @@ int time_parse(struct span text, int64_t *ns, bool *has_zone) {
             return -EINVAL;
         if (take_char(&text, ":") && (!take_digits(&text, 2, 0, 59, &tm.tm_sec) || !take_fraction(&text, &fraction)))
             return -EINVAL;
-        zone = text.len > 0 && take_offset(&text, &offset_s);
+        zone = text.len > 0;
+        if (zone && !take_offset(&text, &offset_s))
+            return -EINVAL;
     }
     if (text.len > 0)
         return -EINVAL;

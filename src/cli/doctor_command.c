@@ -51,7 +51,8 @@ static struct doctor_report report_of(const struct doctor *d) {
 
 static void draw_progress(const struct doctor *d, bool last) {
     static const char erase[] = "\r\033[K";
-    struct terminal_style style = {.bars = true, .utf8 = terminal_is_utf8(), .columns = terminal_columns()};
+    struct terminal_style style = {
+        .bars = true, .utf8 = terminal_is_utf8(), .columns = terminal_columns(STDERR_FILENO)};
     struct doctor_report report = report_of(d);
     struct strbuf line;
     if (!d->shows_progress)

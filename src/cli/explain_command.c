@@ -83,7 +83,8 @@ static void show_progress(struct explain *x, const char *name, const struct expl
     static const char erase[] = "\r\033[K";
     if (!x->shows_progress || (!last && mono_before(mono_now(), x->progress_due)))
         return;
-    struct terminal_style style = {.bars = true, .utf8 = terminal_is_utf8(), .columns = terminal_columns()};
+    struct terminal_style style = {
+        .bars = true, .utf8 = terminal_is_utf8(), .columns = terminal_columns(STDERR_FILENO)};
     struct strbuf line;
     strbuf_init(&line, 4096);
     if (!last)
@@ -135,16 +136,13 @@ static void read_blocks(struct explain *x, struct explain_file *file, struct exp
                         struct log_decoder *decoder) {
     const char *error = NULL;
     struct span block;
-    int rc = 0;
-    while (!interrupted && !x->cannot_write && (rc = explain_input_next(input, &block, &error)) > 0) {
+    while (!interrupted && !x->cannot_write && explain_input_next(input, &block, &error) > 0) {
         log_decoder_block(decoder, block);
         if (x->options->events)
             write_out(x); /* who follows a pipe wants them now */
         show_progress(x, file->name, input, false);
     }
     log_decoder_flush(decoder);
-    if (interrupted || rc == -EINTR)
-        error = "interrupted";
     if (error)
         snprintf(file->error, sizeof file->error, "%s", error);
     file->lines = log_decoder_lines(decoder);
@@ -164,6 +162,8 @@ static void read_file(struct explain *x, struct explain_file *file) {
         read_blocks(x, file, input, decoder);
     else
         snprintf(file->error, sizeof file->error, "%s", error);
+    if (interrupted)
+        snprintf(file->error, sizeof file->error, "interrupted");
     show_progress(x, file->name, input, true);
     log_decoder_free(decoder);
     explain_input_close(input);
@@ -205,6 +205,11 @@ static int find_times(struct explain *x) {
         return -EINVAL;
     if (options->until && find_bound(x, "--until", options->until, &x->until_ns) < 0)
         return -EINVAL;
+    if (options->since && options->until && x->since_ns >= x->until_ns) {
+        fprintf(stderr, "mysqlconn_exporter: --until: '%s' is not after --since: '%s'\n", options->until,
+                options->since);
+        return -EINVAL;
+    }
     return 0;
 }
 

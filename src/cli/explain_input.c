@@ -32,10 +32,9 @@ struct explain_input {
     char *fresh;        /* … READ_BYTES; copying is slower to places that do not begin as pages do */
     char *begin, *held; /* from … to: what was read and is not done with */
 
-    z_stream inflate;
-    bool in_member; /* of the gzip file */
+    z_stream inflate; /* next_in, avail_in: what of `raw` is not done with */
+    bool in_member;   /* of the gzip file */
     unsigned char raw[RAW_BYTES];
-    size_t raw_len;
 };
 
 struct explain_input *explain_input_open(const char *path, size_t line_max, const char **error) {
@@ -55,8 +54,9 @@ struct explain_input *explain_input_open(const char *path, size_t line_max, cons
     input->buffer = buffer;
     input->begin = input->held = input->fresh = buffer + before;
     input->line_max = line_max;
-    if (S_ISREG(st.st_mode) && st.st_size > 0)
-        input->progress.size = (uint64_t)st.st_size;
+    off_t at = lseek(fd, 0, SEEK_CUR); /* of stdin somebody may have read a part; -1: a pipe */
+    if (S_ISREG(st.st_mode) && st.st_size > at)
+        input->progress.size = (uint64_t)(st.st_size - at);
     posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     return input;
 }
@@ -76,47 +76,45 @@ struct explain_progress explain_input_progress(const struct explain_input *input
     return input->progress;
 }
 
-/* --- bytes: all return how many, 0 at the end, or a negative errno with *error set --- */
+/* --- bytes: all return how many, or -EIO with *error set; 0 is the end only where `ended` says so --- */
 
 static ssize_t read_file(struct explain_input *input, void *to, size_t room, const char **error) {
     for (;;) {
         ssize_t n = read(input->fd, to, room);
+        if (n == 0 && input->progress.read < input->progress.size) {
+            *error = "the file became shorter while it was read";
+            return -EIO;
+        }
         if (n >= 0) {
             input->progress.read += (uint64_t)n;
+            input->ended = n == 0;
             return n;
         }
-        if (errno == EINTR)
-            return -EINTR;
         struct pollfd ready = {.fd = input->fd, .events = POLLIN};
         if (errno != EAGAIN || poll(&ready, 1, -1) < 0) {
             *error = strerror(errno);
-            return errno == EINTR ? -EINTR : -EIO;
+            return -EIO;
         }
     }
 }
 
-/* More compressed bytes behind those that are there. */
+/* More bytes into `raw`, behind those that it begins with. */
 static ssize_t read_raw(struct explain_input *input, const char **error) {
-    ssize_t n = read_file(input, input->raw + input->raw_len, RAW_BYTES - input->raw_len, error);
-    input->raw_len += n > 0 ? (size_t)n : 0;
+    z_stream *z = &input->inflate;
+    ssize_t n = read_file(input, input->raw + z->avail_in, RAW_BYTES - z->avail_in, error);
+    z->next_in = input->raw;
+    z->avail_in += n > 0 ? (unsigned)n : 0;
     return n;
-}
-
-static void take_raw(struct explain_input *input, size_t len) {
-    input->raw_len -= len;
-    memmove(input->raw, input->raw + len, input->raw_len);
 }
 
 static int find_kind(struct explain_input *input, const char **error) {
     static const unsigned char magic[] = {0x1F, 0x8B};
-    while (input->raw_len < sizeof magic) {
+    while (input->inflate.avail_in < sizeof magic && !input->ended) {
         ssize_t n = read_raw(input, error);
         if (n < 0)
             return (int)n;
-        if (n == 0)
-            break;
     }
-    if (input->raw_len < sizeof magic || memcmp(input->raw, magic, sizeof magic) != 0) {
+    if (input->inflate.avail_in < sizeof magic || memcmp(input->raw, magic, sizeof magic) != 0) {
         input->kind = KIND_PLAIN;
         return 0;
     }
@@ -130,45 +128,37 @@ static int find_kind(struct explain_input *input, const char **error) {
 
 /* Files that were compressed one by one and then joined are one. */
 static bool next_member(struct explain_input *input) {
-    while (input->raw_len > 0 && input->raw[0] == 0) /* what tapes and block devices fill up with */
-        take_raw(input, 1);
-    if (input->raw_len == 0)
+    z_stream *z = &input->inflate;
+    for (; z->avail_in > 0 && *z->next_in == 0; z->next_in++) /* what tapes and block devices fill up with */
+        z->avail_in--;
+    if (z->avail_in == 0)
         return false;
-    inflateReset(&input->inflate);
+    inflateReset(z);
     return input->in_member = true;
 }
 
 static ssize_t read_gzip(struct explain_input *input, char *to, size_t room, const char **error) {
-    for (;;) {
-        if (input->raw_len == 0) {
-            ssize_t n = read_raw(input, error);
-            if (n < 0)
-                return n;
-            if (n == 0 && input->in_member) {
-                *error = "the compressed data ends too early";
-                return -EIO;
-            }
-            if (n == 0)
-                return 0;
-        }
-        if (!input->in_member && !next_member(input))
-            continue;
-        z_stream *z = &input->inflate;
-        z->next_in = input->raw;
-        z->avail_in = (unsigned)input->raw_len;
-        z->next_out = (unsigned char *)to;
-        z->avail_out = (unsigned)room;
-        int rc = inflate(z, Z_NO_FLUSH);
-        take_raw(input, input->raw_len - z->avail_in);
-        if (rc == Z_STREAM_END)
-            input->in_member = false;
-        if (z->avail_out < room) /* what is wrong behind these is told again */
-            return (ssize_t)(room - z->avail_out);
-        if (rc != Z_STREAM_END && rc != Z_OK && rc != Z_BUF_ERROR) {
-            *error = rc == Z_MEM_ERROR ? strerror(ENOMEM) : "the compressed data is damaged";
-            return -EIO;
-        }
+    z_stream *z = &input->inflate;
+    ssize_t n = z->avail_in == 0 ? read_raw(input, error) : 1;
+    if (n < 0)
+        return n;
+    if (input->ended && input->in_member) {
+        *error = "the compressed data ends too early";
+        return -EIO;
     }
+    if (input->ended || (!input->in_member && !next_member(input)))
+        return 0;
+    z->next_out = (unsigned char *)to;
+    z->avail_out = (unsigned)room;
+    int rc = inflate(z, Z_NO_FLUSH);
+    if (rc == Z_STREAM_END)
+        input->in_member = false;
+    size_t len = room - z->avail_out; /* what is wrong behind these is told again */
+    if (len == 0 && rc != Z_STREAM_END && rc != Z_OK && rc != Z_BUF_ERROR) {
+        *error = rc == Z_MEM_ERROR ? strerror(ENOMEM) : "the compressed data is damaged";
+        return -EIO;
+    }
+    return (ssize_t)len;
 }
 
 static ssize_t read_bytes(struct explain_input *input, char *to, size_t room, const char **error) {
@@ -179,10 +169,10 @@ static ssize_t read_bytes(struct explain_input *input, char *to, size_t room, co
     }
     if (input->kind == KIND_GZIP)
         return read_gzip(input, to, room, error);
-    if (input->raw_len > 0) { /* what was read to find that out */
-        size_t len = input->raw_len;
+    size_t len = input->inflate.avail_in;
+    if (len > 0) { /* what was read to find that out */
         memcpy(to, input->raw, len);
-        input->raw_len = 0;
+        input->inflate.avail_in = 0;
         return (ssize_t)len;
     }
     return read_file(input, to, room, error);
@@ -190,7 +180,7 @@ static ssize_t read_bytes(struct explain_input *input, char *to, size_t room, co
 
 /* --- blocks --- */
 
-/* More bytes behind those that are held, where there is room for them. 1, 0 at the end, or as above. */
+/* More bytes behind those that are held, where there is room for them. 0, or -EIO as above. */
 static int fill(struct explain_input *input, const char **error) {
     size_t len = (size_t)(input->held - input->begin);
     input->begin = memmove(input->fresh - len, input->begin, len);
@@ -200,8 +190,7 @@ static int fill(struct explain_input *input, const char **error) {
         return (int)n;
     input->held += n;
     input->progress.bytes += (uint64_t)n;
-    input->ended = n == 0;
-    return n > 0;
+    return 0;
 }
 
 /* Pass over what is no line or the rest of one that was cut. Whether anything is left. */
@@ -236,11 +225,11 @@ static bool take_block(struct explain_input *input, struct span *block) {
 }
 
 int explain_input_next(struct explain_input *input, struct span *block, const char **error) {
-    for (;;) {
-        if (skip(input) && take_block(input, block))
-            return 1;
-        int rc = input->ended ? 0 : fill(input, error);
-        if (rc < 0 || (rc == 0 && !skip(input)))
-            return rc;
-    }
+    *block = (struct span){input->begin, 0};
+    if (skip(input) && take_block(input, block))
+        return 1;
+    if (input->ended)
+        return 0;
+    int rc = fill(input, error);
+    return rc < 0 ? rc : 1;
 }

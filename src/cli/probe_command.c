@@ -67,7 +67,7 @@ static void tell(struct probe_session *s, const struct probe_result *result) {
     if (s->options->json) {
         probe_json_result(s->options->host, result, &out);
     } else {
-        s->text.style.columns = terminal_columns(); /* people pull at their windows */
+        s->text.style.columns = terminal_columns(STDOUT_FILENO); /* people pull at their windows */
         probe_text_result(&s->text, result, &out);
     }
     write_out(s, &out);

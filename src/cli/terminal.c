@@ -22,9 +22,9 @@ bool terminal_is_utf8(void) {
     return utf8;
 }
 
-unsigned terminal_columns(void) {
+unsigned terminal_columns(int fd) {
     struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_USUAL;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : COLUMNS_USUAL;
 }
 
 bool terminal_can_redraw(int fd) {
@@ -40,7 +40,7 @@ struct terminal_style terminal_style_of_stdout(void) {
         .colour = terminal && !(no_colour && *no_colour),
         .bars = terminal,
         .utf8 = terminal_is_utf8(),
-        .columns = terminal_columns(),
+        .columns = terminal_columns(STDOUT_FILENO),
     };
 }
 

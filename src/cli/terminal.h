@@ -17,7 +17,7 @@ struct terminal_style {
 
 /* Colours and bars on a terminal only; TERM=dumb and NO_COLOR are obeyed. */
 struct terminal_style terminal_style_of_stdout(void);
-unsigned terminal_columns(void);
+unsigned terminal_columns(int fd); /* 80 where it is no terminal */
 bool terminal_is_utf8(void);
 /* Whether a line can be drawn over itself there. */
 bool terminal_can_redraw(int fd);

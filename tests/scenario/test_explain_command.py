@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import termios
 import time
 
 import pytest
@@ -157,7 +158,8 @@ def test_gzip_and_stdin_give_the_same(explain, tmp_path):
     with open(MARIADB, "rb") as f:
         plain = f.read()
     packed = tmp_path / "error.log.1.gz"
-    packed.write_bytes(gzip.compress(plain[:5000]) + gzip.compress(plain[5000:]) + bytes(512))  # joined; and what tapes add
+    packed.write_bytes(gzip.compress(plain[:5000]) + gzip.compress(plain[5000:]))  # joined …
+    os.truncate(packed, 128 << 20)  # … and what tapes and block devices add
     wanted = explain("--json", "--events", MARIADB).text
     assert wanted
     assert explain("--json", "--events", packed).text == wanted
@@ -301,6 +303,8 @@ def test_events_without_a_time_are_owned_to(explain, clocks):
 
 @pytest.mark.parametrize("flags, complaint", [
     (["--since=yesterday"], "'yesterday' is no time"), (["--until=2026-02-30"], "'2026-02-30' is no time"),
+    (["--since=2026-11-21T06:21:48+14"], "'2026-11-21T06:21:48+14' is no time"),
+    (["--since=1h", "--until=2h"], "--until: '2h' is not after --since: '1h'"),
     (["--time-zone=Europe/Atlantis"], "there is no 'Europe/Atlantis'"), (["--events"], "--events needs --json"), ([], "which FILE?"),
 ])
 def test_wrong_usage(explain, flags, complaint):
@@ -360,6 +364,32 @@ def test_progress_is_shown_while_a_pipe_is_read(program, tmp_path):
     assert re.search(r"\r\x1b\[K[^\r\x1b]*/pipe: \d+ lines", t.text), t.text[-3000:]
 
 
+def test_progress_fits_the_terminal_that_it_is_shown_on(program, tmp_path):
+    """Also where the summary goes elsewhere."""
+    pipe = tmp_path / "a-log-of-a-long-name"
+    os.mkfifo(pipe)
+    t = Terminal(["/bin/sh", "-c", 'exec "$0" explain "$1" >"$1.txt"', program, str(pipe)], environment(TERM="xterm-256color", NO_COLOR="1"))
+    try:
+        termios.tcsetwinsize(t.fd, (24, 30))
+        with pipe.open("w") as f:
+            f.write(line_of(1))
+            f.flush()
+            t.read_until("/s")
+        assert t.wait() == 0
+    finally:
+        t.close()
+    frames = said(t.text).split("\r\x1b[K")
+    assert frames[1].startswith("a-lo ") and max(map(len, frames)) < 30, frames
+
+
+def test_a_file_without_lines_shows_progress_and_can_be_left(terminal):
+    """Such as the hole that a truncation leaves, or what gzip makes of it."""
+    t = terminal("/dev/zero")
+    t.read_until("/s")
+    t.type("\x03")
+    assert t.wait() == 1 and re.search(r"/dev/zero: 0 lines, .*interrupted", t.text), t.text
+
+
 def test_a_client_cannot_steer_the_terminal(terminal, tmp_path):
     log = tmp_path / "error.log"
     evil = "\x1b]0;owned\x07\x1b[2J\u009b31m\u202e"
@@ -397,6 +427,22 @@ def test_nobody_reads_any_further(program, tmp_path):
     child.stdout.close()
     assert child.wait(60) == 1 and said(child.stderr.read().decode()) == ""
     child.stderr.close()
+
+
+def test_a_file_that_is_truncated_meanwhile_was_not_read_to_its_end(program, tmp_path):
+    log = tmp_path / "error.log"
+    log.write_text(line_of(1) * 50000)
+    child = subprocess.Popen([program, "explain", "--json", "--events", log], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             env=environment())
+    assert child.stdout.readline()  # of 9 MB; nobody reads the others yet
+    os.truncate(log, 0)
+    told, stderr = child.communicate(timeout=60)
+    assert child.returncode == 1 and b"became shorter" in stderr and 100 < told.count(b"\n") < 40000
+    log.write_text(line_of(1) + line_of(2))
+    with log.open("rb") as f:
+        f.seek(len(line_of(1)))  # stdin, of which somebody has read a part
+        done = subprocess.run([program, "explain", "-"], stdin=f, capture_output=True, check=False, timeout=60, env=environment())
+    assert done.returncode == 0 and b"stdin: 1 line," in done.stdout
 
 
 def test_a_full_disk_is_told(program):
