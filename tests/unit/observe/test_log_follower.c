@@ -994,6 +994,54 @@ static void what_the_json_sink_writes_beside_it_is_another_log(void **state) {
     assert_int_equal(now(fx)->rotations, 1);
 }
 
+/* Written an hour ago, and again after the newest line of ours. */
+static void logs_of_other_servers_beside_it_are_others(void **state) {
+    static const char *const names[] = {"error-3307.log", "error_2.log",    "error.33060.log",
+                                        "error.log.3307", "error.log-3307", "error.log.3307.1"};
+    struct fixture *fx = *state;
+    struct timespec hour_ago[2] = {{.tv_sec = time(NULL) - 3600}, {.tv_sec = time(NULL) - 3600}};
+    char path[128];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", fx->folder, names[i]);
+        append(path, "of another server\n");
+        assert_int_equal(utimensat(AT_FDCWD, path, hour_ago, 0), 0);
+    }
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    append(fx->path, "1\n");
+    expect(fx, "1\n");
+    let_file_clock_tick();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", fx->folder, names[i]);
+        append(path, "of another server, too\n");
+    }
+    move(fx->path, fx->old);
+    append(fx->path, "2\n");
+    expect(fx, "2\n");
+    assert_int_equal(now(fx)->rotations, 1);
+}
+
+/* By number, date, or both. */
+static void whatever_rotation_makes_of_the_name_is_found(void **state) {
+    static const char *const names[] = {"error.log.12",         "error.log-1121", "error.log-20261121",
+                                        "error.log.2026-11-21", "error.12.log",   "error-20261121.log",
+                                        "error-2026-11-21.log", "error.log.old",  "error.log-1795249187"};
+    struct fixture *fx = *state;
+    char path[128], line[64];
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", fx->folder, names[i]);
+        snprintf(line, sizeof line, "%zu in what nobody saw\n", i);
+        let_file_clock_tick();
+        append(path, line);
+        move(fx->path, fx->old);
+        append(fx->path, "next\n");
+        WAIT_FOR(fx, fx->lines == 2 * (i + 1));
+        assert_non_null(strstr(strbuf_text(&fx->text), line));
+    }
+}
+
 static void more_rotations_than_can_be_open_while_stopped(void **state) {
     enum { MANY = 40 };
     struct fixture *fx = *state;
@@ -1662,6 +1710,8 @@ int main(void) {
         TEST(life_that_nobody_saw_is_found_in_its_copy_whenever_that_was_made),
         TEST(lives_that_begin_with_the_same_line_are_told_apart),
         TEST(what_the_json_sink_writes_beside_it_is_another_log),
+        TEST(logs_of_other_servers_beside_it_are_others),
+        TEST(whatever_rotation_makes_of_the_name_is_found),
         TEST(more_rotations_than_can_be_open_while_stopped),
         TEST(file_that_could_not_be_opened_at_the_start_goes_on_where_it_was),
         TEST(file_that_came_while_we_were_away_is_new),
