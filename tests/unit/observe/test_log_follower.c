@@ -334,6 +334,40 @@ static void missing_folder_is_waited_for(void **state) {
     stop(fx);
 }
 
+static void make_folders(const char *outer, const char *inner) {
+    assert_int_equal(mkdir(outer, 0755), 0);
+    assert_int_equal(mkdir(inner, 0755), 0);
+}
+
+/* Not the log's own folder: one above it. */
+static void folder_on_the_way_is_moved(void **state) {
+    struct fixture *fx = *state;
+    char outer[96], inner[128], path[160], away[96], moved[160];
+    snprintf(outer, sizeof outer, "%s/server", fx->folder);
+    snprintf(inner, sizeof inner, "%s/log", outer);
+    snprintf(path, sizeof path, "%s/error.log", inner);
+    snprintf(away, sizeof away, "%s/server.old", fx->folder);
+    snprintf(moved, sizeof moved, "%s/log/error.log", away);
+    make_folders(outer, inner);
+    append(path, "");
+    fx->config.file = path;
+    begin(fx, LOG_START_END);
+    assert_true(now(fx)->watched);
+    move(outer, away);
+    append(moved, "1\n");
+    expect(fx, "1\n");
+    make_folders(outer, inner);
+    append(path, "2\n");
+    expect(fx, "2\n");
+    assert_int_equal(now(fx)->rotations, 1);
+    stop(fx);
+    unlink(moved);
+    unlink(path);
+    snprintf(moved, sizeof moved, "%s/log", away);
+    assert_int_equal(rmdir(moved), 0);
+    assert_int_equal(rmdir(inner), 0);
+}
+
 /* --- lines --- */
 
 static void pieces_are_joined(void **state) {
@@ -1678,6 +1712,7 @@ int main(void) {
         TEST(missing_file_is_waited_for),
         TEST(file_that_comes_right_after_the_start_is_new),
         TEST(missing_folder_is_waited_for),
+        TEST(folder_on_the_way_is_moved),
         TEST(pieces_are_joined),
         TEST(line_ends_and_odd_bytes),
         TEST(over_long_line_is_cut),
