@@ -9,6 +9,8 @@
  * the rest of the old one is handed over even without a newline. It stays open until it was quiet for a minute; what
  * still comes into it is handed over late rather than lost.
  * - A file whose name is gone (renamed without a new one, deleted) is read on until another comes.
+ * - A copy of it that is put in its place (by an editor, `sed -i`, who moves the log to another disk) is gone on with
+ * where it ends; one of less than 256 bytes cannot be told from another log.
  * - Several rotations between two looks, or while we were not running: the files in between are found in the folder by
  * name (error.log.1, error.log-20261121, …, not compressed ones, nor error.log.00.json, another log) and age, the file
  * that we were in by its inode and the bytes before our place.

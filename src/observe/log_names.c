@@ -270,9 +270,21 @@ static bool lost_its_end(int fd, const struct stat *st, const uint64_t place[LOG
     return (uint64_t)st->st_size >= least && log_file_is(fd, st, place) && log_file_had(fd, st, place);
 }
 
+/* Somebody put a copy of `file` in its place, perhaps with more behind it: an editor does, `sed -i`, who moves the log
+ * to another disk. Where to go on in it into *place; a short one is no proof. */
+static bool is_copy(const struct log_follower *f, const struct log_file *file, int fd, const struct stat *st,
+                    uint64_t place[LOG_PLACE_NUMBERS]) {
+    log_file_place(file, &f->reader, 0, place);
+    if (file->offset >= LOG_TAIL && log_file_fits(fd, st, place))
+        return true;
+    place[FILE_OFFSET] = (uint64_t)st->st_size; /* it is older than what was read since */
+    return st->st_size >= LOG_TAIL && (uint64_t)st->st_size <= file->offset && log_file_is_copy(fd, st, file->fd);
+}
+
 /* The file that the name leads to, which is not in the list yet. Takes over `fd`. NULL when memory is short. */
 static struct log_file *begin_file(struct log_follower *f, int fd, const struct stat *st) {
-    struct log_file *file = adopt(f, fd, st);
+    struct log_file *file = adopt(f, fd, st), *before = log_names_newest(f);
+    uint64_t place[LOG_PLACE_NUMBERS];
     bool at_end = f->begin_at_end && st->st_size > 0;
     if (!file)
         return NULL;
@@ -286,8 +298,12 @@ static struct log_file *begin_file(struct log_follower *f, int fd, const struct 
             at_end |= lost_its_end(fd, st, done);
         }
     }
-    if (at_end && (file->fresh || f->begin_at_end))
+    if (at_end && (file->fresh || f->begin_at_end)) {
         go_to_end(file, st);
+    } else if (file->fresh && before && is_copy(f, before, fd, st, place)) {
+        go_to_place(file, place);
+        file->fresh = false;
+    }
     return file;
 }
 
@@ -376,9 +392,12 @@ int log_names_look(struct log_follower *f) {
         return 0;
     }
     /* Its copies belong in front of it, and not of the one that came after it. */
-    if (log_names_newest(f) && log_file_is_another(log_names_newest(f)))
-        log_names_restart(f, log_names_newest(f));
-    if (!make_room(f, log_names_newest(f))) {
+    file = log_names_newest(f);
+    if (file && log_file_is_another(file))
+        log_names_restart(f, file);
+    uint64_t place[LOG_PLACE_NUMBERS];
+    bool unread = file && file->seen < file->size && is_copy(f, file, fd, &st, place); /* both have that */
+    if (unread || !make_room(f, file)) {
         close(fd);
         return -EBUSY;
     }

@@ -624,6 +624,48 @@ static void prepared_file_is_renamed_over_it(void **state) {
     close(fd);
 }
 
+static void copy_file(const char *from, const char *to) {
+    char data[4096];
+    int in = open(from, O_RDONLY | O_CLOEXEC), out = open_log(to);
+    ssize_t n;
+    while ((n = read(in, data, sizeof data)) > 0)
+        write_all(out, data, (size_t)n);
+    close(in);
+    close(out);
+}
+
+/* An editor, or `sed -i`: what is told is not told again, and the server goes on in the file that has no name. */
+static void copy_is_put_in_its_place(void **state) {
+    struct fixture *fx = *state;
+    struct strbuf lines;
+    strbuf_init(&lines, 1 << 16);
+    for (int i = 0; i < 20; i++)
+        strbuf_addf(&lines, "%d lines that were told already\n", i);
+    append(fx->path, strbuf_text(&lines));
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, strbuf_text(&lines));
+    strbuf_release(&lines);
+    copy_file(fx->path, fx->other); /* this one is older than what is read next */
+    write_text(fd, "read\n");
+    expect(fx, "read\n");
+    move(fx->other, fx->path);
+    write_text(fd, "into the one without a name\n");
+    expect(fx, "into the one without a name\n");
+    append(fx->path, "into the copy\n");
+    expect(fx, "into the copy\n");
+    close(fd);
+    fd = open_log(fx->path);
+    write_text(fd, "not read yet\n"); /* both have it */
+    copy_file(fx->path, fx->other);
+    append(fx->other, "into the next copy\n");
+    move(fx->other, fx->path);
+    expect(fx, "not read yet\ninto the next copy\n");
+    assert_int_equal(now(fx)->rotations, 2);
+    assert_int_equal(now(fx)->gaps, 0);
+    close(fd);
+}
+
 static void deletion_and_new_file(void **state) {
     struct fixture *fx = *state;
     int fd = open_log(fx->path);
@@ -1724,6 +1766,7 @@ int main(void) {
         TEST(rename_without_create),
         TEST(rename_away_and_back),
         TEST(prepared_file_is_renamed_over_it),
+        TEST(copy_is_put_in_its_place),
         TEST(deletion_and_new_file),
         TEST(deleted_file_lingers_from_its_replacement),
         TEST(symlink_switch),
