@@ -27,6 +27,7 @@
  * file are fetched, and before they are handed over. A copy that ends in the first 12 bytes of a line, and has no more
  * than that, cannot be told from others: that piece may come twice.
  * - There may be more new files than are kept open: the oldest are read first, then the next are looked for.
+ * - Where the folder may not be read, or one of those files, each rotation may have taken lines away: `gaps` counts it.
  * - What was told and is closed is remembered of LOG_DONE_MAX lives, the one written longest ago is forgotten first.
  * One that could still be found then might come twice; `gaps` counts that.
  * - A file that was deleted or compressed while we were not running: what we had not read of it is lost; `gaps` counts.

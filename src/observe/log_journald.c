@@ -142,7 +142,7 @@ static int go_to_cursor(struct log_journald *j, const struct log_place *place) {
     bool there = rc > 0 && sd_journal_test_cursor(j->journal, place->text) > 0;
     j->at_entry = rc > 0;
     j->unread = rc > 0 && (!there || place->number[CURSOR_UNREAD]);
-    j->state->gaps += !there; /* it was vacuumed, and perhaps others after it; … */
+    j->state->gaps += !there;         /* it was vacuumed, and perhaps others after it; … */
     return rc > 0 ? 0 : go_to_end(j); /* … or what is there is older: the machine fell, and lost the journal's end */
 }
 

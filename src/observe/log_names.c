@@ -139,17 +139,17 @@ bool log_names_take_older(struct log_follower *f, struct log_file *file) {
     struct log_found found[LOG_FILES_MAX];
     char path[PATH_MAX];
     struct stat st;
-    bool changed = false;
+    bool changed = false, hidden;
     /* It went from under the name before we read it: what came there after it is no copy of what it held before. */
     bool away = is_away(f, file, &st);
-    unsigned count =
-        log_search_unknown(f, file->since_ns, away && path_of(file, path) ? path : NULL, away ? &st : NULL, found);
+    unsigned count = log_search_unknown(f, file->since_ns, away && path_of(file, path) ? path : NULL, away ? &st : NULL,
+                                        found, &hidden);
     if (!away && is_away(f, file, &st)) { /* meanwhile: among those found may be what came after it */
         while (count > 0)
             close(found[--count].fd);
-        count = log_search_unknown(f, file->since_ns, path_of(file, path) ? path : NULL, &st, found);
+        count = log_search_unknown(f, file->since_ns, path_of(file, path) ? path : NULL, &st, found, &hidden);
     }
-    file->older_left = false;
+    file->older_left = hidden && file != f->files; /* where nothing was before it a gap is counted already */
     for (unsigned i = 0; i < count; i++) {
         unsigned had = f->file_count;
         bool room = make_room(f, file);
@@ -171,7 +171,8 @@ bool log_names_take_older(struct log_follower *f, struct log_file *file) {
 void log_names_note_present(struct log_follower *f) {
     struct log_found found[LOG_FILES_MAX];
     uint64_t place[LOG_PLACE_NUMBERS];
-    unsigned count = log_search_unknown(f, f->since_ns - BEFORE_US_NS, NULL, NULL, found);
+    bool hidden;
+    unsigned count = log_search_unknown(f, f->since_ns - BEFORE_US_NS, NULL, NULL, found, &hidden);
     for (unsigned i = 0; i < count; i++) {
         struct log_file *file = log_file_new(found[i].fd, &found[i].st);
         if (!file) {
