@@ -9,6 +9,7 @@
 #ifndef OBSERVE_LOG_SOURCE_H
 #define OBSERVE_LOG_SOURCE_H
 
+#include "base/clock.h"
 #include "config/config.h"
 #include "observe/log_event.h"
 
@@ -96,8 +97,9 @@ int64_t log_source_seen_wall_ns(const struct log_source *source);
 bool log_source_caught_up(const struct log_source *source);
 /* What is read: a path, or the like; "" while it is not known. */
 const char *log_source_name(const struct log_source *source);
-/* A poll has succeeded and `client` is idle: for what can only be asked from the server. Runs in its coroutine. */
-void log_source_poll(struct log_source *source, struct client *client, bool local);
+/* A poll has succeeded and `client` is idle: for what can only be asked from the server, whose settings were last read
+ * at `settings`. Runs in its coroutine. */
+void log_source_poll(struct log_source *source, struct client *client, bool local, struct mono settings);
 /* Whether log_source_poll() has something to do. */
 bool log_source_wants_poll(const struct log_source *source);
 /* Read nothing of a file, and of a table be taken for behind, until log_source_go(), or until `ms` have passed. Right
