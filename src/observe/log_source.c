@@ -414,9 +414,13 @@ struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_conf
     return source;
 }
 
+bool log_source_is_behind(const struct log_source *source) {
+    return source->state.behind_bytes > 0 || source->state.behind;
+}
+
 bool log_source_caught_up(const struct log_source *source) {
     const struct log_source_state *state = &source->state;
-    bool read = state->behind_bytes == 0 && !state->behind && !source->waiting;
+    bool read = !log_source_is_behind(source) && !source->waiting;
     if (state->kind == LOG_FILE || state->kind == LOG_JOURNALD)
         return state->error || (state->readable && read);
     return read;

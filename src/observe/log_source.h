@@ -93,6 +93,8 @@ const struct log_source_state *log_source_state(const struct log_source *source)
 /* Until when it is known what was in it: the last look that could read it; now, where we are told of all that comes.
  * 0 never. */
 int64_t log_source_seen_wall_ns(const struct log_source *source);
+/* Whether there is more than was read of it. */
+bool log_source_is_behind(const struct log_source *source);
 /* Whether all that was there when it was started has been read, as far as it can be. */
 bool log_source_caught_up(const struct log_source *source);
 /* What is read: a path, or the like; "" while it is not known. */
