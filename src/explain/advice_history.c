@@ -23,6 +23,8 @@ enum total {
     TOTAL_COUNTED,
     TOTAL_UNEXPLAINED,
     TOTAL_DNS_LINES,
+    TOTAL_LOG_GAPS,
+    TOTAL_LOG_MISSED,
     TOTAL_SELF_ABORTS,
     TOTAL_PROBES,
     TOTAL_RETRANSMISSIONS,
@@ -157,6 +159,16 @@ static bool greeting_was_slow(const struct probe_facts *facts) {
     return greeting >= 0 && connect >= 0 && greeting - connect >= SLOW_GREETING_NS;
 }
 
+static void note_log(struct advice_history *history, const struct target *target, struct mono now) {
+    advice_window_add(history->window, COUNT_DNS_LINES,
+                      rise(history, TOTAL_DNS_LINES, target->log_events[LOG_EVENT_DNS]), now);
+    if (!target->error_log)
+        return;
+    const struct log_source_state *log = log_source_state(target->error_log);
+    advice_window_add(history->window, COUNT_LOG_GAPS, rise(history, TOTAL_LOG_GAPS, log->gaps), now);
+    advice_window_add(history->window, COUNT_LOG_MISSED, rise(history, TOTAL_LOG_MISSED, log->missed), now);
+}
+
 static void note_probes(struct advice_history *history, const struct target *target, struct mono now) {
     uint64_t probes = 0, again = 0, cuts = 0;
     int64_t newest = history->probed_wall_ns;
@@ -232,8 +244,7 @@ void advice_history_poll(struct advice_history *history, const struct target *ta
     note_hosts(history, target, now);
     note_network(history, target, now);
     advice_window_add(history->window, COUNT_SELF_ABORTS, rise(history, TOTAL_SELF_ABORTS, ours), now);
-    advice_window_add(history->window, COUNT_DNS_LINES,
-                      rise(history, TOTAL_DNS_LINES, target->log_events[LOG_EVENT_DNS]), now);
+    note_log(history, target, now);
 }
 
 /* --- aborts of clients that are known --- */

@@ -20,7 +20,9 @@ enum advice_count {
     COUNT_CONNECTIONS,      /* Connections, without our own and without those that failed */
     COUNT_COUNTED_ABORTS,   /* Aborted_clients and Aborted_connects, less what may still be explained … */
     COUNT_UNEXPLAINED,      /* … of which so many without evidence */
-    COUNT_DNS_LINES,        /* of the error log */
+    COUNT_DNS_LINES,        /* of the error log … */
+    COUNT_LOG_GAPS,         /* … where lines may have been lost … */
+    COUNT_LOG_MISSED,       /* … and so many were dropped before they were read */
     COUNT_SELF_ABORTS,      /* ours, not asked for */
     COUNT_PROBES,           /* … and their … */
     COUNT_RETRANSMISSIONS,  /* TCP segments sent again */

@@ -409,6 +409,18 @@ static enum advice_severity check_log_unreadable(const struct advice_facts *fact
     return SEVERITY_WARNING;
 }
 
+static enum advice_severity check_log_loses_lines(const struct advice_facts *facts, struct finding *finding) {
+    uint64_t gaps = facts->recent.count[COUNT_LOG_GAPS], missed = facts->recent.count[COUNT_LOG_MISSED];
+    if (missed > 0)
+        finding_add_evidence(finding, "%llu line%s of the error log %s dropped before we could read %s, in %s",
+                             (ull)missed, plural(missed), missed == 1 ? "was" : "were", missed == 1 ? "it" : "them",
+                             duration(facts->recent.window_ns));
+    if (gaps > 0)
+        finding_add_evidence(finding, "%llu time%s in %s lines of the error log may have been lost", (ull)gaps,
+                             plural(gaps), duration(facts->recent.window_ns));
+    return missed > 0 ? SEVERITY_WARNING : gaps > 0 ? SEVERITY_INFO : SEVERITY_NONE;
+}
+
 /* "SELECT ON performance_schema.accounts and other_table" names two tables. */
 static void grant(struct finding *finding, const char *user, const char *privilege) {
     const char *on = strstr(privilege, " ON "), *dot = strchr(privilege, '.'), *and = strstr(privilege, " and ");

@@ -204,8 +204,8 @@ static void on_server_error(void *arg, struct target *target, const struct serve
 
 /* Lines that were written before the look may not be read yet. */
 static bool log_is_behind(const struct target *target) {
-    const struct log_source_state *log = target->error_log ? log_source_state(target->error_log) : NULL;
-    return log && log->readable && log->behind_bytes > 0;
+    const struct log_source *log = target->error_log;
+    return log && log_source_state(log)->readable && log_source_is_behind(log);
 }
 
 /* The line's event, with what a sum adds to it. */

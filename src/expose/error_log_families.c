@@ -22,7 +22,6 @@ static const struct log_source_state *log_state(const struct target *target) {
 STATE_FAMILY(emit_readable, sample_count, readable)
 STATE_FAMILY(emit_lines, sample_count, lines)
 STATE_FAMILY(emit_bytes, sample_count, bytes)
-STATE_FAMILY(emit_behind, sample_count, behind_bytes)
 STATE_FAMILY(emit_cut_lines, sample_count, cut_lines)
 STATE_FAMILY(emit_rotations, sample_count, rotations)
 STATE_FAMILY(emit_truncations, sample_count, truncations)
@@ -35,6 +34,13 @@ static void emit_watched(struct sample_writer *w, const struct target *target) {
     const struct log_source_state *state = log_state(target);
     if (state && state->kind == LOG_FILE)
         sample_count(w, SAMPLE_NO_LABELS, state->watched);
+}
+
+/* How many bytes the others are behind nobody knows. */
+static void emit_behind(struct sample_writer *w, const struct target *target) {
+    const struct log_source_state *state = log_state(target);
+    if (state && state->kind == LOG_FILE)
+        sample_count(w, SAMPLE_NO_LABELS, state->behind_bytes);
 }
 
 static void emit_configured(struct sample_writer *w, const struct target *target) {
@@ -239,7 +245,8 @@ static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_error_log_missed_lines_total",
         .type = METRIC_COUNTER,
-        .help = "Lines that the server's table dropped before they were read.",
+        .help = "Lines that were dropped before they could be read: by the server's table, a ring, or by journald's "
+                "rate limit.",
         .condition = CONFIGURED,
         .since = counts_since,
         .of_target = emit_missed,
@@ -274,7 +281,7 @@ static const struct metric_family rows[] = {
         .type = METRIC_GAUGE,
         .unit = "bytes",
         .help = "Bytes that were in the error log and not read yet when it was last looked at.",
-        .condition = CONFIGURED,
+        .condition = "the error log is a file",
         .since = counts_since,
         .of_target = emit_behind,
     },

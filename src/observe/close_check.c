@@ -94,10 +94,10 @@ static bool log_would_tell(const struct close_check *check, const struct pending
     return losses != LOG_TELLS_NOTHING && losses == p->losses;
 }
 
-/* A table is read with each poll. Of a file more may have come than one step reads. */
+/* A table is read with each poll. More may have come than one step reads. */
 static bool log_was_read(const struct close_check *check, const struct pending *p) {
     const struct log_source *log = check->target->error_log;
-    return log_source_state(log)->behind_bytes == 0 &&
+    return !log_source_is_behind(log) &&
            (!log_source_wants_poll(log) || mono_between(p->closed, check->began) >= COUNTED_WITHIN_NS);
 }
 

@@ -62,7 +62,7 @@ struct log_file {
     bool unlinked;
     bool found;       /* in the folder, and counted as a rotation; it was not seen under the name yet */
     bool fresh;       /* no line of it was read since we came to it, or began it again */
-    bool older_left;  /* what came before it is more than there was room for */
+    bool older_left;  /* what came before it is more than there was room for, or than we may see */
     int64_t since_ns; /* what nobody saw yet was written at this time or later */
     uint64_t quiet_since_ms;
     unsigned tail_len;

@@ -100,9 +100,18 @@ static bool absolute(const struct server_answer *a, const char *path, const char
     return n > 0 && n < PATH_MAX && out[0] == '/';
 }
 
+static bool has_sink(const struct server_answer *a, const char *name) {
+    return strstr(a->services, name) != NULL;
+}
+
+/* Whether what is logged goes to log_error and to the table. A server that knows no services does it always. */
+static bool is_written(const struct server_answer *a) {
+    return a->services[0] == '\0' || has_sink(a, "log_sink_internal") || has_sink(a, "log_sink_json");
+}
+
 static bool log_path(const struct server_answer *a, char out[PATH_MAX]) {
-    bool json = strstr(a->services, "log_sink_json") && !strstr(a->services, "log_sink_internal");
-    if (a->log_error[0] == '\0' || strcmp(a->log_error, "stderr") == 0)
+    bool json = has_sink(a, "log_sink_json") && !has_sink(a, "log_sink_internal");
+    if (!is_written(a) || a->log_error[0] == '\0' || strcmp(a->log_error, "stderr") == 0)
         return false;
     return absolute(a, a->log_error, json ? ".00.json" : "", out);
 }
@@ -140,7 +149,7 @@ static void found(struct log_finding *out, enum log_kind kind, char *name) {
     out->error = name ? 0 : -ENOMEM;
 }
 
-bool log_finder_ask(struct client *client, bool local, struct log_finding *out) {
+bool log_finder_ask(struct client *client, bool local, const char *reads, struct log_finding *out) {
     struct server_answer *a = calloc(1, sizeof *a);
     char path[PATH_MAX];
     if (!a || !ask(client, a)) {
@@ -150,15 +159,15 @@ bool log_finder_ask(struct client *client, bool local, struct log_finding *out) 
     bool here = local && is_our_host(a->hostname), file = here && log_path(a, path);
     char *unit = NULL;
     int no_unit = !here ? -EREMOTE : file ? -ENODATA : unit_of(a, client_server_pid(client), &unit);
-    bool table = mysql_version(a->version) >= TABLE_SINCE;
-    if (file && (!table || euidaccess(path, R_OK) == 0))
+    bool table = mysql_version(a->version) >= TABLE_SINCE && is_written(a);
+    if (file && (!table || (reads && strcmp(path, reads) == 0) || euidaccess(path, R_OK) == 0))
         found(out, LOG_FILE, strdup(path));
     else if (unit)
         found(out, LOG_JOURNALD, unit);
     else if (table)
         found(out, LOG_TABLE, strdup("performance_schema.error_log"));
     else
-        *out = (struct log_finding){.kind = LOG_NONE, .error = no_unit};
+        *out = (struct log_finding){.kind = LOG_NONE, .error = no_unit, .over = !is_written(a)};
     free(a);
     return true;
 }

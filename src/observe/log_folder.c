@@ -41,17 +41,30 @@ static bool is_no_text(const char *name) {
     return false;
 }
 
-/* error.log: error.log.1, error.log-20261121, error.log.old; and error.1.log, error-20261121.log. */
+/* What begins at `separator` tells servers of one machine apart, by port or number, and is not what a rotation counts
+ * or dates: four or five digits that begin neither as a month and day nor as a date with separators. `inside`: an
+ * ending follows, in front of which rotations count behind a dot. */
+static bool is_of_another_server(const char *separator, bool inside) {
+    const char *number = separator + 1;
+    size_t digits = strspn(number, "0123456789");
+    bool date = digits == 4 &&
+                (number[0] < '2' || (strncmp(number, "20", 2) == 0 && is_separator(number[4]) && is_digit(number[5])));
+    return (!date && (digits == 4 || digits == 5)) || (inside && *separator != '.' && digits < 4);
+}
+
+/* error.log: error.log.1, error.log-20261121, error.log.old; and error.1.log, error-20261121.log. Not error.log.3307,
+ * error-3307.log, error-2.log: who reads those for ours counts another server's clients. */
 static bool is_rotated(const char *base, const char *name) {
     size_t len = strlen(base), name_len = strlen(name);
     if (strncmp(name, base, len) == 0 && (name[len] == '\0' || is_separator(name[len])))
-        return true;
+        return name[len] == '\0' || !is_of_another_server(name + len, false);
     const char *dot = strrchr(base, '.');
     if (!dot || dot == base)
         return false;
     size_t stem = (size_t)(dot - base), ending = len - stem;
     return name_len > len + 1 && strncmp(name, base, stem) == 0 && is_separator(name[stem]) &&
-           is_digit(name[stem + 1]) && strcmp(name + name_len - ending, dot) == 0;
+           is_digit(name[stem + 1]) && strcmp(name + name_len - ending, dot) == 0 &&
+           !is_of_another_server(name + stem, true);
 }
 
 static bool is_match(const char *pattern, const char *name) {

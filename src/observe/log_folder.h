@@ -21,8 +21,9 @@ typedef void log_folder_fn(void *arg, const char *path, const struct stat *st);
 int log_folder_matches(const char *pattern, log_folder_fn *fn, void *arg);
 
 /* Hand over the regular files in the folder of `path` whose names say that they are what `path` was rotated to
- * (error.log.1, error.log-20261121, error-1.log, error.log.old), also a file of that very name, or (a pattern) that
- * match; not those that are compressed, or just being made (.new, .tmp, .part). 0 or a negative errno. */
+ * (error.log.1, error.log-20261121, error.1.log, error.log.old), also a file of that very name, or (a pattern) that
+ * match; not those that are compressed, or just being made (.new, .tmp, .part), nor another server's (error-3307.log).
+ * 0 or a negative errno. */
 int log_folder_scan(const char *path, log_folder_fn *fn, void *arg);
 
 /* Order of two files by age, the older one first: below, at or above zero. By when they were written last, then by what

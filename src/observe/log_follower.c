@@ -60,7 +60,7 @@ static int read_file(struct log_follower *f, struct log_file *file, size_t *budg
         if (rc > 0 && file->fresh) {
             if (log_names_take_older(f, file))
                 return 1;
-            f->reader.state->gaps += file->older_left; /* all that are open are still written */
+            f->reader.state->gaps += file->older_left; /* all that are open are still written, or we may not look */
             log_names_all_older_told(f, file);
         }
         if (rc > 0) {

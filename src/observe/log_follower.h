@@ -9,6 +9,8 @@
  * the rest of the old one is handed over even without a newline. It stays open until it was quiet for a minute; what
  * still comes into it is handed over late rather than lost.
  * - A file whose name is gone (renamed without a new one, deleted) is read on until another comes.
+ * - A copy of it that is put in its place (by an editor, `sed -i`, who moves the log to another disk) is gone on with
+ * where it ends; one of less than 256 bytes cannot be told from another log.
  * - Several rotations between two looks, or while we were not running: the files in between are found in the folder by
  * name (error.log.1, error.log-20261121, …, not compressed ones, nor error.log.00.json, another log) and age, the file
  * that we were in by its inode and the bytes before our place.
@@ -25,6 +27,7 @@
  * file are fetched, and before they are handed over. A copy that ends in the first 12 bytes of a line, and has no more
  * than that, cannot be told from others: that piece may come twice.
  * - There may be more new files than are kept open: the oldest are read first, then the next are looked for.
+ * - Where the folder may not be read, or one of those files, each rotation may have taken lines away: `gaps` counts it.
  * - What was told and is closed is remembered of LOG_DONE_MAX lives, the one written longest ago is forgotten first.
  * One that could still be found then might come twice; `gaps` counts that.
  * - A file that was deleted or compressed while we were not running: what we had not read of it is lost; `gaps` counts.

@@ -79,9 +79,9 @@ struct log_found {
 
 /* The files of the folder that were written at since_ns or later, and of which nothing is told nor in one that we have:
  * opened, the oldest first. With `st` only those that are older than that file; `path`: where it is, NULL nowhere.
- * Their number: where there are more, the oldest ones. */
+ * Their number: where there are more, the oldest ones. *hidden: there may be others, for we may not look. */
 unsigned log_search_unknown(const struct log_follower *f, int64_t since_ns, const char *path, const struct stat *st,
-                            struct log_found found[LOG_FILES_MAX]);
+                            struct log_found found[LOG_FILES_MAX], bool *hidden);
 /* The file that goes on where `place` is, and is not in the list: its descriptor, -1 none. `path`: where it was, may be
  * NULL. */
 int log_search_place(const struct log_follower *f, const uint64_t place[LOG_PLACE_NUMBERS], const char *path,

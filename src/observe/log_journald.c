@@ -4,11 +4,14 @@
  *
  * The journal's descriptor tells when there is more; a timer runs only while the journal cannot be read, or where
  * libsystemd asks for one. The place is a cursor: of the last entry that was handed over, or of the first that is held
- * back. Where the entry of a cursor is gone, so that lines may be lost, that is counted as a gap.
+ * back. Where the entry of a cursor is gone, so that lines may be lost, that is counted as a gap. What journald itself
+ * left out, for a unit wrote more than its rate limit allows, is missed: it says how many when it takes lines again.
  */
 #include "base/clock.h"
+#include "base/number.h"
 #include "observe/log_backend.h"
 #include "observe/log_file.h"
+#include "observe/log_text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
+#include <systemd/sd-messages.h>
 #include <unistd.h>
 
 enum {
@@ -40,10 +44,13 @@ struct log_journald {
     uv_timer_t timer;
     unsigned open_handles;
     bool polling, closing;
-    bool at_entry;                /* there is a last entry: the journal's pointer is on it */
-    bool unread;                  /* … and it was not handed over yet */
-    uint32_t bytes[LOG_HELD_MAX]; /* of the last entries, in a ring */
-    unsigned next_bytes;
+    bool at_entry;    /* there is a last entry: the journal's pointer is on it */
+    bool unread;      /* … and it was not handed over yet */
+    uint64_t entries; /* that we came to; not each is a line */
+    struct {
+        uint64_t entries, bytes, missed; /* how many there were before it */
+    } lines[LOG_HELD_MAX];               /* the last ones, in a ring */
+    unsigned next_line;
     struct log_saved saved; /* until the journal could be opened */
     bool begin_at_end;
 };
@@ -117,6 +124,16 @@ static int add_matches(struct log_journald *j) {
     int rc = j->unit ? add_match(j, "_SYSTEMD_UNIT", unit) : 0;
     if (rc >= 0 && j->config->identifier)
         rc = add_match(j, "SYSLOG_IDENTIFIER", j->config->identifier);
+    if (rc < 0 || !j->unit)
+        return rc < 0 ? rc : 0;
+    /* Or what journald, and nobody else, says of the unit. */
+    rc = sd_journal_add_disjunction(j->journal);
+    if (rc >= 0)
+        rc = add_match(j, "MESSAGE_ID", SD_MESSAGE_JOURNAL_DROPPED_STR);
+    if (rc >= 0)
+        rc = add_match(j, "_TRANSPORT", "driver");
+    if (rc >= 0)
+        rc = add_match(j, "OBJECT_SYSTEMD_UNIT", unit);
     return rc < 0 ? rc : 0;
 }
 
@@ -142,8 +159,8 @@ static int go_to_cursor(struct log_journald *j, const struct log_place *place) {
     bool there = rc > 0 && sd_journal_test_cursor(j->journal, place->text) > 0;
     j->at_entry = rc > 0;
     j->unread = rc > 0 && (!there || place->number[CURSOR_UNREAD]);
-    j->state->gaps += !there; /* it was vacuumed, and perhaps others after it */
-    return rc > 0 ? 0 : sd_journal_seek_head(j->journal);
+    j->state->gaps += !there;         /* it was vacuumed, and perhaps others after it; … */
+    return rc > 0 ? 0 : go_to_end(j); /* … or what is there is older: the machine fell, and lost the journal's end */
 }
 
 static int go_to_place(struct log_journald *j) {
@@ -194,20 +211,44 @@ static int open_journal(struct log_journald *j) {
 
 /* --- reading --- */
 
-static void hand_over(struct log_journald *j, size_t *budget) {
+/* A field of the entry; valid until the next is asked for. */
+static bool field_of(const struct log_journald *j, const char *name, struct span *out) {
     const void *data;
-    size_t len, max = j->config->max_line_bytes;
-    uint64_t realtime_us = 0;
+    size_t len, name_len = strlen(name) + 1;
+    if (sd_journal_get_data(j->journal, name, &data, &len) < 0 || len < name_len)
+        return false;
+    *out = (struct span){(const char *)data + name_len, len - name_len};
+    return true;
+}
+
+/* Whether the entry is journald's word of what it left out; it is counted then. */
+static bool take_dropped(struct log_journald *j) {
+    struct span field;
+    uint64_t count;
+    bool told = field_of(j, "_TRANSPORT", &field) && span_is(field, "driver") && field_of(j, "N_DROPPED", &field) &&
+                number_parse_u64(field, UINT32_MAX, &count) == 0;
+    if (told)
+        j->state->missed += count;
+    return told;
+}
+
+static void hand_over(struct log_journald *j, size_t *budget) {
+    struct span message;
+    size_t max = j->config->max_line_bytes;
+    uint64_t realtime_us = 0, entry = j->entries++;
     sd_journal_get_realtime_usec(j->journal, &realtime_us);
     j->state->last_read_wall_ns = wall_now_ns();
-    if (sd_journal_get_data(j->journal, "MESSAGE", &data, &len) < 0 || len < strlen("MESSAGE="))
+    if (!field_of(j, "MESSAGE", &message))
         return;
-    struct span message = {(const char *)data + strlen("MESSAGE="), len - strlen("MESSAGE=")};
+    if (span_starts(message, SPAN_LITERAL("Suppressed ")) && (take_dropped(j) || !field_of(j, "MESSAGE", &message)))
+        return;
+    j->lines[j->next_line % LOG_HELD_MAX].entries = entry;
+    j->lines[j->next_line % LOG_HELD_MAX].bytes = j->state->bytes;
+    j->lines[j->next_line++ % LOG_HELD_MAX].missed = j->state->missed;
     j->state->cut_lines += message.len > max;
     message.len = message.len > max ? max : message.len;
     j->state->lines++;
     j->state->bytes += message.len;
-    j->bytes[j->next_bytes++ % LOG_HELD_MAX] = (uint32_t)message.len;
     *budget -= message.len < *budget ? message.len : *budget;
     j->sink->entry(j->sink->arg, message, (int64_t)realtime_us * NS_PER_US);
 }
@@ -304,16 +345,23 @@ static void journald_save(const void *self, struct log_saved *out) {
         log_saved_add(out, place, NULL);
     if (!j->at_entry)
         return;
+    held = held < j->next_line ? held : j->next_line;
+    held = held < LOG_HELD_MAX ? held : LOG_HELD_MAX;
+    uint64_t back = 0;
+    if (held > 0) {
+        const unsigned first = (j->next_line - held) % LOG_HELD_MAX;
+        back = j->entries - 1 - j->lines[first].entries;
+        out->state.lines -= held;
+        out->state.bytes = j->lines[first].bytes;
+        out->state.missed = j->lines[first].missed;
+    }
     place[CURSOR_UNREAD] = held > 0 || j->unread;
-    int back = held > 1 ? sd_journal_previous_skip(j->journal, held - 1) : 0;
+    int went = back > 0 ? sd_journal_previous_skip(j->journal, back) : 0;
     if (sd_journal_get_cursor(j->journal, &cursor) >= 0)
         log_saved_add(out, place, cursor);
     free(cursor);
-    if (back > 0)
-        sd_journal_next_skip(j->journal, (uint64_t)back);
-    out->state.lines -= held < out->state.lines ? held : out->state.lines;
-    for (unsigned i = 1; i <= held && i <= LOG_HELD_MAX && i <= j->next_bytes; i++)
-        out->state.bytes -= j->bytes[(j->next_bytes - i) % LOG_HELD_MAX];
+    if (went > 0)
+        sd_journal_next_skip(j->journal, (uint64_t)went);
 }
 
 static void on_handle_closed(uv_handle_t *handle) {

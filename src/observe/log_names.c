@@ -139,17 +139,17 @@ bool log_names_take_older(struct log_follower *f, struct log_file *file) {
     struct log_found found[LOG_FILES_MAX];
     char path[PATH_MAX];
     struct stat st;
-    bool changed = false;
+    bool changed = false, hidden;
     /* It went from under the name before we read it: what came there after it is no copy of what it held before. */
     bool away = is_away(f, file, &st);
-    unsigned count =
-        log_search_unknown(f, file->since_ns, away && path_of(file, path) ? path : NULL, away ? &st : NULL, found);
+    unsigned count = log_search_unknown(f, file->since_ns, away && path_of(file, path) ? path : NULL, away ? &st : NULL,
+                                        found, &hidden);
     if (!away && is_away(f, file, &st)) { /* meanwhile: among those found may be what came after it */
         while (count > 0)
             close(found[--count].fd);
-        count = log_search_unknown(f, file->since_ns, path_of(file, path) ? path : NULL, &st, found);
+        count = log_search_unknown(f, file->since_ns, path_of(file, path) ? path : NULL, &st, found, &hidden);
     }
-    file->older_left = false;
+    file->older_left = hidden && file != f->files; /* where nothing was before it a gap is counted already */
     for (unsigned i = 0; i < count; i++) {
         unsigned had = f->file_count;
         bool room = make_room(f, file);
@@ -171,7 +171,8 @@ bool log_names_take_older(struct log_follower *f, struct log_file *file) {
 void log_names_note_present(struct log_follower *f) {
     struct log_found found[LOG_FILES_MAX];
     uint64_t place[LOG_PLACE_NUMBERS];
-    unsigned count = log_search_unknown(f, f->since_ns - BEFORE_US_NS, NULL, NULL, found);
+    bool hidden;
+    unsigned count = log_search_unknown(f, f->since_ns - BEFORE_US_NS, NULL, NULL, found, &hidden);
     for (unsigned i = 0; i < count; i++) {
         struct log_file *file = log_file_new(found[i].fd, &found[i].st);
         if (!file) {
@@ -270,9 +271,21 @@ static bool lost_its_end(int fd, const struct stat *st, const uint64_t place[LOG
     return (uint64_t)st->st_size >= least && log_file_is(fd, st, place) && log_file_had(fd, st, place);
 }
 
+/* Somebody put a copy of `file` in its place, perhaps with more behind it: an editor does, `sed -i`, who moves the log
+ * to another disk. Where to go on in it into *place; a short one is no proof. */
+static bool is_copy(const struct log_follower *f, const struct log_file *file, int fd, const struct stat *st,
+                    uint64_t place[LOG_PLACE_NUMBERS]) {
+    log_file_place(file, &f->reader, 0, place);
+    if (file->offset >= LOG_TAIL && log_file_fits(fd, st, place))
+        return true;
+    place[FILE_OFFSET] = (uint64_t)st->st_size; /* it is older than what was read since */
+    return st->st_size >= LOG_TAIL && (uint64_t)st->st_size <= file->offset && log_file_is_copy(fd, st, file->fd);
+}
+
 /* The file that the name leads to, which is not in the list yet. Takes over `fd`. NULL when memory is short. */
 static struct log_file *begin_file(struct log_follower *f, int fd, const struct stat *st) {
-    struct log_file *file = adopt(f, fd, st);
+    struct log_file *file = adopt(f, fd, st), *before = log_names_newest(f);
+    uint64_t place[LOG_PLACE_NUMBERS];
     bool at_end = f->begin_at_end && st->st_size > 0;
     if (!file)
         return NULL;
@@ -286,8 +299,12 @@ static struct log_file *begin_file(struct log_follower *f, int fd, const struct 
             at_end |= lost_its_end(fd, st, done);
         }
     }
-    if (at_end && (file->fresh || f->begin_at_end))
+    if (at_end && (file->fresh || f->begin_at_end)) {
         go_to_end(file, st);
+    } else if (file->fresh && before && is_copy(f, before, fd, st, place)) {
+        go_to_place(file, place);
+        file->fresh = false;
+    }
     return file;
 }
 
@@ -376,9 +393,12 @@ int log_names_look(struct log_follower *f) {
         return 0;
     }
     /* Its copies belong in front of it, and not of the one that came after it. */
-    if (log_names_newest(f) && log_file_is_another(log_names_newest(f)))
-        log_names_restart(f, log_names_newest(f));
-    if (!make_room(f, log_names_newest(f))) {
+    file = log_names_newest(f);
+    if (file && log_file_is_another(file))
+        log_names_restart(f, file);
+    uint64_t place[LOG_PLACE_NUMBERS];
+    bool unread = file && file->seen < file->size && is_copy(f, file, fd, &st, place); /* both have that */
+    if (unread || !make_room(f, file)) {
         close(fd);
         return -EBUSY;
     }

@@ -31,14 +31,16 @@ int log_search_open(const char *path, struct stat *st) {
     return rc < 0 ? rc : fd;
 }
 
-/* The folder of the name, and that which the name's link leads to. */
-static void scan_folders(const struct log_follower *f, log_folder_fn *fn, void *arg) {
+/* The folder of the name, and that which the name's link leads to. Whether they could be read, as far as they are
+ * there. */
+static bool scan_folders(const struct log_follower *f, log_folder_fn *fn, void *arg) {
     char matching[PATH_MAX], real[PATH_MAX];
     bool any = f->pattern && log_folder_newest(f->path, matching) == 0;
     const char *name = any ? matching : f->path;
-    log_folder_scan(f->path, fn, arg);
+    int rc = log_folder_scan(f->path, fn, arg), real_rc = 0;
     if (realpath(name, real) && strcmp(real, name) != 0)
-        log_folder_scan(real, fn, arg);
+        real_rc = log_folder_scan(real, fn, arg);
+    return (rc == 0 || rc == -ENOENT) && real_rc == 0;
 }
 
 static bool same_file(const struct stat *a, const struct stat *b) {
@@ -77,6 +79,7 @@ struct search {
     struct stat named;       /* what is under the name now, and younger than that */
     struct log_found *found; /* the oldest first */
     unsigned count;
+    bool hidden; /* one could not be opened */
 };
 
 static void release(struct log_found *found) {
@@ -111,7 +114,11 @@ static void take_unknown(void *arg, const char *path, const struct stat *hint) {
         is_too_young(s, path, hint))
         return;
     unsigned at = position(s, path, hint);
-    if (at == LOG_FILES_MAX || (found.fd = log_search_open(path, &found.st)) < 0)
+    if (at == LOG_FILES_MAX)
+        return;
+    found.fd = log_search_open(path, &found.st);
+    s->hidden |= found.fd < 0 && found.fd != -ENOENT;
+    if (found.fd < 0)
         return;
     if (!same_file(&found.st, hint) || is_known(s->f, found.fd, &found.st) || !(found.path = strdup(path))) {
         close(found.fd);
@@ -134,12 +141,12 @@ static bool has_longer_copy(const struct log_found *found, unsigned count, unsig
 }
 
 unsigned log_search_unknown(const struct log_follower *f, int64_t since_ns, const char *path, const struct stat *st,
-                            struct log_found found[LOG_FILES_MAX]) {
+                            struct log_found found[LOG_FILES_MAX], bool *hidden) {
     struct search s = {.f = f, .since_ns = since_ns, .st = st, .path = path, .found = found};
     if (stat(f->path, &s.named) < 0)
         s.named.st_ino = 0;
-    scan_folders(f, take_unknown, &s);
-    scan_folders(f, take_unknown, &s);
+    bool open = scan_folders(f, take_unknown, &s);
+    *hidden = !scan_folders(f, take_unknown, &s) || !open || s.hidden;
     bool spare[LOG_FILES_MAX];
     for (unsigned i = 0; i < s.count; i++)
         spare[i] = has_longer_copy(found, s.count, i);

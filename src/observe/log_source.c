@@ -18,6 +18,7 @@ enum { HELD_MS = 1000 }; /* what is held back is told after so long a silence */
 struct log_source {
     uv_loop_t *loop;
     const struct error_log_config *config;
+    struct error_log_config from_now; /* the same, but to begin at the end */
     struct log_source_listener listener;
     struct log_decoder *decoder;
     struct log_sink sink;
@@ -30,7 +31,8 @@ struct log_source {
     void *self;
     char *name;
     struct log_saved *former; /* what was read before */
-    uint64_t asked;           /* the connection over which the server was asked, 0 none */
+    uint64_t asked;           /* the connection over which the server was asked, 0 none … */
+    struct mono settings;     /* … and when its settings had been read then */
     bool closing;
     unsigned holders; /* the timer's handle, and a poll that runs: the last one frees it */
 };
@@ -242,17 +244,17 @@ static struct log_saved *take_former(struct log_source *source, enum log_kind ki
 }
 
 /* Read `name` from now on: where it was left, if it was read before. */
-static int begin(struct log_source *source, enum log_kind kind, const char *name) {
+static int begin(struct log_source *source, const struct error_log_config *config, enum log_kind kind,
+                 const char *name) {
     char *copy = strdup(name);
     const struct kind *k = &kinds[kind];
     struct log_saved *saved;
     if (!copy)
         return -ENOMEM;
     source->state.kind = kind;
-    source->state.readable = false;
     source->state.error = 0;
     saved = take_former(source, kind, name);
-    source->self = k->begin(source->loop, source->config, name, &source->sink, &source->state, saved);
+    source->self = k->begin(source->loop, config, name, &source->sink, &source->state, saved);
     if (saved)
         free_saved(saved);
     if (!source->self) {
@@ -305,46 +307,58 @@ static void leave(struct log_source *source) {
         free(saved);
     }
     stop_reading(source);
+    free(source->name);
+    source->name = NULL;
+    source->state.readable = source->state.watched = source->state.behind = false;
+    source->state.behind_bytes = 0;
 }
 
-/* What `auto` found: the same as before, or another. */
+/* What `auto` found: the same as before, or another. What the server wrote there before we asked is not known, and of
+ * another kind it may be what we read already. */
 static void take_finding(struct log_source *source, const struct log_finding *finding) {
-    if (finding->kind == LOG_NONE) {
-        if (!source->backend) {
-            source->state.error = finding->error;
-            on_step(source, false);
-        }
-        return;
-    }
-    if (source->backend && source->state.kind == finding->kind && same_text(source->name, finding->name))
+    bool none = finding->kind == LOG_NONE, before = source->backend != NULL;
+    if (before &&
+        (none ? !finding->over : source->state.kind == finding->kind && same_text(source->name, finding->name)))
         return;
     log_decoder_flush(source->decoder);
     leave(source);
-    if (begin(source, finding->kind, finding->name) == 0)
-        on_step(source, true);
+    source->state.gaps += before;
+    struct log_saved *same_lines = before && !none && source->state.kind != finding->kind
+                                       ? take_former(source, finding->kind, finding->name)
+                                       : NULL;
+    if (same_lines)
+        free_saved(same_lines);
+    source->state.kind = LOG_AUTO;
+    source->state.error = finding->error;
+    const struct error_log_config *config = before ? &source->from_now : source->config;
+    if (none || begin(source, config, finding->kind, finding->name) == 0)
+        on_step(source, before || !none);
 }
 
 bool log_source_wants_poll(const struct log_source *source) {
     return source->config->source == LOG_AUTO || (source->backend && source->backend->poll);
 }
 
-/* Once for each connection: a server does not move its log while it runs. But a right that is missing may be given. */
-static void ask_server(struct log_source *source, struct client *client, bool local) {
+/* Once for each connection, and when its settings were read again: MySQL's sinks are one. A right that is missing may
+ * be given any time. */
+static void ask_server(struct log_source *source, struct client *client, bool local, struct mono settings) {
     struct log_finding finding = {0};
     uint64_t connection = client_connection_id(client);
-    if (source->asked == connection)
+    const char *reads = source->backend && source->state.readable ? source->name : NULL;
+    if (source->asked == connection && !mono_before(source->settings, settings))
         return;
-    if (log_finder_ask(client, local, &finding) && !source->closing) {
+    if (log_finder_ask(client, local, reads, &finding) && !source->closing) {
         source->asked = finding.error == -EACCES ? 0 : connection;
+        source->settings = settings;
         take_finding(source, &finding);
     }
     log_finding_release(&finding);
 }
 
-void log_source_poll(struct log_source *source, struct client *client, bool local) {
+void log_source_poll(struct log_source *source, struct client *client, bool local, struct mono settings) {
     source->holders++;
     if (source->config->source == LOG_AUTO)
-        ask_server(source, client, local);
+        ask_server(source, client, local, settings);
     if (!source->closing && source->backend && source->backend->poll)
         source->backend->poll(source->self, client);
     let_go(source);
@@ -373,6 +387,8 @@ struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_conf
         return NULL;
     source->loop = loop;
     source->config = config;
+    source->from_now = *config;
+    source->from_now.start = LOG_START_END;
     source->listener = *listener;
     source->sink = (struct log_sink){source, on_line, on_entry, on_held, on_step};
     source->decoder = log_decoder_new(on_event, source);
@@ -386,7 +402,7 @@ struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_conf
         name = saved->name;
     if (!name)
         source->state.error = -ENOTCONN;
-    if (!source->decoder || (name && begin(source, kind, name) < 0)) {
+    if (!source->decoder || (name && begin(source, config, kind, name) < 0)) {
         free_source(source);
         return NULL;
     }
@@ -398,9 +414,13 @@ struct log_source *log_source_start(uv_loop_t *loop, const struct error_log_conf
     return source;
 }
 
+bool log_source_is_behind(const struct log_source *source) {
+    return source->state.behind_bytes > 0 || source->state.behind;
+}
+
 bool log_source_caught_up(const struct log_source *source) {
     const struct log_source_state *state = &source->state;
-    bool read = state->behind_bytes == 0 && !state->behind && !source->waiting;
+    bool read = !log_source_is_behind(source) && !source->waiting;
     if (state->kind == LOG_FILE || state->kind == LOG_JOURNALD)
         return state->error || (state->readable && read);
     return read;

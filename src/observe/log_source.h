@@ -9,6 +9,7 @@
 #ifndef OBSERVE_LOG_SOURCE_H
 #define OBSERVE_LOG_SOURCE_H
 
+#include "base/clock.h"
 #include "config/config.h"
 #include "observe/log_event.h"
 
@@ -92,12 +93,15 @@ const struct log_source_state *log_source_state(const struct log_source *source)
 /* Until when it is known what was in it: the last look that could read it; now, where we are told of all that comes.
  * 0 never. */
 int64_t log_source_seen_wall_ns(const struct log_source *source);
+/* Whether there is more than was read of it. */
+bool log_source_is_behind(const struct log_source *source);
 /* Whether all that was there when it was started has been read, as far as it can be. */
 bool log_source_caught_up(const struct log_source *source);
 /* What is read: a path, or the like; "" while it is not known. */
 const char *log_source_name(const struct log_source *source);
-/* A poll has succeeded and `client` is idle: for what can only be asked from the server. Runs in its coroutine. */
-void log_source_poll(struct log_source *source, struct client *client, bool local);
+/* A poll has succeeded and `client` is idle: for what can only be asked from the server, whose settings were last read
+ * at `settings`. Runs in its coroutine. */
+void log_source_poll(struct log_source *source, struct client *client, bool local, struct mono settings);
 /* Whether log_source_poll() has something to do. */
 bool log_source_wants_poll(const struct log_source *source);
 /* Read nothing of a file, and of a table be taken for behind, until log_source_go(), or until `ms` have passed. Right

@@ -19,13 +19,15 @@
 #define FOLDER_EVENTS                                                                                                  \
     (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define SELF_EVENTS (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)
+/* Of a folder that is only on the way; it may be one of the others, too. */
+#define WAY_EVENTS (IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD)
 
-enum { NAMES_MAX = 16, LINKS_MAX = 8 };
+enum { NAMES_MAX = 64, LINKS_MAX = 8 };
 
-/* A name (or pattern) in a folder. */
+/* A name (or pattern) in a folder; NULL: what happens to the folder itself. */
 struct watched_name {
     int descriptor;
-    char name[NAME_MAX + 1];
+    char *name;
 };
 
 struct log_watch {
@@ -46,7 +48,8 @@ static bool is_name(const char *pattern, const char *name) {
 static bool concerns_name(const struct log_watch *watch, const struct inotify_event *event) {
     for (unsigned i = 0; i < watch->count; i++)
         if (watch->names[i].descriptor == event->wd &&
-            (event->mask & SELF_EVENTS || event->len == 0 || is_name(watch->names[i].name, event->name)))
+            (event->mask & SELF_EVENTS || event->len == 0 ||
+             (watch->names[i].name && is_name(watch->names[i].name, event->name))))
             return true;
     return false;
 }
@@ -113,16 +116,24 @@ void log_watch_drop_file(struct log_watch *watch, int descriptor) {
 
 /* --- names --- */
 
-static bool watch_name(struct log_watch *watch, const char *folder, const char *name) {
-    if (watch->count == NAMES_MAX || is_remote(folder))
+static bool watch_folder(struct log_watch *watch, const char *folder, uint32_t events, const char *name) {
+    int descriptor = watch->count < NAMES_MAX ? inotify_add_watch(watch->fd, folder, events) : -1;
+    char *copy = name ? strdup(name) : NULL;
+    if (descriptor < 0 || (name && !copy)) {
+        free(copy);
         return false;
-    int descriptor = inotify_add_watch(watch->fd, folder, FOLDER_EVENTS);
-    if (descriptor < 0)
-        return false;
-    struct watched_name *w = &watch->names[watch->count++];
-    w->descriptor = descriptor;
-    snprintf(w->name, sizeof w->name, "%s", name);
+    }
+    watch->names[watch->count++] = (struct watched_name){descriptor, copy};
     return true;
+}
+
+static bool watch_name(struct log_watch *watch, const char *folder, const char *name) {
+    return !is_remote(folder) && watch_folder(watch, folder, FOLDER_EVENTS, name);
+}
+
+static void forget_names(struct log_watch *watch) {
+    while (watch->count > 0)
+        free(watch->names[--watch->count].name);
 }
 
 /* What is left of a path to walk, and how far it was walked. */
@@ -170,16 +181,19 @@ static bool watch_part(struct log_watch *watch, struct walk *w) {
     return ok;
 }
 
-/* What can change where a path leads is a name in it that is a link, the first that is missing, and the last one. What
- * is mounted over a folder later is not seen. */
+/* What can change where a path leads is a name in it that is a link, the first that is missing, the last one, and a
+ * folder in it that is moved. What is mounted over a folder later is not seen. */
 static bool walk_path(struct log_watch *watch, struct walk *w) {
     unsigned links = 0;
     struct stat st;
     while (next_part(w)) {
         int rc = lstat(w->done, &st);
         bool link = rc == 0 && S_ISLNK(st.st_mode), last = w->rest[0] == '\0';
-        if (!link && !last && rc == 0)
+        if (!link && !last && rc == 0) {
+            if (!watch_folder(watch, w->done, WAY_EVENTS, NULL))
+                return false;
             continue;
+        }
         if (!watch_part(watch, w))
             return false;
         if (!link)
@@ -201,7 +215,7 @@ bool log_watch_path(struct log_watch *watch, const char *path, const char *match
     unsigned before_count = watch->count;
     for (unsigned i = 0; i < before_count; i++)
         before[i] = watch->names[i].descriptor;
-    watch->count = 0;
+    forget_names(watch);
     bool ok = walk(watch, path) && (!match || walk(watch, match));
     for (unsigned i = 0; i < before_count; i++)
         if (!is_folder(watch, before[i]))
@@ -237,6 +251,7 @@ struct log_watch *log_watch_start(uv_loop_t *loop, log_watch_fn *on_change, void
 static void on_closed(uv_handle_t *handle) {
     struct log_watch *watch = handle->data;
     close(watch->fd);
+    forget_names(watch);
     free(watch);
 }
 

@@ -226,7 +226,7 @@ static void ask_server(struct target_log *log, struct client *client) {
     if (clock)
         ask_clock(log, client);
     if (!target_stopping(target) && client_connected(client) && log_source_wants_poll(log->source))
-        log_source_poll(log->source, client, is_local(log->target, client));
+        log_source_poll(log->source, client, is_local(log->target, client), target->poll.settings_read);
 }
 
 void target_log_poll(struct target_log *log, struct client *client) {

@@ -102,3 +102,30 @@ def test_auto_takes_the_table_of_a_server_that_is_not_here(exporter, server, tmp
     metrics = watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 15)
     found = metrics.samples("mysqlconn_error_log_source_info")[0][0]
     assert found["source"] in ("file", "table"), found
+
+
+def test_auto_goes_where_the_servers_sinks_write(exporter, server):
+    """They can be changed while it runs. To syslog alone: then the file is there, and nothing is written to it."""
+    watching = exporter({**FAST, "targets": [target(server, error_log={"source": "auto"})]})
+
+    def reads(path, gaps):
+        watching.wait_for(lambda m: m.value("mysqlconn_error_log_source_info", source="file", path=path) == 1
+                          and m.value("mysqlconn_error_log_readable") == 1, 20)
+        before = watching.scrape().sum(ABORTS, user="app")
+        leave(server, count=2)
+        metrics = watching.wait_for(lambda m: m.sum(ABORTS, user="app") == before + 2, 20)
+        assert metrics.value("mysqlconn_error_log_gaps_total") == gaps
+
+    text = str(server.error_log)
+    for sink in ("json", "syseventlog"):
+        server.execute(f"INSTALL COMPONENT 'file://component_log_sink_{sink}'")
+    try:
+        reads(text, gaps=0)
+        server.execute("SET GLOBAL log_error_services = 'log_filter_internal; log_sink_json'")
+        reads(f"{text}.00.json", gaps=1)
+        server.execute("SET GLOBAL log_error_services = 'log_filter_internal; log_sink_syseventlog'")
+        metrics = watching.wait_for(lambda m: m.value("mysqlconn_error_log_unreadable_info", reason="no_log") == 1, 20)
+        assert metrics.value("mysqlconn_error_log_readable") == 0
+    finally:
+        server.execute("SET GLOBAL log_error_services = DEFAULT")
+    reads(text, gaps=2)

@@ -96,3 +96,16 @@ def test_it_was_lost_while_we_were_away(watching, folder, what):
     append(log, 5, 6)
     os.chmod(path, mode)
     reads(watching, 6)
+
+
+def test_a_folder_that_may_be_entered_and_not_read_hides_what_came_between(watching, folder):
+    log = folder / "error.log"
+    os.chmod(folder, 0o711)
+    append(log, 1, 1)
+    watching.wait_for(lambda m: m.sum(ABORTS) == 1 and m.value("mysqlconn_error_log_watched") == 0, 20)
+    os.rename(log, folder / "error.log.2")
+    append(log, 2, 2)
+    os.rename(log, folder / "error.log.1")
+    append(log, 3, 3)
+    metrics = watching.wait_for(lambda m: m.value("mysqlconn_error_log_rotations_total") >= 1 and m.sum(ABORTS) >= 2, 20)
+    assert metrics.value("mysqlconn_error_log_gaps_total") >= 1

@@ -1,6 +1,7 @@
 """The other ways to an error log: the journal, and what the server itself says (`auto`)."""
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -82,6 +83,26 @@ def test_journal_from_the_beginning_by_identifier_and_a_cursor_that_is_gone(expo
     watching.start()
     metrics = watching.wait_for(lambda m: m.sum(ABORTS) == 2, 20)
     assert metrics.value("mysqlconn_error_log_gaps_total") == 1
+
+
+def test_journal_that_lost_its_end_while_we_were_away_is_not_read_again(exporter, tmp_path):
+    """The machine fell: what we had read was not on the disk yet, our state was."""
+    journal = Journal(tmp_path / "journal")
+    file, before = journal.folder / "test.journal", tmp_path / "before"
+    journal.write(journal.entry(abort(1)), journal.entry(abort(2)))
+    watching = exporter(journald(journal, unit="mariadb", start="beginning"), [f"--storage.path={tmp_path / 'state'}"])
+    watching.wait_for(lambda m: m.sum(ABORTS) == 2, 20)
+    shutil.copyfile(file, before)
+    journal.write(journal.entry(abort(3)))
+    watching.wait_for(lambda m: m.sum(ABORTS) == 3, 20)
+    watching.stop()
+    os.replace(before, file)
+    watching.start()
+    watching.wait_for(lambda m: m.value("mysqlconn_error_log_gaps_total") == 1, 20)
+    journal.count += 1
+    journal.write(journal.entry(abort(5)))
+    metrics = watching.wait_for(lambda m: m.sum(ABORTS) >= 4, 20)
+    assert metrics.sum(ABORTS) == metrics.value("mysqlconn_error_log_lines_total") == 4
 
 
 def test_what_is_held_back_when_we_are_killed_is_counted_once(exporter, tmp_path):

@@ -146,6 +146,8 @@ CHANGE(no_log_unexplained) { no_log(f); f->recent.count[COUNT_UNEXPLAINED] = 4; 
 CHANGE(no_log_on_mysql) { make_mysql(f); no_log(f); }
 CHANGE(no_log_on_mysql_unseen) { no_log_on_mysql(f); f->evidence[EVIDENCE_ERRORS] = EVIDENCE_UNTRIED; }
 CHANGE(no_log_on_mysql_unexplained) { no_log_on_mysql(f); f->recent.count[COUNT_UNEXPLAINED] = 1; }
+CHANGE(log_dropped) { f->recent.count[COUNT_LOG_MISSED] = 1; }
+CHANGE(log_gaps) { f->recent.count[COUNT_LOG_GAPS] = 2; }
 CHANGE(log_unreadable) { f->log_readable = false; f->log_reason = "permission"; }
 CHANGE(log_not_tried_yet) { f->log_readable = false; }
 CHANGE(level_low) { f->log_warnings = 1; f->log_sight = LOG_SIGHT_LEVEL; }
@@ -260,6 +262,9 @@ static const struct row {
     {"error_log_not_read", no_log_on_mysql_unexplained, SEVERITY_WARNING, "1 aborted connection in 1m", NULL},
     {"error_log_unreadable", log_unreadable, SEVERITY_WARNING, "/var/log/mysql/error.log cannot be read: permission", NULL},
     {"error_log_unreadable", log_not_tried_yet, SEVERITY_NONE, NULL, NULL},
+    {"error_log_loses_lines", log_dropped, SEVERITY_WARNING, "1 line of the error log was dropped", NULL},
+    {"error_log_loses_lines", log_gaps, SEVERITY_INFO, "2 times in 1m lines of the error log may have been lost", NULL},
+    {"error_log_loses_lines", self_only, SEVERITY_NONE, NULL, NULL},
     {"log_level", level_low, SEVERITY_WARNING, "log_warnings = 1", "SET GLOBAL log_warnings = 2;"},
     {"log_level", level_low_unexplained, SEVERITY_WARNING, "3 aborted connections in 1m without a known cause", NULL},
     {"log_level", level_low_on_mysql, SEVERITY_INFO, "log_error_verbosity = 2", "SET GLOBAL log_error_verbosity = 3;"},

@@ -334,6 +334,40 @@ static void missing_folder_is_waited_for(void **state) {
     stop(fx);
 }
 
+static void make_folders(const char *outer, const char *inner) {
+    assert_int_equal(mkdir(outer, 0755), 0);
+    assert_int_equal(mkdir(inner, 0755), 0);
+}
+
+/* Not the log's own folder: one above it. */
+static void folder_on_the_way_is_moved(void **state) {
+    struct fixture *fx = *state;
+    char outer[96], inner[128], path[160], away[96], moved[160];
+    snprintf(outer, sizeof outer, "%s/server", fx->folder);
+    snprintf(inner, sizeof inner, "%s/log", outer);
+    snprintf(path, sizeof path, "%s/error.log", inner);
+    snprintf(away, sizeof away, "%s/server.old", fx->folder);
+    snprintf(moved, sizeof moved, "%s/log/error.log", away);
+    make_folders(outer, inner);
+    append(path, "");
+    fx->config.file = path;
+    begin(fx, LOG_START_END);
+    assert_true(now(fx)->watched);
+    move(outer, away);
+    append(moved, "1\n");
+    expect(fx, "1\n");
+    make_folders(outer, inner);
+    append(path, "2\n");
+    expect(fx, "2\n");
+    assert_int_equal(now(fx)->rotations, 1);
+    stop(fx);
+    unlink(moved);
+    unlink(path);
+    snprintf(moved, sizeof moved, "%s/log", away);
+    assert_int_equal(rmdir(moved), 0);
+    assert_int_equal(rmdir(inner), 0);
+}
+
 /* --- lines --- */
 
 static void pieces_are_joined(void **state) {
@@ -587,6 +621,48 @@ static void prepared_file_is_renamed_over_it(void **state) {
     move(fx->other, fx->path);
     expect(fx, "1\n2\n3\n4\n");
     assert_int_equal(now(fx)->rotations, 1);
+    close(fd);
+}
+
+static void copy_file(const char *from, const char *to) {
+    char data[4096];
+    int in = open(from, O_RDONLY | O_CLOEXEC), out = open_log(to);
+    ssize_t n;
+    while ((n = read(in, data, sizeof data)) > 0)
+        write_all(out, data, (size_t)n);
+    close(in);
+    close(out);
+}
+
+/* An editor, or `sed -i`: what is told is not told again, and the server goes on in the file that has no name. */
+static void copy_is_put_in_its_place(void **state) {
+    struct fixture *fx = *state;
+    struct strbuf lines;
+    strbuf_init(&lines, 1 << 16);
+    for (int i = 0; i < 20; i++)
+        strbuf_addf(&lines, "%d lines that were told already\n", i);
+    append(fx->path, strbuf_text(&lines));
+    int fd = open_log(fx->path);
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, strbuf_text(&lines));
+    strbuf_release(&lines);
+    copy_file(fx->path, fx->other); /* this one is older than what is read next */
+    write_text(fd, "read\n");
+    expect(fx, "read\n");
+    move(fx->other, fx->path);
+    write_text(fd, "into the one without a name\n");
+    expect(fx, "into the one without a name\n");
+    append(fx->path, "into the copy\n");
+    expect(fx, "into the copy\n");
+    close(fd);
+    fd = open_log(fx->path);
+    write_text(fd, "not read yet\n"); /* both have it */
+    copy_file(fx->path, fx->other);
+    append(fx->other, "into the next copy\n");
+    move(fx->other, fx->path);
+    expect(fx, "not read yet\ninto the next copy\n");
+    assert_int_equal(now(fx)->rotations, 2);
+    assert_int_equal(now(fx)->gaps, 0);
     close(fd);
 }
 
@@ -992,6 +1068,54 @@ static void what_the_json_sink_writes_beside_it_is_another_log(void **state) {
     append(json, "3 lines of JSON\n");
     expect(fx, "3 lines of JSON\n");
     assert_int_equal(now(fx)->rotations, 1);
+}
+
+/* Written an hour ago, and again after the newest line of ours. */
+static void logs_of_other_servers_beside_it_are_others(void **state) {
+    static const char *const names[] = {"error-3307.log", "error_2.log",    "error.33060.log",
+                                        "error.log.3307", "error.log-3307", "error.log.3307.1"};
+    struct fixture *fx = *state;
+    struct timespec hour_ago[2] = {{.tv_sec = time(NULL) - 3600}, {.tv_sec = time(NULL) - 3600}};
+    char path[128];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", fx->folder, names[i]);
+        append(path, "of another server\n");
+        assert_int_equal(utimensat(AT_FDCWD, path, hour_ago, 0), 0);
+    }
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    append(fx->path, "1\n");
+    expect(fx, "1\n");
+    let_file_clock_tick();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", fx->folder, names[i]);
+        append(path, "of another server, too\n");
+    }
+    move(fx->path, fx->old);
+    append(fx->path, "2\n");
+    expect(fx, "2\n");
+    assert_int_equal(now(fx)->rotations, 1);
+}
+
+/* By number, date, or both. */
+static void whatever_rotation_makes_of_the_name_is_found(void **state) {
+    static const char *const names[] = {"error.log.12",         "error.log-1121", "error.log-20261121",
+                                        "error.log.2026-11-21", "error.12.log",   "error-20261121.log",
+                                        "error-2026-11-21.log", "error.log.old",  "error.log-1795249187"};
+    struct fixture *fx = *state;
+    char path[128], line[64];
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", fx->folder, names[i]);
+        snprintf(line, sizeof line, "%zu in what nobody saw\n", i);
+        let_file_clock_tick();
+        append(path, line);
+        move(fx->path, fx->old);
+        append(fx->path, "next\n");
+        WAIT_FOR(fx, fx->lines == 2 * (i + 1));
+        assert_non_null(strstr(strbuf_text(&fx->text), line));
+    }
 }
 
 static void more_rotations_than_can_be_open_while_stopped(void **state) {
@@ -1630,6 +1754,7 @@ int main(void) {
         TEST(missing_file_is_waited_for),
         TEST(file_that_comes_right_after_the_start_is_new),
         TEST(missing_folder_is_waited_for),
+        TEST(folder_on_the_way_is_moved),
         TEST(pieces_are_joined),
         TEST(line_ends_and_odd_bytes),
         TEST(over_long_line_is_cut),
@@ -1641,6 +1766,7 @@ int main(void) {
         TEST(rename_without_create),
         TEST(rename_away_and_back),
         TEST(prepared_file_is_renamed_over_it),
+        TEST(copy_is_put_in_its_place),
         TEST(deletion_and_new_file),
         TEST(deleted_file_lingers_from_its_replacement),
         TEST(symlink_switch),
@@ -1662,6 +1788,8 @@ int main(void) {
         TEST(life_that_nobody_saw_is_found_in_its_copy_whenever_that_was_made),
         TEST(lives_that_begin_with_the_same_line_are_told_apart),
         TEST(what_the_json_sink_writes_beside_it_is_another_log),
+        TEST(logs_of_other_servers_beside_it_are_others),
+        TEST(whatever_rotation_makes_of_the_name_is_found),
         TEST(more_rotations_than_can_be_open_while_stopped),
         TEST(file_that_could_not_be_opened_at_the_start_goes_on_where_it_was),
         TEST(file_that_came_while_we_were_away_is_new),
