@@ -233,9 +233,18 @@ static int take_up(struct log_follower *f) {
     return 0;
 }
 
+/* Whether no log is there: the one that comes is new. */
+static bool is_none_there(int error) {
+    return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -EISDIR || error == -ESPIPE;
+}
+
 static int look(struct log_follower *f) {
     int rc = f->waiting ? take_up(f) : 0;
-    return rc < 0 ? rc : log_names_look(f);
+    if (rc == 0)
+        rc = log_names_look(f);
+    if (is_none_there(rc))
+        f->begin_at_end = false;
+    return rc;
 }
 
 /* The one of the pattern's files that is written next is the newest then. One that was left alone for a day is not. */
@@ -260,8 +269,6 @@ static void look_at_name(struct log_follower *f) {
     if (f->watch)
         watch_path(f);
     f->name_error = look(f);
-    if (f->name_error == -ENOENT)
-        f->begin_at_end = false;
 }
 
 static void on_wake(uv_idle_t *handle) {
@@ -316,8 +323,6 @@ struct log_follower *log_follower_start(uv_loop_t *loop, const struct error_log_
             log_saved_add_all(f->waiting, saved);
     }
     f->name_error = look(f);
-    if (f->name_error == -ENOENT)
-        f->begin_at_end = false;
     if (!saved || saved->count == 0)
         log_names_note_present(f);
     f->names_due = true;

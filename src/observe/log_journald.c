@@ -165,12 +165,9 @@ static int go_to_cursor(struct log_journald *j, const struct log_place *place) {
 
 static int go_to_place(struct log_journald *j) {
     const struct log_place *place = &j->saved.places[0];
-    int rc = j->saved.count > 0 && place->text ? go_to_cursor(j, place)
-             : j->begin_at_end                 ? go_to_end(j)
-                                               : sd_journal_seek_head(j->journal);
-    log_saved_release(&j->saved);
-    j->begin_at_end = false;
-    return rc;
+    return j->saved.count > 0 && place->text ? go_to_cursor(j, place)
+           : j->begin_at_end                 ? go_to_end(j)
+                                             : sd_journal_seek_head(j->journal);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events) {
@@ -204,6 +201,9 @@ static int open_journal(struct log_journald *j) {
         close_journal(j);
         return rc;
     }
+    /* Not before: where it fails it is tried again from there. */
+    log_saved_release(&j->saved);
+    j->begin_at_end = false;
     j->poll.data = j;
     j->polling = true;
     return uv_poll_start(&j->poll, UV_READABLE, on_readable);

@@ -56,6 +56,7 @@ const char *log_source_reason(int error) {
         {0, ""},
         {-ENOENT, "not_found"},
         {-ENOTDIR, "not_found"},
+        {-ELOOP, "not_found"},
         {-EACCES, "permission"},
         {-EPERM, "permission"},
         {-EISDIR, "not_a_file"},

@@ -1438,6 +1438,25 @@ static void directory_or_pipe_in_its_place(void **state) {
     assert_true(now(fx)->readable);
 }
 
+static void what_comes_in_place_of_no_file_is_new(void **state) {
+    struct fixture *fx = *state;
+    assert_int_equal(mkfifo(fx->path, 0644), 0);
+    start(fx, LOG_START_END);
+    WAIT_FOR(fx, now(fx)->error == -ESPIPE);
+    append(fx->other, "1\n");
+    move(fx->other, fx->path);
+    expect(fx, "1\n");
+    assert_int_equal(unlink(fx->path), 0);
+    stop(fx);
+    timers = true; /* a link to itself cannot be watched */
+    assert_int_equal(symlink(fx->path, fx->path), 0);
+    start(fx, LOG_START_END);
+    WAIT_FOR(fx, now(fx)->error == -ELOOP);
+    append(fx->other, "2\n");
+    move(fx->other, fx->path);
+    expect(fx, "2\n");
+}
+
 static void permission_lost_and_given_back(void **state) {
     struct fixture *fx = *state;
     bool root = geteuid() == 0;
@@ -1805,6 +1824,7 @@ int main(void) {
         TEST(file_that_is_written_in_the_tick_of_another_is_read),
         TEST(pattern_matches_a_link),
         TEST(directory_or_pipe_in_its_place),
+        TEST(what_comes_in_place_of_no_file_is_new),
         TEST(permission_lost_and_given_back),
         TEST(without_inotify_the_timer_looks),
         TEST(inotify_is_tried_again),
