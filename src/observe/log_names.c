@@ -37,7 +37,7 @@ static struct log_file *find_file(const struct log_follower *f, const struct sta
 
 static void unlink_file(struct log_follower *f, struct log_file *file) {
     struct log_file **p = &f->files;
-    while (*p != file)
+    while (*p && *p != file)
         p = &(*p)->next;
     *p = file->next;
     f->file_count--;
