@@ -44,6 +44,16 @@ def test_settings_are_advised_for_as_long_as_they_are_so(exporter, watched):
     watching.wait_for(lambda m: advice(m) == {}, 10)
 
 
+def test_a_log_that_is_truncated_without_a_copy_may_have_lost_lines(exporter, watched, tmp_path):
+    log = tmp_path / "error.log"
+    log.write_text("a line\n")
+    watching = exporter({**FAST, "targets": [target(watched, error_log={"file": str(log), "start": "beginning"})]})
+    watching.wait_for(lambda m: m.value("mysqlconn_error_log_lines_total") == 1 and m.value("mysqlconn_polls_total") >= 2, 10)
+    assert "error_log_loses_lines" not in advice(watching.scrape())
+    log.write_text("")
+    watching.wait_for(lambda m: advice(m).get("error_log_loses_lines") == "info", 10)
+
+
 def test_a_full_server_is_critical_and_who_was_refused_is_counted(exporter, watched):
     watching = watch(exporter, watched)
     with clients.Crowd(watched):
