@@ -300,6 +300,14 @@ bool log_file_is(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_N
     return birth == 0 || birth == place[FILE_BIRTH];
 }
 
+/* Long lines end alike, but not with the same time in front of the first. */
+static bool has_head(int fd, const uint64_t place[LOG_PLACE_NUMBERS]) {
+    char head[LOG_TAIL];
+    uint64_t len = place[FILE_HEAD_LEN];
+    return len == 0 || (len <= LOG_TAIL && pread(fd, head, len, 0) == (ssize_t)len &&
+                        hash_bytes(head, len) == place[FILE_HEAD_HASH]);
+}
+
 bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {
     bool same = log_file_is(fd, st, place);
     char tail[LOG_TAIL];
@@ -310,7 +318,7 @@ bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE
         return true;
     /* As many as there were then: a place is always saved with all that there are, up to LOG_TAIL. */
     unsigned len = read_tail(fd, place[FILE_OFFSET], tail);
-    return len == place[FILE_TAIL_LEN] && hash_bytes(tail, len) == place[FILE_TAIL_HASH];
+    return len == place[FILE_TAIL_LEN] && hash_bytes(tail, len) == place[FILE_TAIL_HASH] && has_head(fd, place);
 }
 
 bool log_file_had(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]) {

@@ -120,7 +120,7 @@ void log_file_move_starts(struct log_reader *reader, const struct log_file *file
 /* Whether it is the place's very file: by its inode, and by when that was made where the file system knows, for inodes
  * are used again. */
 bool log_file_is(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]);
-/* Whether the open file `fd` has before the place what the place's file had there. */
+/* Whether the open file `fd` has before the place, and in its beginning, what the place's file had there. */
 bool log_file_fits(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]);
 /* Whether the open file `fd` is a copy of the place's file from when that was no longer than up to the place. */
 bool log_file_had(int fd, const struct stat *st, const uint64_t place[LOG_PLACE_NUMBERS]);

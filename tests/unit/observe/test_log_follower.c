@@ -1045,6 +1045,37 @@ static void lives_that_begin_with_the_same_line_are_told_apart(void **state) {
     expect(fx, "=====================================\n3 lines, in the second life\n4 lines, in the third life\n");
 }
 
+/* A long line, with nothing but its beginning to tell it from another. */
+static void lives_that_end_with_the_same_long_line_are_told_apart(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    struct strbuf line;
+    char second[128];
+    strbuf_init(&line, 4096);
+    add_fill(&line, 'y', LOG_TAIL + 10);
+    strbuf_addstr(&line, "\n");
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    append(fx->path, "1 ");
+    append(fx->path, strbuf_text(&line));
+    WAIT_FOR(fx, fx->lines == 1);
+    stop_and_save(fx, &saved);
+    let_file_clock_tick();
+    snprintf(second, sizeof second, "%s.2", fx->path);
+    move(fx->path, second);
+    append(fx->old, "2 ");
+    append(fx->old, strbuf_text(&line));
+    let_file_clock_tick();
+    append(fx->path, "last\n");
+    strbuf_reset(&fx->text);
+    begin_again(fx);
+    WAIT_FOR(fx, strstr(strbuf_text(&fx->text), "last\n"));
+    assert_int_equal(fx->lines, 3);
+    assert_int_equal(strncmp(strbuf_text(&fx->text), "2 y", 3), 0);
+    assert_int_equal(now(fx)->gaps, 0);
+    strbuf_release(&line);
+}
+
 /* With both sinks MySQL 8 writes each line twice. */
 static void what_the_json_sink_writes_beside_it_is_another_log(void **state) {
     struct fixture *fx = *state;
@@ -1806,6 +1837,7 @@ int main(void) {
         TEST(copy_from_before_what_was_read_is_not_read_after_a_stop),
         TEST(life_that_nobody_saw_is_found_in_its_copy_whenever_that_was_made),
         TEST(lives_that_begin_with_the_same_line_are_told_apart),
+        TEST(lives_that_end_with_the_same_long_line_are_told_apart),
         TEST(what_the_json_sink_writes_beside_it_is_another_log),
         TEST(logs_of_other_servers_beside_it_are_others),
         TEST(whatever_rotation_makes_of_the_name_is_found),
