@@ -41,6 +41,8 @@ static size_t reach(const struct log_refusal *refusal) {
 
 void log_refusal_begin(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed) {
     struct span name = parsed->open_name;
+    size_t left = refusal->open && refusal->whole ? reach(refusal) - refusal->characters : 0;
+    refusal->outer = refusal->open && refusal->outer > left ? refusal->outer : left;
     refusal->whole = parsed->event.kind == LOG_EVENT_ACCESS_DENIED;
     if (refusal->whole)
         name = parsed->event.user;
@@ -123,7 +125,9 @@ enum log_refusal_step log_refusal_line(struct log_refusal *refusal, struct span 
         refusal->open = refusal->characters < reach(refusal) && !refusal->abort;
         return LOG_REFUSAL_ENDS;
     }
-    refusal->characters += characters(line) + 1;
+    size_t passed = characters(line) + 1;
+    refusal->characters += passed;
+    refusal->outer -= refusal->outer < passed ? refusal->outer : passed;
     refusal->open =
         !strbuf_failed(&refusal->text) && line.len <= LINE_MAX_BYTES && refusal->characters < reach(refusal);
     return refusal->open ? LOG_REFUSAL_WAITS : LOG_REFUSAL_PASSED;

@@ -633,6 +633,23 @@ static void a_beginning_inside_a_name_is_none(void **state) {
                 !strstr(strbuf_text(&fx->told.text), "\n5 " ABORT_TOLD "\n"))
                 fail_msg("%s%s\n  gave %s", around[a].before, inside[i], strbuf_text(&fx->told.text));
         }
+    /* a beginning behind what is forged: the end that it has may be the end of the name around it */
+    anew(fx);
+    line(fx, REFUSED "'@''");
+    line(fx, "[Note] Aborted connection 1 to db: '' user: 'b'");
+    line(fx, "[Note] Access denied for user '");
+    line(fx, "y" END);
+    line(fx, ABORT_LINE);
+    expect(fx, "1 access_denied 0 //\n!2 aborted 1 /b/\n3 access_denied 0 /\ny/127.0.0.1\n5 " ABORT_TOLD "\n");
+    /* but that of a second refused login may be its own alone */
+    anew(fx);
+    line(fx, REFUSED "a" END);
+    line(fx, REFUSED "x");
+    line(fx, FORGED);
+    line(fx, END);
+    line(fx, ABORT_LINE);
+    expect(fx, "1 access_denied 0 /a/127.0.0.1\n2 access_denied 0 /x\n" FORGED "\n/127.0.0.1\n!3 " FORGED_TOLD
+               "5 " ABORT_TOLD "\n");
     /* a name's last line that begins in another language than it ends */
     anew(fx);
     line(fx, REFUSED "x'@'h' (using password: NO)");
