@@ -127,7 +127,7 @@ static void tell(struct log_decoder *d, const struct log_event *event, struct sp
                  bool announces) {
     bool waits = d->held_count || d->refusal.open || until > d->lines;
     if (waits && d->held_count == HELD_MAX) {
-        d->refusal.open = false;
+        log_refusal_close(&d->refusal);
         release(d, true);
         waits = false;
     }
@@ -197,6 +197,8 @@ static bool continue_refusal(struct log_decoder *d, struct span line, struct log
         for (size_t i = d->refused + 1; i < d->held_count; i++)
             d->held[i].event.suspect = true;
         suspect_from(d, d->waiting + 1);
+        if (!d->refusal.open)
+            log_refusal_close(&d->refusal);
         parsed->event.suspect = true;
         return true;
     case LOG_REFUSAL_REACHES:
@@ -270,7 +272,7 @@ static void take_parsed(struct log_decoder *d, struct span line, struct log_pars
     if (e->kind != LOG_EVENT_NONE || begins)
         tell(d, e, line, until, parsed->announces_abort);
     if (begins && d->held_count <= d->refused) /* no memory to keep it in */
-        d->refusal.open = false;
+        log_refusal_close(&d->refusal);
     release(d, false);
 }
 
@@ -379,6 +381,6 @@ unsigned log_decoder_held(const struct log_decoder *d) {
 void log_decoder_flush(struct log_decoder *d) {
     if (d->piece_line)
         take_pieces(d);
-    d->refusal.open = false;
+    log_refusal_close(&d->refusal);
     release(d, true);
 }

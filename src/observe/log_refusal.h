@@ -31,6 +31,9 @@ struct log_refusal {
 void log_refusal_init(struct log_refusal *refusal);
 void log_refusal_release(struct log_refusal *refusal);
 
+/* Nothing more is to come of it. */
+void log_refusal_close(struct log_refusal *refusal);
+
 /* Begin with a line that is a refused login, or the beginning of one or of an abort. Not open afterwards if it is none.
  */
 void log_refusal_begin(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed);

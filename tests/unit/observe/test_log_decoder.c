@@ -605,10 +605,14 @@ static void behind_every_wrapper_too(void **state) {
 static void a_beginning_inside_a_name_is_none(void **state) {
     struct fixture *fx = *state;
     static const char *const inside[] = {
-        "x[1]: Access denied for user ''@''",  "x[1]: Access denied for user '",
-        "Access denied for user ''@''",        "Access denied for user '",
+        "x[1]: Access denied for user ''@''",
+        "x[1]: Access denied for user '",
+        "Access denied for user ''@''",
+        "Access denied for user '",
         "[MY-1] Access denied for user ''@''", /* MySQL 8 keeps a name on its line; but this is no MySQL 8 */
-        "[MY-1] Access denied for user '",     "[Note] Benutzer ''@'' (",
+        "[MY-1] Access denied for user '",
+        "[MY-1] ''@'' 用户无权访问 (使用密码: 是)",
+        "[Note] Benutzer ''@'' (",
     };
     static const struct {
         const char *before, *behind;
@@ -617,6 +621,7 @@ static void a_beginning_inside_a_name_is_none(void **state) {
         {"{\"MESSAGE\":\"", "\",\"__REALTIME_TIMESTAMP\":\"1795225901123456\"}"},
         {"<28>1 2026-11-21T01:51:41Z db1 mariadbd 811 - - ", ""},
         {"Nov 21 01:51:41 db1 mariadbd[811]: ", ""},
+        {"2026-11-21T01:51:41.123456789Z ", ""},
     };
     for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
         for (size_t a = 0; a < sizeof around / sizeof *around; a++) {
