@@ -132,6 +132,7 @@ static void wrappers_are_taken_off(void **state) {
         "Nov 21 01:51:41 db1 mysqld[811]: " ABORT_MESSAGE,
         "Nov 21 01:51:41 db1 mysqld[811]: [Warning] " ABORT_MESSAGE,
         "<28>Nov  1 01:51:41 db1 mysqld[811]: " ABORT_MESSAGE,
+        "<28>Nov 21 01:51:41 db1 mysqld: " ABORT_MESSAGE,
         "Nov 21 01:51:41 db1 mysqld: " ABORT_MESSAGE,
         "2026-11-21T01:51:41.123456+01:00 db1 mariadbd: " ABORT_MESSAGE ".",
         "<28>1 2026-11-21T01:51:41.003Z db1 mysqld 811 - - " ABORT_LINE,
@@ -308,7 +309,7 @@ static void times_are_right(void **state) {
     for (int day = 1; day <= 28; day++)
         for (int month = 0; month < 12; month++) {
             char text[300];
-            snprintf(text, sizeof text, "%.3s %2d 01:51:41 db1 mysqld[811]: " ABORT_MESSAGE,
+            snprintf(text, sizeof text, "%s%.3s %2d 01:51:41 db1 mysqld[811]: " ABORT_MESSAGE, day % 2 ? "<28>" : "",
                      &"JanFebMarAprMayJunJulAugSepOctNovDec"[(size_t)3 * (size_t)month], day);
             line(fx, text);
             int64_t age_ns = wall_now_ns() - fx->told.last.wall_ns;
