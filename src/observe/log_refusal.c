@@ -46,7 +46,8 @@ static size_t reach(const struct log_refusal *refusal) {
 
 void log_refusal_begin(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed) {
     struct span name = parsed->open_name;
-    if (refusal->open && refusal->whole && refusal->characters + refusal->outer < reach(refusal))
+    bool sure = refusal->sure && !refusal->whole;
+    if (refusal->open && !sure && !refusal->abort && refusal->characters + refusal->outer < reach(refusal))
         refusal->outer = reach(refusal) - refusal->characters;
     refusal->whole = parsed->event.kind == LOG_EVENT_ACCESS_DENIED;
     if (refusal->whole)
@@ -128,11 +129,7 @@ enum log_refusal_step log_refusal_line(struct log_refusal *refusal, struct span 
     size_t passed = characters(line) + 1;
     refusal->characters += passed;
     if (ends_here(refusal, line, parsed, end)) {
-        if (begins && !refusal->whole && !refusal->sure) {
-            log_refusal_close(refusal);
-            return LOG_REFUSAL_PASSED;
-        }
-        if (begins && refusal->whole) /* this beginning may be inside the name, too */
+        if (begins && (refusal->whole || !refusal->sure)) /* this beginning may be inside the name, too */
             return LOG_REFUSAL_REACHES;
         refusal->whole = true;
         refusal->open = refusal->characters < reach(refusal) && !refusal->abort;

@@ -515,6 +515,25 @@ static void in_other_languages_too(void **state) {
     expect(fx, "10 access_denied 0 /b/127.0.0.1\n11 " ABORT_TOLD "\n");
 }
 
+/* … and a name may hold what looks like the beginning of another such message. */
+static void a_lone_quote_inside_a_name_is_none(void **state) {
+    static const char *const inside[] = {"[Note] 'y", "[Note] Access denied for user ''@''", "[Note] Benutzer '\ny"};
+    struct fixture *fx = *state;
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+        char text[600];
+        anew(fx);
+        snprintf(text, sizeof text,
+                 FRONT "'x\n[Note] Aborted connection 1 to db: '' user: 'b'\n%s'@'127.0.0.1' 用户无权访问 (使用密码: "
+                       "是的)\n" ABORT_LINE "\n",
+                 inside[i]);
+        log_decoder_block(fx->decoder, span_of(text));
+        log_decoder_flush(fx->decoder);
+        if (!strstr(strbuf_text(&fx->told.text), "!2 aborted 1 /b/") ||
+            !strstr(strbuf_text(&fx->told.text), " " ABORT_TOLD "\n"))
+            fail_msg("%s\n  gave %s", text, strbuf_text(&fx->told.text));
+    }
+}
+
 static void in_containers_too(void **state) {
     struct fixture *fx = *state;
     line(fx, "{\"log\":\"" REFUSED "x\\n\",\"time\":\"2026-11-21T01:51:41Z\"}");
@@ -882,6 +901,7 @@ int main(void) {
         TEST(lines_inside_a_refused_name_are_suspect),
         TEST(a_name_that_holds_a_whole_end_hides_nothing),
         TEST(in_other_languages_too),
+        TEST(a_lone_quote_inside_a_name_is_none),
         TEST(in_containers_too),
         TEST(behind_every_wrapper_too),
         TEST(a_beginning_inside_a_name_is_none),
