@@ -41,6 +41,7 @@ struct log_decoder {
 
     struct held *held;          /* HELD_MAX, from the first that waits on: most logs never have one */
     size_t held_count, refused; /* held[refused] is what `refusal` is about */
+    size_t waiting;             /* what waits for its end: up to there, or from a whole name on that may be around it */
     struct log_refusal refusal;
     unsigned line_layers;       /* what was wrapped around this line … */
     unsigned refusal_layers;    /* … and around that in which the refused name begins */
@@ -90,10 +91,11 @@ static void drop_held(struct log_decoder *d, size_t i) {
     d->held_count--;
     memmove(&d->held[i], &d->held[i + 1], (d->held_count - i) * sizeof *d->held);
     d->refused -= d->refused > i;
+    d->waiting -= d->waiting > i;
 }
 
 static bool is_settled(const struct log_decoder *d, size_t i) {
-    return !(d->refusal.open && i >= d->refused) && d->held[i].until <= d->lines;
+    return !(d->refusal.open && i >= d->waiting) && d->held[i].until <= d->lines;
 }
 
 /* Tell those at the front that wait for nothing any more; all, where `all`. */
@@ -110,6 +112,7 @@ static void release(struct log_decoder *d, bool all) {
     d->held_count -= done;
     memmove(d->held, d->held + done, d->held_count * sizeof *d->held);
     d->refused -= d->refused < done ? d->refused : done;
+    d->waiting -= d->waiting < done ? d->waiting : done;
 }
 
 /* Move the parts of an event from one copy of its text to another. */
@@ -124,7 +127,7 @@ static void tell(struct log_decoder *d, const struct log_event *event, struct sp
                  bool announces) {
     bool waits = d->held_count || d->refusal.open || until > d->lines;
     if (waits && d->held_count == HELD_MAX) {
-        d->refusal.open = false;
+        log_refusal_close(&d->refusal);
         release(d, true);
         waits = false;
     }
@@ -185,15 +188,21 @@ static void settle_refused(struct log_decoder *d, const struct log_event *end) {
 static bool continue_refusal(struct log_decoder *d, struct span line, struct log_parsed *parsed) {
     struct log_event end;
     bool sure = d->refusal.sure && !d->refusal.whole;
-    switch (log_refusal_line(&d->refusal, line, parsed, &end)) {
+    enum log_refusal_step step = log_refusal_line(&d->refusal, line, parsed, &end);
+    if (!d->refusal.outer)
+        d->waiting = d->refused;
+    switch (step) {
     case LOG_REFUSAL_ENDS:
         settle_refused(d, &end);
         for (size_t i = d->refused + 1; i < d->held_count; i++)
             d->held[i].event.suspect = true;
+        suspect_from(d, d->waiting + 1);
+        if (!d->refusal.open)
+            log_refusal_close(&d->refusal);
         parsed->event.suspect = true;
         return true;
     case LOG_REFUSAL_REACHES:
-        suspect_from(d, d->refused + 1);
+        suspect_from(d, d->waiting + 1);
         return false;
     case LOG_REFUSAL_WAITS:
     case LOG_REFUSAL_PASSED:
@@ -210,6 +219,8 @@ static void begin_refusal(struct log_decoder *d, struct span line, const struct 
         return;
     log_refusal_begin(&d->refusal, line, parsed);
     d->refused = d->held_count;
+    if (!d->refusal.outer)
+        d->waiting = d->refused;
     d->refusal_layers = d->line_layers;
 }
 
@@ -261,7 +272,7 @@ static void take_parsed(struct log_decoder *d, struct span line, struct log_pars
     if (e->kind != LOG_EVENT_NONE || begins)
         tell(d, e, line, until, parsed->announces_abort);
     if (begins && d->held_count <= d->refused) /* no memory to keep it in */
-        d->refusal.open = false;
+        log_refusal_close(&d->refusal);
     release(d, false);
 }
 
@@ -370,6 +381,6 @@ unsigned log_decoder_held(const struct log_decoder *d) {
 void log_decoder_flush(struct log_decoder *d) {
     if (d->piece_line)
         take_pieces(d);
-    d->refusal.open = false;
+    log_refusal_close(&d->refusal);
     release(d, true);
 }

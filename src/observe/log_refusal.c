@@ -25,6 +25,11 @@ void log_refusal_release(struct log_refusal *refusal) {
     strbuf_release(&refusal->wrapper);
 }
 
+void log_refusal_close(struct log_refusal *refusal) {
+    refusal->open = false;
+    refusal->outer = 0;
+}
+
 /* At most as many as the server counted. */
 static size_t characters(struct span s) {
     size_t count = 0;
@@ -41,6 +46,9 @@ static size_t reach(const struct log_refusal *refusal) {
 
 void log_refusal_begin(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed) {
     struct span name = parsed->open_name;
+    bool sure = refusal->sure && !refusal->whole;
+    if (refusal->open && !sure && !refusal->abort && refusal->characters + refusal->outer < reach(refusal))
+        refusal->outer = reach(refusal) - refusal->characters;
     refusal->whole = parsed->event.kind == LOG_EVENT_ACCESS_DENIED;
     if (refusal->whole)
         name = parsed->event.user;
@@ -48,17 +56,21 @@ void log_refusal_begin(struct log_refusal *refusal, struct span line, const stru
     if (refusal->abort)
         name = parsed->open_abort;
     if (!name.ptr || parsed->one_line) {
-        refusal->open = false;
+        log_refusal_close(refusal);
         return;
     }
     struct span rest = span_from(line, (size_t)(name.ptr - line.ptr));
     refusal->sure = refusal->whole || !(parsed->maybe_open || refusal->abort);
     refusal->characters = characters(rest);
     refusal->open = refusal->characters < reach(refusal);
-    if (!refusal->open)
+    if (!refusal->open) {
+        log_refusal_close(refusal);
         return;
+    }
     strbuf_reset(&refusal->text);
     strbuf_add(&refusal->text, rest.ptr, rest.len);
+    if (refusal->outer) /* what is in front of it may be a part of that name; true lines have the same anyway */
+        return;
     strbuf_reset(&refusal->wrapper);
     strbuf_add(&refusal->wrapper, parsed->wrapper.ptr, parsed->wrapper.len);
 }
@@ -111,20 +123,21 @@ static bool ends_here(struct log_refusal *refusal, struct span line, const struc
 
 enum log_refusal_step log_refusal_line(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed,
                                        struct log_event *end) {
-    bool begins = parsed->event.kind == LOG_EVENT_ACCESS_DENIED || (parsed->open_name.ptr && !parsed->maybe_open);
+    bool begins = (parsed->event.kind == LOG_EVENT_ACCESS_DENIED && parsed->event.user.ptr) ||
+                  (parsed->open_name.ptr && !parsed->maybe_open);
     line = without_wrapper(refusal, line);
+    size_t passed = characters(line) + 1;
+    refusal->characters += passed;
     if (ends_here(refusal, line, parsed, end)) {
-        if (begins && (refusal->whole || !refusal->sure)) {
-            refusal->open = false;
-            return refusal->whole ? LOG_REFUSAL_REACHES : LOG_REFUSAL_PASSED;
-        }
+        if (begins && (refusal->whole || !refusal->sure)) /* this beginning may be inside the name, too */
+            return LOG_REFUSAL_REACHES;
         refusal->whole = true;
-        refusal->characters += characters(line) + 1;
         refusal->open = refusal->characters < reach(refusal) && !refusal->abort;
         return LOG_REFUSAL_ENDS;
     }
-    refusal->characters += characters(line) + 1;
-    refusal->open =
-        !strbuf_failed(&refusal->text) && line.len <= LINE_MAX_BYTES && refusal->characters < reach(refusal);
-    return refusal->open ? LOG_REFUSAL_WAITS : LOG_REFUSAL_PASSED;
+    refusal->outer -= refusal->outer < passed ? refusal->outer : passed;
+    if (!strbuf_failed(&refusal->text) && line.len <= LINE_MAX_BYTES && refusal->characters < reach(refusal))
+        return LOG_REFUSAL_WAITS;
+    log_refusal_close(refusal);
+    return LOG_REFUSAL_PASSED;
 }

@@ -23,12 +23,16 @@ struct log_refusal {
     bool sure;             /* it is a refused login, whatever follows */
     bool abort;            /* it is no refused login, but the message of an abort; `text` is all of it */
     size_t characters;     /* from the beginning of the name on */
+    size_t outer;          /* so many are left of the reach of a whole name, inside which this beginning may be */
     struct strbuf text;    /* the same, lines joined by newlines */
     struct strbuf wrapper; /* what stands in front of the server's own text in its first line, and so in all */
 };
 
 void log_refusal_init(struct log_refusal *refusal);
 void log_refusal_release(struct log_refusal *refusal);
+
+/* Nothing more is to come of it. */
+void log_refusal_close(struct log_refusal *refusal);
 
 /* Begin with a line that is a refused login, or the beginning of one or of an abort. Not open afterwards if it is none.
  */

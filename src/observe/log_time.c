@@ -135,8 +135,12 @@ static bool is_number(struct span word) {
     return word.len > 0;
 }
 
+/* "Nov", or "<28>Nov", where syslog's priority was not taken off. */
 static unsigned month_of(struct span word) {
     static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    const char *end = word.len && word.ptr[0] == '<' ? span_find_char(word, '>') : NULL;
+    if (end && is_number((struct span){word.ptr + 1, (size_t)(end - word.ptr) - 1}))
+        word = span_from(word, (size_t)(end + 1 - word.ptr));
     for (unsigned i = 0; word.len == 3 && i < 12; i++)
         if (memcmp(word.ptr, names + (size_t)3 * i, 3) == 0)
             return i + 1;

@@ -132,6 +132,7 @@ static void wrappers_are_taken_off(void **state) {
         "Nov 21 01:51:41 db1 mysqld[811]: " ABORT_MESSAGE,
         "Nov 21 01:51:41 db1 mysqld[811]: [Warning] " ABORT_MESSAGE,
         "<28>Nov  1 01:51:41 db1 mysqld[811]: " ABORT_MESSAGE,
+        "<28>Nov 21 01:51:41 db1 mysqld: " ABORT_MESSAGE,
         "Nov 21 01:51:41 db1 mysqld: " ABORT_MESSAGE,
         "2026-11-21T01:51:41.123456+01:00 db1 mariadbd: " ABORT_MESSAGE ".",
         "<28>1 2026-11-21T01:51:41.003Z db1 mysqld 811 - - " ABORT_LINE,
@@ -308,7 +309,7 @@ static void times_are_right(void **state) {
     for (int day = 1; day <= 28; day++)
         for (int month = 0; month < 12; month++) {
             char text[300];
-            snprintf(text, sizeof text, "%.3s %2d 01:51:41 db1 mysqld[811]: " ABORT_MESSAGE,
+            snprintf(text, sizeof text, "%s%.3s %2d 01:51:41 db1 mysqld[811]: " ABORT_MESSAGE, day % 2 ? "<28>" : "",
                      &"JanFebMarAprMayJunJulAugSepOctNovDec"[(size_t)3 * (size_t)month], day);
             line(fx, text);
             int64_t age_ns = wall_now_ns() - fx->told.last.wall_ns;
@@ -514,6 +515,25 @@ static void in_other_languages_too(void **state) {
     expect(fx, "10 access_denied 0 /b/127.0.0.1\n11 " ABORT_TOLD "\n");
 }
 
+/* … and a name may hold what looks like the beginning of another such message. */
+static void a_lone_quote_inside_a_name_is_none(void **state) {
+    static const char *const inside[] = {"[Note] 'y", "[Note] Access denied for user ''@''", "[Note] Benutzer '\ny"};
+    struct fixture *fx = *state;
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+        char text[600];
+        anew(fx);
+        snprintf(text, sizeof text,
+                 FRONT "'x\n[Note] Aborted connection 1 to db: '' user: 'b'\n%s'@'127.0.0.1' 用户无权访问 (使用密码: "
+                       "是的)\n" ABORT_LINE "\n",
+                 inside[i]);
+        log_decoder_block(fx->decoder, span_of(text));
+        log_decoder_flush(fx->decoder);
+        if (!strstr(strbuf_text(&fx->told.text), "!2 aborted 1 /b/") ||
+            !strstr(strbuf_text(&fx->told.text), " " ABORT_TOLD "\n"))
+            fail_msg("%s\n  gave %s", text, strbuf_text(&fx->told.text));
+    }
+}
+
 static void in_containers_too(void **state) {
     struct fixture *fx = *state;
     line(fx, "{\"log\":\"" REFUSED "x\\n\",\"time\":\"2026-11-21T01:51:41Z\"}");
@@ -605,10 +625,14 @@ static void behind_every_wrapper_too(void **state) {
 static void a_beginning_inside_a_name_is_none(void **state) {
     struct fixture *fx = *state;
     static const char *const inside[] = {
-        "x[1]: Access denied for user ''@''",  "x[1]: Access denied for user '",
-        "Access denied for user ''@''",        "Access denied for user '",
+        "x[1]: Access denied for user ''@''",
+        "x[1]: Access denied for user '",
+        "Access denied for user ''@''",
+        "Access denied for user '",
         "[MY-1] Access denied for user ''@''", /* MySQL 8 keeps a name on its line; but this is no MySQL 8 */
-        "[MY-1] Access denied for user '",     "[Note] Benutzer ''@'' (",
+        "[MY-1] Access denied for user '",
+        "[MY-1] ''@'' 用户无权访问 (使用密码: 是)",
+        "[Note] Benutzer ''@'' (",
     };
     static const struct {
         const char *before, *behind;
@@ -617,6 +641,7 @@ static void a_beginning_inside_a_name_is_none(void **state) {
         {"{\"MESSAGE\":\"", "\",\"__REALTIME_TIMESTAMP\":\"1795225901123456\"}"},
         {"<28>1 2026-11-21T01:51:41Z db1 mariadbd 811 - - ", ""},
         {"Nov 21 01:51:41 db1 mariadbd[811]: ", ""},
+        {"2026-11-21T01:51:41.123456789Z ", ""},
     };
     for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
         for (size_t a = 0; a < sizeof around / sizeof *around; a++) {
@@ -633,6 +658,23 @@ static void a_beginning_inside_a_name_is_none(void **state) {
                 !strstr(strbuf_text(&fx->told.text), "\n5 " ABORT_TOLD "\n"))
                 fail_msg("%s%s\n  gave %s", around[a].before, inside[i], strbuf_text(&fx->told.text));
         }
+    /* a beginning behind what is forged: the end that it has may be the end of the name around it */
+    anew(fx);
+    line(fx, REFUSED "'@''");
+    line(fx, "[Note] Aborted connection 1 to db: '' user: 'b'");
+    line(fx, "[Note] Access denied for user '");
+    line(fx, "y" END);
+    line(fx, ABORT_LINE);
+    expect(fx, "1 access_denied 0 //\n!2 aborted 1 /b/\n3 access_denied 0 /\ny/127.0.0.1\n5 " ABORT_TOLD "\n");
+    /* but that of a second refused login may be its own alone */
+    anew(fx);
+    line(fx, REFUSED "a" END);
+    line(fx, REFUSED "x");
+    line(fx, FORGED);
+    line(fx, END);
+    line(fx, ABORT_LINE);
+    expect(fx, "1 access_denied 0 /a/127.0.0.1\n2 access_denied 0 /x\n" FORGED "\n/127.0.0.1\n!3 " FORGED_TOLD
+               "5 " ABORT_TOLD "\n");
     /* a name's last line that begins in another language than it ends */
     anew(fx);
     line(fx, REFUSED "x'@'h' (using password: NO)");
@@ -859,6 +901,7 @@ int main(void) {
         TEST(lines_inside_a_refused_name_are_suspect),
         TEST(a_name_that_holds_a_whole_end_hides_nothing),
         TEST(in_other_languages_too),
+        TEST(a_lone_quote_inside_a_name_is_none),
         TEST(in_containers_too),
         TEST(behind_every_wrapper_too),
         TEST(a_beginning_inside_a_name_is_none),
