@@ -445,7 +445,7 @@ def test_ctrl_c_tears_no_line_apart(program, tmp_path):
         while len(told) < len(whole) // pipe * pipe - pipe:
             told += f.read(pipe)
         deadline = time.monotonic() + 60
-        while process_state(child.pid) != "S" or held(f) < pipe:
+        while held(f) < pipe or process_state(child.pid) != "S":  # in this order
             assert time.monotonic() < deadline, (process_state(child.pid), held(f))
             time.sleep(0.01)
         child.send_signal(signal.SIGINT)
