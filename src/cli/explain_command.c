@@ -14,6 +14,7 @@
 #include "observe/log_decoder.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,16 +66,29 @@ static void complain(const char *what, const char *why) {
     strbuf_release(&safe);
 }
 
+/* The first Ctrl-C tears no line apart. 0 or a negative errno. */
+static int write_whole(const char *text, size_t len) {
+    while (len > 0) {
+        ssize_t n = write(STDOUT_FILENO, text, len);
+        struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
+        if (n < 0 && errno == EAGAIN)
+            poll(&ready, 1, -1);
+        else if (n < 0 && errno != EINTR)
+            return -errno;
+        text += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
 static void write_out(struct explain *x) {
-    if (strbuf_failed(&x->out))
-        errno = ENOMEM;
     if (x->cannot_write)
         return;
-    if (strbuf_failed(&x->out) || fwrite(strbuf_text(&x->out), 1, x->out.len, stdout) < x->out.len ||
-        fflush(stdout) != 0) {
+    int rc = strbuf_failed(&x->out) ? -ENOMEM : write_whole(strbuf_text(&x->out), x->out.len);
+    if (rc < 0) {
         x->cannot_write = x->failed = true;
-        if (errno != EPIPE) /* whoever read us has had enough */
-            complain("stdout", strerror(errno));
+        if (rc != -EPIPE) /* whoever read us has had enough */
+            complain("stdout", strerror(-rc));
     }
     strbuf_reset(&x->out);
 }

@@ -145,14 +145,10 @@ static void note_beginning(const char *p) {
     note(log_frame_beginnings, p);
 }
 
-/* Whatever the other two bytes are. */
+/* Whatever the other two bytes are: the third one leads to no hash that the second alone does not lead to. */
 static void note_first_byte(uint8_t *set, char c) {
-    char text[3] = {c};
-    for (unsigned i = 0; i <= UINT16_MAX; i++) {
-        text[1] = (char)i;
-        text[2] = (char)(i >> 8);
-        note(set, text);
-    }
+    for (unsigned second = 0; second <= UINT8_MAX; second++)
+        note(set, (char[]){c, (char)second, 0});
 }
 
 /* A program's name in front of a frame: a path, or one of these. */

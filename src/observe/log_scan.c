@@ -118,8 +118,13 @@ static inline __attribute__((always_inline)) bool is_place(const char *begin, co
 static inline __attribute__((always_inline)) unsigned list_places(uint64_t places, unsigned at, uint16_t *list) {
     const uint64_t last = UINT64_C(1) << (STEP - 1); /* so that there is always one to count up to */
     unsigned count = (unsigned)__builtin_popcountll(places);
-    for (unsigned i = 0; i < 2 || i < count; i++, places &= places - 1)
-        list[i] = (uint16_t)(at + (unsigned)__builtin_ctzll(places | last));
+    uint64_t behind_first = places & (places - 1);
+    list[0] = (uint16_t)(at + (unsigned)__builtin_ctzll(places | last));
+    list[1] = (uint16_t)(at + (unsigned)__builtin_ctzll(behind_first | last));
+    for (unsigned i = 2; i < count; i++) {
+        behind_first &= behind_first - 1;
+        list[i] = (uint16_t)(at + (unsigned)__builtin_ctzll(behind_first));
+    }
     return count;
 }
 

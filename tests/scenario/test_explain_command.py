@@ -1,12 +1,14 @@
 """`mysqlconn_exporter explain FILE…`: what real servers' logs say, as tables and as JSON; plain, gzip and stdin, several files, long
 lines and hostile bytes; times and their zones; terminals and pipes; bounded memory; exit statuses."""
 
+import fcntl
 import gzip
 import json
 import os
 import re
 import signal
 import subprocess
+import sys
 import termios
 import time
 
@@ -65,6 +67,16 @@ def events(explain):
 @pytest.fixture
 def summary(explain):
     return lambda *args, **kwargs: json.loads(explain("--json", *args, **kwargs).text)
+
+
+def process_state(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+        return f.read().rsplit(") ", 1)[1][0]
+
+
+def held(pipe):
+    """Bytes that nobody has read yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def line_of(number, when="2026-11-21  1:51:41", user="app", host="127.0.0.1", reason=READ_ERROR, db="shop"):
@@ -416,6 +428,32 @@ def test_ctrl_c_ends_the_reading_and_tells_what_was_read(program, tmp_path):
         child.send_signal(signal.SIGINT)
         _, stderr = child.communicate(timeout=60)
     assert child.returncode == 1 and b"interrupted" in stderr
+
+
+def test_ctrl_c_tears_no_line_apart(program, tmp_path):
+    """Also where whoever reads them is slow, and the pipe is full to its last byte."""
+    log, pipe = tmp_path / "error.log", 4096
+    log.write_text("".join(map(line_of, range(300))))
+    command = [program, "explain", "--json", "--events", str(log)]
+    whole = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environment()).stdout
+    reader, writer = os.pipe()
+    assert fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, pipe) == pipe
+    child = subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE, env=environment())
+    os.close(writer)
+    with open(reader, "rb", buffering=0) as f:
+        told = b""
+        while len(told) < len(whole) // pipe * pipe - pipe:
+            told += f.read(pipe)
+        deadline = time.monotonic() + 60
+        while held(f) < pipe or process_state(child.pid) != "S":  # in this order
+            assert time.monotonic() < deadline, (process_state(child.pid), held(f))
+            time.sleep(0.01)
+        child.send_signal(signal.SIGINT)
+        while data := f.read(65536):
+            told += data
+    _, stderr = child.communicate(timeout=60)
+    assert told == whole and said(stderr.decode()).splitlines() == [f"mysqlconn_exporter: {log}: interrupted"]
+    assert child.returncode == 1
 
 
 def test_nobody_reads_any_further(program, tmp_path):
