@@ -9,6 +9,7 @@
 #include "base/coroutine.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@
 #endif
 
 #define GUARD_BYTES 4096
-#define IDLE_MAX 8       /* pooled coroutines that nobody uses; more are given back */
+#define IDLE_MAX 8       /* pooled coroutines that nobody uses; more are given back … */
+#define CROWD 64         /* … and, when there are so many fewer than there were, what malloc() keeps of theirs */
 #define EVENTS_A_TURN 64 /* then the loop's other handles have their turn */
 
 enum coroutine_state { IDLE, RUNNING, WAITING_FD, SLEEPING, PARKED };
@@ -82,6 +84,7 @@ struct coroutines {
     size_t idle_count;
     struct coroutine *live;
     size_t live_count;
+    size_t most;    /* that lived at one time since the heap was trimmed, and then */
     size_t closing; /* handles whose close call-back is to come */
     bool freed;
 };
@@ -219,6 +222,10 @@ static void retire(struct coroutine *co) {
     } else {
         coroutine_destroy(co);
     }
+    if (all->most >= all->live_count + CROWD) { /* bit by bit: a millisecond or so each time */
+        malloc_trim(0);
+        all->most = all->live_count;
+    }
 }
 
 static void resume(struct coroutine *co) {
@@ -251,6 +258,8 @@ int coroutine_start(struct coroutines *all, coroutine_fn *fn, void *arg, struct 
     all->live = co;
     if (all->live_count++ == 0)
         uv_ref((uv_handle_t *)&all->poll);
+    if (all->most < all->live_count)
+        all->most = all->live_count;
     co->out = out;
     if (out)
         *out = co;

@@ -51,6 +51,11 @@ int number_parse_i64(struct span text, int64_t min, int64_t max, int64_t *out) {
 
 int number_parse_double(struct span text, double *out) {
     char copy[64];
+    uint64_t whole;
+    if (number_parse_u64(text, UINT64_MAX, &whole) == 0) { /* most are; rounded as strtod does, and sooner */
+        *out = (double)whole;
+        return 0;
+    }
     if (text.len == 0 || text.len >= sizeof copy)
         return -EINVAL;
     /* strtod takes more than we do: spaces, hexadecimal, inf, nan. */

@@ -10,7 +10,7 @@ enum {
     LEVEL = 1, /* pages of metrics repeat themselves: the quickest level makes a fifteenth of them */
     WINDOW_BITS = 14,
     GZIP_FORMAT = 16,
-    MEMORY_LEVEL = 4, /* with the window 80 KB for each page on its way */
+    MEMORY_LEVEL = 5, /* with the window 88 KB for each page on its way */
     ROOM = 16 * 1024,
     /* What fits into the window, of which zlib keeps two, at once. Begun anew after each, it need not be moved, which
      * would take a fourth of the time and spare a twentieth of the size. */

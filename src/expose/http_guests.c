@@ -16,7 +16,6 @@
 enum {
     ACCEPT_AT_ONCE = 16, /* in one turn of the loop */
     PAUSE_MS = 100,      /* without descriptors or memory */
-    LOOK_EVERY_MS = 500,
     MAY_GO_AFTER_S = 10, /* who takes so long for his answer makes room where it is scarce */
     /* What the kernel keeps for each of them (twice that, as it counts): enough for a wide and far link, and who does
      * not read makes us write no more than this. */
@@ -91,9 +90,20 @@ static bool same_peer(const struct guest *guest, const struct web_peer *peer) {
     return memcmp(&guest->peer, peer, sizeof *peer) == 0;
 }
 
+static void on_look(uv_timer_t *timer);
+
+/* The next look is at whose time is over first; sooner does no harm. */
+static void look_within(struct guests *guests, int64_t ns) {
+    uint64_t ms = (uint64_t)(ns / NS_PER_MS) + 1;
+    if (!uv_is_active((uv_handle_t *)&guests->look) || uv_timer_get_due_in(&guests->look) > ms)
+        uv_timer_start(&guests->look, on_look, ms, 0);
+}
+
 static void enter_state(struct guest *guest, enum guest_state state) {
     guest->state = state;
     guest->since = mono_now();
+    if (patience[state].seconds > 0)
+        look_within(guest->host, patience[state].seconds * NS_PER_S);
 }
 
 /* libmicrohttpd sees the end of its connection, and closes it. */
@@ -114,10 +124,15 @@ static void on_look(uv_timer_t *timer) {
     bool any = false;
     for (struct guest *guest = guests->first; guest; guest = guest->next) {
         int64_t seconds = patience[guest->state].seconds;
-        if (!guest->leaving && seconds > 0 && mono_between(guest->since, now) > seconds * NS_PER_S) {
+        int64_t left = seconds * NS_PER_S - mono_between(guest->since, now);
+        bool over = left <= 0;
+        if (guest->leaving || seconds == 0)
+            continue;
+        if (over)
             send_away(guest, patience[guest->state].refusal);
-            any = true;
-        }
+        else
+            look_within(guests, left);
+        any |= over;
     }
     if (any)
         guests->run(guests->arg);
@@ -138,8 +153,7 @@ static void arrive(struct guests *guests, struct MHD_Connection *connection, voi
     if (guest->next)
         guest->next->previous = guest;
     guests->first = guest;
-    if (guests->facts->connections++ == 0)
-        uv_timer_start(&guests->look, on_look, LOOK_EVERY_MS, LOOK_EVERY_MS);
+    guests->facts->connections++;
     guest->tls = (struct web_tls_session){.tls = web_tls_ref(web_tls(guests->web)), .fd = guest->fd};
     if (guest->tls.tls)
         web_tls_attach(&guest->tls,

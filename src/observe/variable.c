@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -177,11 +178,8 @@ static int compare_row(const struct variable *row, enum variable_source source, 
     return order == 0 && row->name[name.len] != '\0' ? 1 : order;
 }
 
-int variable_find(enum variable_source source, struct span name) {
+static int search(enum variable_source source, struct span name) {
     size_t low = 0, high = variable_count;
-
-    if (name.len == 0 || memchr(name.ptr, '\0', name.len))
-        return -1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = compare_row(&variable_table[middle], source, name);
@@ -193,6 +191,22 @@ int variable_find(enum variable_source source, struct span name) {
             high = middle;
     }
     return -1;
+}
+
+/* The same few names are looked for with each poll of each target, so where one like it was found last is tried first.
+ * Hardly two of the table's are alike by this, and those take turns. */
+int variable_find(enum variable_source source, struct span name) {
+    static uint8_t found[256];
+    if (name.len == 0 || memchr(name.ptr, '\0', name.len))
+        return -1;
+    unsigned char first = (unsigned char)name.ptr[0], last = (unsigned char)name.ptr[name.len - 1];
+    uint8_t *place = &found[(3 * name.len + 27U * first + 19U * last + source) % sizeof found];
+    if (compare_row(&variable_table[*place], source, name) == 0)
+        return *place;
+    int row = search(source, name);
+    if (row >= 0)
+        *place = (uint8_t)row;
+    return row;
 }
 
 int variable_parse(struct span text, double *out) {

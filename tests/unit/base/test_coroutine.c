@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -311,6 +312,36 @@ static void thousands_come_and_go(void **state) {
     assert_int_equal(runs, 2000);
 }
 
+/* --- the heap --- */
+
+static unsigned trims;
+
+/* In place of libc's. */
+int malloc_trim(size_t pad) {
+    assert_int_equal(pad, 0);
+    trims++;
+    return 1;
+}
+
+static void come_and_go(unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(coroutine_start(all, deep_body, NULL, NULL), 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static void what_a_crowd_had_is_given_back_bit_by_bit(void **state) {
+    (void)state;
+    trims = 0;
+    come_and_go(10);
+    assert_int_equal(trims, 0);
+    come_and_go(100);
+    assert_int_equal(trims, 1);
+    come_and_go(60);
+    assert_int_equal(trims, 1);
+    come_and_go(200);
+    assert_int_equal(trims, 4);
+}
+
 /* --- giving way --- */
 
 enum { TIMES = 100 };
@@ -358,6 +389,7 @@ int main(void) {
         TEST(park_ends_by_a_wake_or_at_the_deadline),
         TEST(coroutines_start_coroutines),
         TEST(thousands_come_and_go),
+        TEST(what_a_crowd_had_is_given_back_bit_by_bit),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

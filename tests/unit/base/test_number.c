@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 
 #define YEAR_NS (365 * 86400 * NS_PER_S)
 
@@ -63,6 +64,22 @@ static void doubles(void **state) {
         assert_int_equal(number_parse_double(span_of(wrong[i]), &value), -EINVAL);
     assert_int_equal(number_parse_double(span_of("1e999"), &value), -ERANGE);
     assert_true(value == -1250);
+}
+
+static void whole_doubles_are_read_as_strtod_does(void **state) {
+    static const char *const whole[] = {"0",
+                                        "007",
+                                        "999999999999999",
+                                        "9007199254740993",
+                                        "18446744073709551615",
+                                        "18446744073709551616",
+                                        "1234567890123456789012345678901234567890"};
+    (void)state;
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        double value = NAN;
+        assert_int_equal(number_parse_double(span_of(whole[i]), &value), 0);
+        assert_true(value == strtod(whole[i], NULL));
+    }
 }
 
 static void durations_both_ways(void **state) {
@@ -154,9 +171,13 @@ static void doubles_read_back_the_same(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unsigned_numbers), cmocka_unit_test(signed_numbers),
-        cmocka_unit_test(doubles),          cmocka_unit_test(durations_both_ways),
-        cmocka_unit_test(wrong_durations),  cmocka_unit_test(doubles_read_back_the_same),
+        cmocka_unit_test(unsigned_numbers),
+        cmocka_unit_test(signed_numbers),
+        cmocka_unit_test(doubles),
+        cmocka_unit_test(durations_both_ways),
+        cmocka_unit_test(whole_doubles_are_read_as_strtod_does),
+        cmocka_unit_test(wrong_durations),
+        cmocka_unit_test(doubles_read_back_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

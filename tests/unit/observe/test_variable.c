@@ -73,6 +73,15 @@ static void every_row_is_found_in_any_case(void **state) {
     }
 }
 
+static void whatever_was_looked_for_before_each_row_is_found(void **state) {
+    (void)state;
+    for (size_t i = 0; i < variable_count; i++)
+        for (size_t k = 0; k < variable_count; k++) {
+            variable_find(variable_table[k].source, span_of(variable_table[k].name));
+            assert_int_equal(variable_find(variable_table[i].source, span_of(variable_table[i].name)), (int)i);
+        }
+}
+
 static void strangers_are_not_found(void **state) {
     static const char *const names[] = {"",    "A",          "Aborted", "Aborted_client", "Aborted_clients2",
                                         "zzz", "Com_select", "\xff"};
@@ -148,9 +157,13 @@ static void what_hides_aborted_connections(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_sorted_and_unique),     cmocka_unit_test(names_and_types_are_mysqld_exporters),
-        cmocka_unit_test(every_row_is_found_in_any_case), cmocka_unit_test(strangers_are_not_found),
-        cmocka_unit_test(values_are_numbers_or_switches), cmocka_unit_test(what_hides_aborted_connections),
+        cmocka_unit_test(rows_are_sorted_and_unique),
+        cmocka_unit_test(names_and_types_are_mysqld_exporters),
+        cmocka_unit_test(every_row_is_found_in_any_case),
+        cmocka_unit_test(strangers_are_not_found),
+        cmocka_unit_test(whatever_was_looked_for_before_each_row_is_found),
+        cmocka_unit_test(values_are_numbers_or_switches),
+        cmocka_unit_test(what_hides_aborted_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
