@@ -182,13 +182,13 @@ static bool leap_over_hole(struct log_file *file, struct log_reader *r) {
     if (data <= (off_t)file->offset)
         return false;
     r->state->bytes += (uint64_t)data - file->offset;
-    log_file_go_to(file, (uint64_t)data, false);
+    log_file_go_to(file, (uint64_t)data, file->skipping);
     return true;
 }
 
 int log_file_fetch(struct log_file *file, struct log_reader *r) {
     int n = read_at_place(file, r->line_limit);
-    if (n > 0 && !file->skipping && buffer[file->tail_len] == '\0' && leap_over_hole(file, r))
+    if (n > 0 && buffer[file->tail_len] == '\0' && leap_over_hole(file, r))
         n = read_at_place(file, r->line_limit);
     if (n < 0)
         return n;

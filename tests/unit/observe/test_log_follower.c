@@ -820,6 +820,22 @@ static void writer_goes_on_behind_a_hole(void **state) {
     close(fd);
 }
 
+/* To read all of it would take minutes. */
+static void hole_in_a_line_is_leapt_over(void **state) {
+    struct fixture *fx = *state;
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    append(fx->path, "before\na line that is cut");
+    assert_int_equal(truncate(fx->path, 1LL << 38), 0);
+    append(fx->path, "its end\nafter\n");
+    WAIT_FOR(fx, fx->lines >= 3);
+    settle(fx);
+    assert_int_equal(fx->lines, 3);
+    assert_int_equal(now(fx)->cut_lines, 1);
+    assert_int_equal(now(fx)->bytes, (1LL << 38) + 14);
+    assert_memory_equal(fx->text.data + fx->text.len - 7, "\nafter\n", 7);
+}
+
 /* --- over restarts --- */
 
 /* What the next one begins with. */
@@ -1825,6 +1841,7 @@ int main(void) {
         TEST(truncation_begins_again),
         TEST(truncation_to_the_same_length_is_seen),
         TEST(writer_goes_on_behind_a_hole),
+        TEST(hole_in_a_line_is_leapt_over),
         TEST(goes_on_where_it_was),
         TEST(regrown_past_the_place_while_stopped),
         TEST(regrown_past_the_place_between_two_looks),
