@@ -216,6 +216,12 @@ static void on_log_save(void *arg, const struct target *target, struct strbuf *o
     record_end(out);
 }
 
+/* The name for what was folded takes no place of a name that was kept. */
+static const char *restore_name(struct text_set *set, struct span text, size_t max) {
+    const char *name = span_is(text, other) ? other : set_intern(set, cut(text, TEXT_MAX), max);
+    return name ? name : other;
+}
+
 static bool restore_count(const struct aborts *aborts, struct target_aborts *ta, const struct record *r) {
     struct abort_count key = {.kind = LOG_EVENT_NONE};
     uint64_t value;
@@ -224,14 +230,12 @@ static bool restore_count(const struct aborts *aborts, struct target_aborts *ta,
     for (int kind = LOG_EVENT_NONE + 1; kind < LOG_EVENT_KIND_COUNT; kind++)
         if (span_is(r->field[0], log_event_kind_name((enum log_event_kind)kind)))
             key.kind = (enum log_event_kind)kind;
-    key.reason = set_intern(&ta->reasons, cut(r->field[1], TEXT_MAX), REASONS_MAX);
-    key.user = set_intern(&ta->users, cut(r->field[2], TEXT_MAX), aborts->users_per_target);
-    key.reason = key.reason ? key.reason : other;
-    key.user = key.user ? key.user : other;
+    key.reason = restore_name(&ta->reasons, r->field[1], REASONS_MAX);
+    key.user = restore_name(&ta->users, r->field[2], aborts->users_per_target);
     struct abort_count *count = key.kind == LOG_EVENT_NONE ? NULL : find_or_add_count(ta, &key);
     if (count)
         count->count += value;
-    return true;
+    return !count || count->count <= INT64_MAX;
 }
 
 static bool on_log_restore(void *arg, struct target *target, const struct record *record) {

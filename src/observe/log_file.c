@@ -86,11 +86,13 @@ int log_file_look(struct log_file *file) {
     struct stat st;
     if (fstat(file->fd, &st) < 0)
         return -errno;
-    bool shorter = file->offset == 0 && (uint64_t)st.st_size < file->size; /* of what was not read, too */
-    file->size = (uint64_t)st.st_size;
+    const uint64_t size = (uint64_t)st.st_size;
+    bool shorter = size < file->seen || (file->offset == 0 && size < file->size); /* of what was not read, too */
     file->mtime_ns = log_folder_mtime_ns(&st);
     file->unlinked = st.st_nlink == 0;
-    return shorter || file->size < file->seen ? -ESTALE : 0;
+    if (!shorter) /* else every look says so until it is begun again */
+        file->size = size;
+    return shorter ? -ESTALE : 0;
 }
 
 /* --- lines --- */
@@ -180,13 +182,13 @@ static bool leap_over_hole(struct log_file *file, struct log_reader *r) {
     if (data <= (off_t)file->offset)
         return false;
     r->state->bytes += (uint64_t)data - file->offset;
-    log_file_go_to(file, (uint64_t)data, false);
+    log_file_go_to(file, (uint64_t)data, file->skipping);
     return true;
 }
 
 int log_file_fetch(struct log_file *file, struct log_reader *r) {
     int n = read_at_place(file, r->line_limit);
-    if (n > 0 && !file->skipping && buffer[file->tail_len] == '\0' && leap_over_hole(file, r))
+    if (n > 0 && buffer[file->tail_len] == '\0' && leap_over_hole(file, r))
         n = read_at_place(file, r->line_limit);
     if (n < 0)
         return n;

@@ -75,10 +75,13 @@ static int read_file(struct log_follower *f, struct log_file *file, size_t *budg
     }
 }
 
+/* One that became shorter had some. */
 static bool later_file_has_bytes(const struct log_file *file) {
-    for (struct log_file *later = file->next; later; later = later->next)
-        if (log_file_look(later) == 0 && later->size > 0)
+    for (struct log_file *later = file->next; later; later = later->next) {
+        int rc = log_file_look(later);
+        if (rc == -ESTALE || (rc == 0 && later->size > 0))
             return true;
+    }
     return false;
 }
 

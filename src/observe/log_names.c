@@ -216,6 +216,7 @@ void log_names_restart(struct log_follower *f, struct log_file *file) {
         remember(f, place, wall_now_ns()); /* what was copied before we read so far is not new */
     log_file_move_starts(&f->reader, file, copy);
     log_file_go_to(file, 0, false);
+    file->size = 0;
     file->fresh = true;
     f->reader.state->truncations++;
     f->reader.state->gaps += had && !copy;

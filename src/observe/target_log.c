@@ -95,7 +95,7 @@ static bool load(struct target_log *log, struct log_state *state) {
         set_aside(log, state_store_file(target->store, target->config->name), 0, strerror(-rc));
     if (!text)
         return false;
-    /* First to see whether it is right, then to take what is not ours: nothing is half taken. */
+    /* First to see whether it is right, then to take what is not ours: of a text that is torn nothing is taken. */
     char *copy = malloc(len + 1);
     bool ok = copy != NULL;
     if (ok) {

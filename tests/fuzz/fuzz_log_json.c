@@ -1,6 +1,6 @@
 /*
- * Any text as a JSON object: what is found lies in the text, and a string is never longer as text than as it is
- * written.
+ * Any text as a JSON object, as a string and as a list of bytes: what is found lies in the text, and nothing is longer
+ * taken out than as it is written.
  */
 #include "fuzz.h"
 #include "observe/log_json.h"
@@ -20,10 +20,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         strbuf_reset(&out);
         log_json_add_text(&out, raw);
         fuzz_check(!strbuf_failed(&out) && out.len <= raw.len + raw.len / 2);
+        strbuf_reset(&out);
+        log_json_add_bytes(&out, raw);
+        fuzz_check(!strbuf_failed(&out) && out.len <= raw.len / 2);
     }
     strbuf_reset(&out);
     log_json_add_text(&out, text);
     fuzz_check(!strbuf_failed(&out) || size > 1 << 19);
+    strbuf_reset(&out);
+    log_json_add_bytes(&out, text);
     strbuf_release(&out);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "explain/aborts.h"
 
 #include "base/log.h"
+#include "base/records.h"
 #include "explaining.h"
 
 #include <setjmp.h>
@@ -160,6 +161,29 @@ static void users_beyond_the_bound_are_folded(void **state) {
     assert_int_equal(aborts_folded(&fx->target), 96);
 }
 
+static void folded_names_take_no_place_after_a_restart(void **state) {
+    struct fixture *fx = *state;
+    struct records records;
+    struct record record;
+    struct strbuf text;
+    static const char *const users[] = {"a", "b", "y", "z", "folded"};
+    for (size_t i = 0; i < sizeof users / sizeof users[0]; i++)
+        tell_abort(fx, 1, users[i], "timeout");
+    strbuf_init(&text, 1 << 16);
+    records_begin(&text, "aborts 1");
+    fx->observer.log_save(fx->observer.arg, &fx->target, &text);
+    records_end(&text);
+    fx->observer.target_removed(fx->observer.arg, &fx->target);
+    assert_true(records_open(&records, text.data, text.len, "aborts 1"));
+    while (records_next(&records, &record))
+        assert_true(fx->observer.log_restore(fx->observer.arg, &fx->target, &record));
+    assert_null(records.wrong);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(count_of(fx, LOG_EVENT_ABORTED, "timeout", users[i]), 1);
+    assert_int_equal(count_of(fx, LOG_EVENT_ABORTED, "timeout", "other"), 1);
+    strbuf_release(&text);
+}
+
 static void made_up_logins_leave_places_for_users(void **state) {
     struct fixture *fx = *state;
     char user[32];
@@ -240,10 +264,15 @@ static void each_event_is_logged_once(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(silent_target_costs_nothing),           TEST(each_event_is_logged_once),
-        TEST(counts_by_kind_reason_and_user),        TEST(users_beyond_the_bound_are_folded),
-        TEST(made_up_logins_leave_places_for_users), TEST(reasons_beyond_the_bound_are_folded),
-        TEST(forged_lines_are_counted_apart),        TEST(hostile_texts_are_bounded),
+        TEST(silent_target_costs_nothing),
+        TEST(each_event_is_logged_once),
+        TEST(counts_by_kind_reason_and_user),
+        TEST(users_beyond_the_bound_are_folded),
+        TEST(made_up_logins_leave_places_for_users),
+        TEST(reasons_beyond_the_bound_are_folded),
+        TEST(forged_lines_are_counted_apart),
+        TEST(hostile_texts_are_bounded),
+        TEST(folded_names_take_no_place_after_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -820,6 +820,22 @@ static void writer_goes_on_behind_a_hole(void **state) {
     close(fd);
 }
 
+/* To read all of it would take minutes. */
+static void hole_in_a_line_is_leapt_over(void **state) {
+    struct fixture *fx = *state;
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    append(fx->path, "before\na line that is cut");
+    assert_int_equal(truncate(fx->path, 1LL << 38), 0);
+    append(fx->path, "its end\nafter\n");
+    WAIT_FOR(fx, fx->lines >= 3);
+    settle(fx);
+    assert_int_equal(fx->lines, 3);
+    assert_int_equal(now(fx)->cut_lines, 1);
+    assert_int_equal(now(fx)->bytes, (1LL << 38) + 14);
+    assert_memory_equal(fx->text.data + fx->text.len - 7, "\nafter\n", 7);
+}
+
 /* --- over restarts --- */
 
 /* What the next one begins with. */
@@ -993,6 +1009,37 @@ static void copy_of_what_is_there_now_is_not_read_before_it(void **state) {
     write_text(fd, "5 lines\n");
     expect(fx, "5 lines\n");
     close(fd);
+}
+
+static void copy_and_truncate_again(void *arg) {
+    const struct fixture *fx = arg;
+    append(fx->other, "3 lines, and nobody saw this life but as a size\n");
+    move(fx->other, fx->old);
+    let_file_clock_tick();
+    assert_int_equal(truncate(fx->path, 0), 0);
+    append(fx->path, "4 lines\n");
+}
+
+/* Truncated once more while what was copied before is searched: no event tells of it after that. */
+static void copies_are_read_to_the_file_that_became_shorter_meanwhile(void **state) {
+    struct fixture *fx = *state;
+    struct stat st;
+    char two[128];
+    snprintf(two, sizeof two, "%s.2", fx->path);
+    append(fx->path, "");
+    begin(fx, LOG_START_END);
+    append(fx->path, "1 line of the first life\n");
+    expect(fx, "1 line of the first life\n");
+    append(two, "1 line of the first life\n2 lines\n");
+    assert_int_equal(stat(two, &st), 0);
+    let_file_clock_tick();
+    assert_int_equal(truncate(fx->path, 0), 0);
+    append(fx->path, "3 lines, and nobody saw this life but as a size\n");
+    hook = copy_and_truncate_again;
+    hook_arg = fx;
+    hooked = st.st_ino;
+    expect(fx, "2 lines\n3 lines, and nobody saw this life but as a size\n4 lines\n");
+    assert_int_equal(now(fx)->gaps, 0);
 }
 
 static void copy_from_before_what_was_read_is_not_read_after_a_stop(void **state) {
@@ -1825,6 +1872,7 @@ int main(void) {
         TEST(truncation_begins_again),
         TEST(truncation_to_the_same_length_is_seen),
         TEST(writer_goes_on_behind_a_hole),
+        TEST(hole_in_a_line_is_leapt_over),
         TEST(goes_on_where_it_was),
         TEST(regrown_past_the_place_while_stopped),
         TEST(regrown_past_the_place_between_two_looks),
@@ -1834,6 +1882,7 @@ int main(void) {
         TEST(copy_and_truncation_that_nobody_saw),
         TEST(copy_that_is_shorter_than_what_was_read_is_not_read_again),
         TEST(copy_of_what_is_there_now_is_not_read_before_it),
+        TEST(copies_are_read_to_the_file_that_became_shorter_meanwhile),
         TEST(copy_from_before_what_was_read_is_not_read_after_a_stop),
         TEST(life_that_nobody_saw_is_found_in_its_copy_whenever_that_was_made),
         TEST(lives_that_begin_with_the_same_line_are_told_apart),
