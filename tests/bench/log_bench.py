@@ -57,6 +57,8 @@ def write_log(folder, name, size, share):
     with open(path, "wb") as f:
         for _ in range(-(-size // len(chunk))):
             f.write(chunk)
+        f.flush()
+        os.fsync(f.fileno())  # so that the kernel does not write it out while we measure
     return path, number * -(-size // len(chunk))
 
 
