@@ -29,11 +29,11 @@ class Journal:
         self.seconds = int(time.time())
         self.count = 0
 
-    def entry(self, message, unit="mariadb.service", identifier="mariadbd"):
+    def entry(self, message, unit="mariadb.service", identifier="mariadbd", field=b"MESSAGE"):
         self.count += 1
         stamp = self.seconds * 1000000 + self.count
         raw = message.encode()
-        body = (b"MESSAGE\n" + len(raw).to_bytes(8, "little") + raw) if b"\n" in raw else b"MESSAGE=" + raw
+        body = (field + b"\n" + len(raw).to_bytes(8, "little") + raw) if b"\n" in raw else field + b"=" + raw
         return (f"__CURSOR=s=00000000000000000000000000000001;i={self.count:x}\n__REALTIME_TIMESTAMP={stamp}\n"
                 f"__MONOTONIC_TIMESTAMP={self.count}\n_BOOT_ID=00000000000000000000000000000002\n"
                 f"_SYSTEMD_UNIT={unit}\nSYSLOG_IDENTIFIER={identifier}\nPRIORITY=4\n").encode() + body + b"\n\n"
@@ -108,7 +108,8 @@ def test_journal_that_lost_its_end_while_we_were_away_is_not_read_again(exporter
 def test_what_is_held_back_when_we_are_killed_is_counted_once(exporter, tmp_path):
     journal = Journal(tmp_path / "journal")
     lines = [abort(1), "2026-11-21  1:51:02 2 [Warning] Access denied for user 'eve'@'localhost' (using password: NO)"]
-    journal.write(*(journal.entry(line) for line in lines))
+    silent = journal.entry("an entry without a message", field=b"NOTE")
+    journal.write(*(journal.entry(line) for line in lines), silent, silent)
     watching = exporter(journald(journal, unit="mariadb", start="beginning"), [f"--storage.path={tmp_path / 'state'}"])
     watching.wait_for(lambda m: m.value("mysqlconn_exporter_state_writes_total") >= 2, 20)  # at the start, and when it was readable
     watching.process.kill()
