@@ -282,10 +282,12 @@ class Stack:
                  self._break,
                  self.crowded.restart,
                  self._flush,
-                 lambda: os.truncate(self.crowded.error_log, 0),
-                 lambda: os.truncate(self.crowded.error_log, 0),
+                 self._truncate,
+                 self._truncate,
                  self._grow_slow,
-                 self._fill_big_log]
+                 self._fill_big_log,
+                 self._truncate,  # of one that found nothing to take away there is no trace, and two are needed
+                 self._truncate]
         for number in itertools.count():
             if self._stop.wait(4):
                 return
@@ -297,6 +299,9 @@ class Stack:
                     self._flush()
                 self.distant.cut("fin")
                 self._ask_badly()
+
+    def _truncate(self):
+        os.truncate(self.crowded.error_log, 0)
 
     def _fill_big_log(self):
         """Of nothing, which takes no place on the disk; but it is to be read."""
