@@ -245,8 +245,7 @@ static const struct metric_family rows[] = {
     {
         .name = "mysqlconn_error_log_missed_lines_total",
         .type = METRIC_COUNTER,
-        .help = "Lines that were dropped before they could be read: by the server's table, a ring, or by journald's "
-                "rate limit.",
+        .help = "Lines that the server's table dropped before they were read.",
         .condition = CONFIGURED,
         .since = counts_since,
         .of_target = emit_missed,

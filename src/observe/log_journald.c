@@ -4,14 +4,13 @@
  *
  * The journal's descriptor tells when there is more; a timer runs only while the journal cannot be read, or where
  * libsystemd asks for one. The place is a cursor: of the last entry that was handed over, or of the first that is held
- * back. Where the entry of a cursor is gone, so that lines may be lost, that is counted as a gap. What journald itself
- * left out, for a unit wrote more than its rate limit allows, is missed: it says how many when it takes lines again.
+ * back. Where the entry of a cursor is gone, so that lines may be lost, that is counted as a gap. What journald says of
+ * lines that it left out by its rate limit is not asked for: with a disjunction of matches libsystemd 252 goes over
+ * entries again when the journal is flushed from /run to /var.
  */
 #include "base/clock.h"
-#include "base/number.h"
 #include "observe/log_backend.h"
 #include "observe/log_file.h"
-#include "observe/log_text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
-#include <systemd/sd-messages.h>
 #include <unistd.h>
 
 enum {
@@ -48,8 +46,8 @@ struct log_journald {
     bool unread;      /* … and it was not handed over yet */
     uint64_t entries; /* that we came to; not each is a line */
     struct {
-        uint64_t entries, bytes, missed; /* how many there were before it */
-    } lines[LOG_HELD_MAX];               /* the last ones, in a ring */
+        uint64_t entries, bytes; /* how many there were before it */
+    } lines[LOG_HELD_MAX];       /* the last ones, in a ring */
     unsigned next_line;
     struct log_saved saved; /* until the journal could be opened */
     bool begin_at_end;
@@ -124,16 +122,6 @@ static int add_matches(struct log_journald *j) {
     int rc = j->unit ? add_match(j, "_SYSTEMD_UNIT", unit) : 0;
     if (rc >= 0 && j->config->identifier)
         rc = add_match(j, "SYSLOG_IDENTIFIER", j->config->identifier);
-    if (rc < 0 || !j->unit)
-        return rc < 0 ? rc : 0;
-    /* Or what journald, and nobody else, says of the unit. */
-    rc = sd_journal_add_disjunction(j->journal);
-    if (rc >= 0)
-        rc = add_match(j, "MESSAGE_ID", SD_MESSAGE_JOURNAL_DROPPED_STR);
-    if (rc >= 0)
-        rc = add_match(j, "_TRANSPORT", "driver");
-    if (rc >= 0)
-        rc = add_match(j, "OBJECT_SYSTEMD_UNIT", unit);
     return rc < 0 ? rc : 0;
 }
 
@@ -211,40 +199,17 @@ static int open_journal(struct log_journald *j) {
 
 /* --- reading --- */
 
-/* A field of the entry; valid until the next is asked for. */
-static bool field_of(const struct log_journald *j, const char *name, struct span *out) {
-    const void *data;
-    size_t len, name_len = strlen(name) + 1;
-    if (sd_journal_get_data(j->journal, name, &data, &len) < 0 || len < name_len)
-        return false;
-    *out = (struct span){(const char *)data + name_len, len - name_len};
-    return true;
-}
-
-/* Whether the entry is journald's word of what it left out; it is counted then. */
-static bool take_dropped(struct log_journald *j) {
-    struct span field;
-    uint64_t count;
-    bool told = field_of(j, "_TRANSPORT", &field) && span_is(field, "driver") && field_of(j, "N_DROPPED", &field) &&
-                number_parse_u64(field, UINT32_MAX, &count) == 0;
-    if (told)
-        j->state->missed += count;
-    return told;
-}
-
 static void hand_over(struct log_journald *j, size_t *budget) {
-    struct span message;
-    size_t max = j->config->max_line_bytes;
+    const void *data;
+    size_t len, max = j->config->max_line_bytes;
     uint64_t realtime_us = 0, entry = j->entries++;
     sd_journal_get_realtime_usec(j->journal, &realtime_us);
     j->state->last_read_wall_ns = wall_now_ns();
-    if (!field_of(j, "MESSAGE", &message))
+    if (sd_journal_get_data(j->journal, "MESSAGE", &data, &len) < 0 || len < strlen("MESSAGE="))
         return;
-    if (span_starts(message, SPAN_LITERAL("Suppressed ")) && (take_dropped(j) || !field_of(j, "MESSAGE", &message)))
-        return;
+    struct span message = {(const char *)data + strlen("MESSAGE="), len - strlen("MESSAGE=")};
     j->lines[j->next_line % LOG_HELD_MAX].entries = entry;
-    j->lines[j->next_line % LOG_HELD_MAX].bytes = j->state->bytes;
-    j->lines[j->next_line++ % LOG_HELD_MAX].missed = j->state->missed;
+    j->lines[j->next_line++ % LOG_HELD_MAX].bytes = j->state->bytes;
     j->state->cut_lines += message.len > max;
     message.len = message.len > max ? max : message.len;
     j->state->lines++;
@@ -353,7 +318,6 @@ static void journald_save(const void *self, struct log_saved *out) {
         back = j->entries - 1 - j->lines[first].entries;
         out->state.lines -= held;
         out->state.bytes = j->lines[first].bytes;
-        out->state.missed = j->lines[first].missed;
     }
     place[CURSOR_UNREAD] = held > 0 || j->unread;
     int went = back > 0 ? sd_journal_previous_skip(j->journal, back) : 0;

@@ -95,13 +95,6 @@ class Journald:
     def inside(self, argv):
         return ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", "--", *argv]
 
-    def limit(self, unit, lines, seconds):
-        """As systemd tells it of a unit with LogRateLimitBurst= and LogRateLimitIntervalSec=."""
-        folder = f"/proc/{self.process.pid}/root/run/systemd/units"
-        os.makedirs(folder, exist_ok=True)
-        os.symlink(str(lines), f"{folder}/log-rate-limit-burst:{unit}")
-        os.symlink(str(seconds * 1000000), f"{folder}/log-rate-limit-interval:{unit}")
-
     def stream(self, identifier, unit=""):
         """What systemd makes of a service's standard error: each line written to this socket is an entry."""
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -9,7 +9,6 @@ import pytest
 from lib import clients, journald, unprivileged
 from lib.exporter import target
 from lib.journald import JournalMariaDB, Journald, Unit
-from lib.process import wait_until
 from scenario.test_error_log_is_kept_over_restarts import WAITS_FOR_LOGS, kept
 
 pytestmark = pytest.mark.skipif(bool(journald.why_not()), reason=journald.why_not())
@@ -128,36 +127,6 @@ def test_what_was_vacuumed_before_it_was_read_is_a_gap(journal, watch):
     watching.start()
     metrics = watching.wait_for(lambda m: m.sum(ABORTS) == 2, 20)
     assert metrics.value("mysqlconn_error_log_gaps_total") == 1
-
-
-def test_what_journald_left_out_by_its_rate_limit_is_counted(journal, watch, figure):
-    """It says how many these were when it takes lines again."""
-    journal.limit("limited.service", lines=5, seconds=1)
-    watching = watch({**SLOW, "targets": [target(NOBODY, error_log={"unit": "limited"})]})
-    watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 20)
-    kept(watching)
-    written = 0
-
-    def write(count):
-        nonlocal written
-        journal.write(*(abort(written + i) for i in range(count)), unit="limited.service")
-        written += count
-
-    def all_told():
-        write(1)
-        metrics = watching.scrape()
-        return metrics.value("mysqlconn_error_log_missed_lines_total") > 0
-
-    write(500)
-    wait_until(all_told, 30, "journald says what it left out", step=0.2)
-    watching.process.kill()  # what is read again is not counted again
-    watching.start()
-    metrics = watching.wait_for(lambda m: m.value("mysqlconn_error_log_lines_total")
-                                + m.value("mysqlconn_error_log_missed_lines_total") >= written, 20)
-    missed, lines = metrics.value("mysqlconn_error_log_missed_lines_total"), metrics.value("mysqlconn_error_log_lines_total")
-    assert missed + lines == written and missed > 0
-    assert metrics.sum(ABORTS) == lines
-    figure(f"{lines:.0f} read and {missed:.0f} left out of {written}")
 
 
 def test_who_is_not_in_the_group_is_told_at_once(journal, watch):
