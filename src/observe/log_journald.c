@@ -4,11 +4,14 @@
  *
  * The journal's descriptor tells when there is more; a timer runs only while the journal cannot be read, or where
  * libsystemd asks for one. The place is a cursor: of the last entry that was handed over, or of the first that is held
- * back. Where the entry of a cursor is gone, so that lines may be lost, that is counted as a gap. What journald says of
- * lines that it left out by its rate limit is not asked for: with a disjunction of matches libsystemd 252 goes over
- * entries again when the journal is flushed from /run to /var.
+ * back. Where the entry of a cursor is gone, so that lines may be lost, that is counted as a gap.
+ *
+ * When the journal is flushed from /run to /var, libsystemd 252 now and then comes to the copies of entries that it was
+ * at before; those are known by what their cursors have in common. (With a disjunction of matches, which journald's
+ * word of what its rate limit left out would take, it comes to them far oftener: that word is not asked for.)
  */
 #include "base/clock.h"
+#include "base/records.h"
 #include "observe/log_backend.h"
 #include "observe/log_file.h"
 
@@ -49,6 +52,12 @@ struct log_journald {
         uint64_t entries, bytes; /* how many there were before it */
     } lines[LOG_HELD_MAX];       /* the last ones, in a ring */
     unsigned next_line;
+    struct journal_entry {
+        uint64_t content;   /* of the cursor: when it was written, and what it holds; copies have the same */
+        uint64_t files;     /* … in which row of files … */
+        uint64_t number;    /* … and at which place of that row it is: others of that very moment have another one */
+    } passed[LOG_HELD_MAX]; /* the last ones, in a ring */
+    unsigned next_passed;
     struct log_saved saved; /* until the journal could be opened */
     bool begin_at_end;
 };
@@ -199,13 +208,41 @@ static int open_journal(struct log_journald *j) {
 
 /* --- reading --- */
 
+/* "s=FILES;i=NUMBER;b=BOOT;m=…;t=…;x=…", as sd_journal_get_cursor(3) has it. */
+static bool identify(const struct log_journald *j, struct journal_entry *out) {
+    char *cursor = NULL, *number = NULL, *content = NULL;
+    if (sd_journal_get_cursor(j->journal, &cursor) >= 0 && (number = strstr(cursor, ";i=")))
+        content = strstr(number, ";b=");
+    if (content) {
+        out->files = hash_bytes(cursor, (size_t)(number - cursor));
+        out->number = hash_bytes(number, (size_t)(content - number));
+        out->content = hash_bytes(content, strlen(content));
+    }
+    free(cursor);
+    return content != NULL;
+}
+
+/* Whether the entry, or that of which it is a copy, was passed already; from now on it was. */
+static bool was_passed(struct log_journald *j) {
+    struct journal_entry entry;
+    if (!identify(j, &entry))
+        return false;
+    for (unsigned i = 0; i < LOG_HELD_MAX && i < j->next_passed; i++) {
+        const struct journal_entry *other = &j->passed[i];
+        if (other->content == entry.content && (other->files != entry.files || other->number == entry.number))
+            return true;
+    }
+    j->passed[j->next_passed++ % LOG_HELD_MAX] = entry;
+    return false;
+}
+
 static void hand_over(struct log_journald *j, size_t *budget) {
     const void *data;
     size_t len, max = j->config->max_line_bytes;
     uint64_t realtime_us = 0, entry = j->entries++;
     sd_journal_get_realtime_usec(j->journal, &realtime_us);
     j->state->last_read_wall_ns = wall_now_ns();
-    if (sd_journal_get_data(j->journal, "MESSAGE", &data, &len) < 0 || len < strlen("MESSAGE="))
+    if (was_passed(j) || sd_journal_get_data(j->journal, "MESSAGE", &data, &len) < 0 || len < strlen("MESSAGE="))
         return;
     struct span message = {(const char *)data + strlen("MESSAGE="), len - strlen("MESSAGE=")};
     j->lines[j->next_line % LOG_HELD_MAX].entries = entry;
