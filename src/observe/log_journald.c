@@ -6,6 +6,9 @@
  * libsystemd asks for one. The place is a cursor: of the last entry that was handed over, or of the first that is held
  * back. Where the entry of a cursor is gone, so that lines may be lost, that is counted as a gap.
  *
+ * journald counts an entry before it can be found, and libsystemd 252 looks no more into a file with a count that it
+ * knows. So, each time that the journal tells of something, it is made to look again from where we are.
+ *
  * When the journal is flushed from /run to /var, libsystemd 252 now and then comes to the copies of entries that it was
  * at before; those are known by what their cursors have in common. (With a disjunction of matches, which journald's
  * word of what its rate limit left out would take, it comes to them far oftener: that word is not asked for.)
@@ -45,7 +48,8 @@ struct log_journald {
     uv_timer_t timer;
     unsigned open_handles;
     bool polling, closing;
-    bool at_entry;    /* there is a last entry: the journal's pointer is on it */
+    bool told;        /* the journal said that something is new, and we did not look twice yet */
+    char *cursor;     /* of the entry that we came to last, which may be gone since; NULL: there was none */
     bool unread;      /* … and it was not handed over yet */
     uint64_t entries; /* that we came to; not each is a line */
     struct {
@@ -116,6 +120,42 @@ static int check_access(const struct log_journald *j) {
     return census.readable > 0 ? 0 : census.unreadable > 0 ? -EACCES : -ENOENT;
 }
 
+/* --- which entries we came to --- */
+
+/* The journal's pointer is on one. */
+static void came_to_entry(struct log_journald *j) {
+    char *cursor;
+    if (sd_journal_get_cursor(j->journal, &cursor) < 0)
+        return;
+    free(j->cursor);
+    j->cursor = cursor;
+}
+
+/* "s=FILES;i=NUMBER;b=BOOT;m=…;t=…;x=…", as sd_journal_get_cursor(3) has it. */
+static bool identify(const char *cursor, struct journal_entry *out) {
+    const char *number = cursor ? strstr(cursor, ";i=") : NULL, *content = number ? strstr(number, ";b=") : NULL;
+    if (!content)
+        return false;
+    out->files = hash_bytes(cursor, (size_t)(number - cursor));
+    out->number = hash_bytes(number, (size_t)(content - number));
+    out->content = hash_bytes(content, strlen(content));
+    return true;
+}
+
+/* Whether the entry that we came to, or that of which it is a copy, was passed already; from now on it was. */
+static bool was_passed(struct log_journald *j) {
+    struct journal_entry entry;
+    if (!identify(j->cursor, &entry))
+        return false;
+    for (unsigned i = 0; i < LOG_HELD_MAX && i < j->next_passed; i++) {
+        const struct journal_entry *other = &j->passed[i];
+        if (other->content == entry.content && (other->files != entry.files || other->number == entry.number))
+            return true;
+    }
+    j->passed[j->next_passed++ % LOG_HELD_MAX] = entry;
+    return false;
+}
+
 /* --- opening --- */
 
 static int add_match(struct log_journald *j, const char *field, const char *value) {
@@ -139,7 +179,10 @@ static int go_to_end(struct log_journald *j) {
     int rc = sd_journal_seek_tail(j->journal);
     if (rc >= 0)
         rc = sd_journal_previous(j->journal);
-    j->at_entry = rc > 0;
+    if (rc > 0) {
+        came_to_entry(j);
+        was_passed(j);
+    }
     return rc == 0 ? sd_journal_seek_head(j->journal) : rc < 0 ? rc : 0;
 }
 
@@ -154,8 +197,11 @@ static int go_to_cursor(struct log_journald *j, const struct log_place *place) {
     if (rc < 0)
         return rc;
     bool there = rc > 0 && sd_journal_test_cursor(j->journal, place->text) > 0;
-    j->at_entry = rc > 0;
     j->unread = rc > 0 && (!there || place->number[CURSOR_UNREAD]);
+    if (rc > 0)
+        came_to_entry(j);
+    if (rc > 0 && !j->unread)
+        was_passed(j);
     j->state->gaps += !there;         /* it was vacuumed, and perhaps others after it; … */
     return rc > 0 ? 0 : go_to_end(j); /* … or what is there is older: the machine fell, and lost the journal's end */
 }
@@ -171,6 +217,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     struct log_journald *j = poll->data;
     (void)status, (void)events;
     sd_journal_process(j->journal);
+    j->told = true;
     wake(j);
 }
 
@@ -208,41 +255,15 @@ static int open_journal(struct log_journald *j) {
 
 /* --- reading --- */
 
-/* "s=FILES;i=NUMBER;b=BOOT;m=…;t=…;x=…", as sd_journal_get_cursor(3) has it. */
-static bool identify(const struct log_journald *j, struct journal_entry *out) {
-    char *cursor = NULL, *number = NULL, *content = NULL;
-    if (sd_journal_get_cursor(j->journal, &cursor) >= 0 && (number = strstr(cursor, ";i=")))
-        content = strstr(number, ";b=");
-    if (content) {
-        out->files = hash_bytes(cursor, (size_t)(number - cursor));
-        out->number = hash_bytes(number, (size_t)(content - number));
-        out->content = hash_bytes(content, strlen(content));
-    }
-    free(cursor);
-    return content != NULL;
-}
-
-/* Whether the entry, or that of which it is a copy, was passed already; from now on it was. */
-static bool was_passed(struct log_journald *j) {
-    struct journal_entry entry;
-    if (!identify(j, &entry))
-        return false;
-    for (unsigned i = 0; i < LOG_HELD_MAX && i < j->next_passed; i++) {
-        const struct journal_entry *other = &j->passed[i];
-        if (other->content == entry.content && (other->files != entry.files || other->number == entry.number))
-            return true;
-    }
-    j->passed[j->next_passed++ % LOG_HELD_MAX] = entry;
-    return false;
-}
-
 static void hand_over(struct log_journald *j, size_t *budget) {
     const void *data;
     size_t len, max = j->config->max_line_bytes;
+    if (was_passed(j))
+        return;
     uint64_t realtime_us = 0, entry = j->entries++;
     sd_journal_get_realtime_usec(j->journal, &realtime_us);
     j->state->last_read_wall_ns = wall_now_ns();
-    if (was_passed(j) || sd_journal_get_data(j->journal, "MESSAGE", &data, &len) < 0 || len < strlen("MESSAGE="))
+    if (sd_journal_get_data(j->journal, "MESSAGE", &data, &len) < 0 || len < strlen("MESSAGE="))
         return;
     struct span message = {(const char *)data + strlen("MESSAGE="), len - strlen("MESSAGE=")};
     j->lines[j->next_line % LOG_HELD_MAX].entries = entry;
@@ -263,7 +284,7 @@ static int read_entries(struct log_journald *j, bool *moved) {
         int rc = j->unread ? 1 : sd_journal_next(j->journal);
         if (rc <= 0)
             return rc;
-        j->at_entry = true;
+        came_to_entry(j);
         j->unread = false;
         *moved = true;
         hand_over(j, &budget);
@@ -271,8 +292,20 @@ static int read_entries(struct log_journald *j, bool *moved) {
     return 1;
 }
 
+static int look_again(struct log_journald *j) {
+    j->told = false;
+    if (!j->cursor)
+        return sd_journal_seek_head(j->journal);
+    int rc = sd_journal_seek_cursor(j->journal, j->cursor);
+    if (rc >= 0)
+        rc = sd_journal_next(j->journal);
+    j->unread = rc > 0 && sd_journal_test_cursor(j->journal, j->cursor) <= 0;
+    return rc;
+}
+
 static void on_timer(uv_timer_t *timer) {
     struct log_journald *j = timer->data;
+    j->told = j->journal != NULL;
     if (j->journal)
         sd_journal_process(j->journal);
     wake(j);
@@ -294,6 +327,8 @@ static void on_wake(uv_idle_t *handle) {
     uv_idle_stop(handle);
     int rc = j->journal ? 0 : open_journal(j);
     if (rc >= 0)
+        rc = read_entries(j, &moved);
+    if (rc == 0 && j->told && !j->closing && (rc = look_again(j)) >= 0)
         rc = read_entries(j, &moved);
     if (j->closing)
         return;
@@ -343,9 +378,9 @@ static void journald_save(const void *self, struct log_saved *out) {
     char *cursor = NULL;
     if (j->saved.count > 0)
         log_saved_add(out, j->saved.places[0].number, j->saved.places[0].text);
-    else if (!j->at_entry && !j->begin_at_end)
+    else if (!j->cursor && !j->begin_at_end)
         log_saved_add(out, place, NULL);
-    if (!j->at_entry)
+    if (!j->cursor)
         return;
     held = held < j->next_line ? held : j->next_line;
     held = held < LOG_HELD_MAX ? held : LOG_HELD_MAX;
@@ -358,8 +393,8 @@ static void journald_save(const void *self, struct log_saved *out) {
     }
     place[CURSOR_UNREAD] = held > 0 || j->unread;
     int went = back > 0 ? sd_journal_previous_skip(j->journal, back) : 0;
-    if (sd_journal_get_cursor(j->journal, &cursor) >= 0)
-        log_saved_add(out, place, cursor);
+    bool there = went > 0 && sd_journal_get_cursor(j->journal, &cursor) >= 0;
+    log_saved_add(out, place, there ? cursor : j->cursor);
     free(cursor);
     if (went > 0)
         sd_journal_next_skip(j->journal, (uint64_t)went);
@@ -370,6 +405,7 @@ static void on_handle_closed(uv_handle_t *handle) {
     if (--j->open_handles > 0)
         return;
     log_saved_release(&j->saved);
+    free(j->cursor);
     free(j->unit);
     free(j);
 }

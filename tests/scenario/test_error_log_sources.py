@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -38,8 +39,8 @@ class Journal:
                 f"__MONOTONIC_TIMESTAMP={self.count}\n_BOOT_ID=00000000000000000000000000000002\n"
                 f"_SYSTEMD_UNIT={unit}\nSYSLOG_IDENTIFIER={identifier}\nPRIORITY=4\n").encode() + body + b"\n\n"
 
-    def write(self, *entries):
-        done = subprocess.run([REMOTE, "-o", self.folder / "test.journal", "-"], input=b"".join(entries), check=False,
+    def write(self, *entries, file="test.journal"):
+        done = subprocess.run([REMOTE, "-o", self.folder / file, "-"], input=b"".join(entries), check=False,
                               capture_output=True, timeout=60)
         assert done.returncode == 0, done.stderr
 
@@ -118,6 +119,57 @@ def test_what_is_held_back_when_we_are_killed_is_counted_once(exporter, tmp_path
     assert metrics.sum(ABORTS) == 1
     assert metrics.value("mysqlconn_error_log_lines_total") == 2
     assert metrics.value("mysqlconn_error_log_read_bytes_total") == sum(map(len, lines))
+
+
+N_ENTRIES = 152  # where a journal file has the number of its entries (systemd's journal-def.h)
+
+
+def raise_number_of_entries(file, by):
+    """As while journald writes an entry: it is counted first and can be found only then."""
+    with open(file, "r+b") as f:
+        f.seek(N_ENTRIES)
+        number = int.from_bytes(f.read(8), "little")
+        f.seek(N_ENTRIES)
+        f.write((number + by).to_bytes(8, "little"))
+
+
+def test_journals_entry_that_was_counted_and_not_there_yet_is_read(exporter, tmp_path):
+    journal, other = Journal(tmp_path / "journal"), "other.journal"
+    journal.write(journal.entry(abort(1)))
+    watching = exporter(journald(journal, unit="mariadb", start="beginning"), [f"--storage.path={tmp_path / 'state'}"])
+    watching.wait_for(lambda m: m.sum(ABORTS) == 1, 20)
+    raise_number_of_entries(journal.folder / "test.journal", 1)
+    journal.write(journal.entry(abort(2)), file=other)
+    watching.wait_for(lambda m: m.sum(ABORTS) == 2, 20)  # and it has looked into both files
+    watching.process.signal(signal.SIGSTOP)
+    raise_number_of_entries(journal.folder / "test.journal", -1)
+    journal.write(journal.entry(abort(3)))
+    watching.process.signal(signal.SIGCONT)
+    watching.wait_for(lambda m: m.sum(ABORTS) == 3, 20)
+    watching.stop()
+    watching.start()
+    journal.write(journal.entry(abort(4)))
+    metrics = watching.wait_for(lambda m: m.sum(ABORTS) >= 4, 20)
+    assert metrics.sum(ABORTS) == metrics.value("mysqlconn_error_log_lines_total") == 4
+
+
+def test_place_in_the_journal_is_kept_where_its_entry_is_vacuumed_before_we_stop(exporter, tmp_path):
+    journal = Journal(tmp_path / "journal")
+    journal.write(journal.entry(abort(1)))
+    config = journald(journal, unit="mariadb")
+    config["targets"].append(target("127.0.0.1:2", "db2", error_log={"journal": str(journal.folder), "unit": "sshd"}))
+    watching = exporter(config, [f"--storage.path={tmp_path / 'state'}"])
+    watching.wait_for(lambda m: m.sum("mysqlconn_error_log_readable") == 2, 20)
+    journal.write(journal.entry(abort(2)))
+    watching.wait_for(lambda m: m.sum(ABORTS) == 1, 20)
+    os.unlink(journal.folder / "test.journal")
+    journal.write(journal.entry("of another unit", unit="sshd.service"))
+    watching.wait_for(lambda m: m.value("mysqlconn_error_log_lines_total", target="db2") == 1, 20)
+    watching.stop()
+    journal.write(journal.entry(abort(3)))
+    watching.start()
+    metrics = watching.wait_for(lambda m: m.sum(ABORTS) == 2, 20)
+    assert metrics.value("mysqlconn_error_log_gaps_total", target="db1") == 1
 
 
 def test_journals_first_entry_that_came_while_we_were_away_is_counted(exporter, tmp_path):
