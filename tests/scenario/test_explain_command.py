@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import termios
 import time
 
@@ -17,6 +16,7 @@ import pytest
 from lib import clients
 from lib.exporter import sanitizer_environment, sanitizer_report
 from lib.mariadb import APP, MariaDB
+from lib.process import wait_until
 from lib.terminal import Terminal
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -69,14 +69,14 @@ def summary(explain):
     return lambda *args, **kwargs: json.loads(explain("--json", *args, **kwargs).text)
 
 
-def process_state(pid):
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-        return f.read().rsplit(") ", 1)[1][0]
+def process_status(pid, field):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+        return next(line.split()[1] for line in f if line.startswith(field + ":"))
 
 
-def held(pipe):
-    """Bytes that nobody has read yet."""
-    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+def has_signal(pid, field, number):
+    """In one of the sets of proc(5): SigCgt, of those that are caught; ShdPnd, that wait to be delivered."""
+    return int(process_status(pid, field), 16) >> (number - 1) & 1 == 1
 
 
 def line_of(number, when="2026-11-21  1:51:41", user="app", host="127.0.0.1", reason=READ_ERROR, db="shop"):
@@ -431,28 +431,25 @@ def test_ctrl_c_ends_the_reading_and_tells_what_was_read(program, tmp_path):
 
 
 def test_ctrl_c_tears_no_line_apart(program, tmp_path):
-    """Also where whoever reads them is slow, and the pipe is full to its last byte."""
+    """Also where whoever reads them is slow, so that the pipe is full to its last byte before we write."""
     log, pipe = tmp_path / "error.log", 4096
     log.write_text("".join(map(line_of, range(300))))
     command = [program, "explain", "--json", "--events", str(log)]
     whole = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environment()).stdout
     reader, writer = os.pipe()
     assert fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, pipe) == pipe
+    before = b" " * pipe
+    os.write(writer, before)
     child = subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE, env=environment())
     os.close(writer)
     with open(reader, "rb", buffering=0) as f:
-        told = b""
-        while len(told) < len(whole) // pipe * pipe - pipe:
-            told += f.read(pipe)
-        deadline = time.monotonic() + 60
-        while held(f) < pipe or process_state(child.pid) != "S":  # in this order
-            assert time.monotonic() < deadline, (process_state(child.pid), held(f))
-            time.sleep(0.01)
+        wait_until(lambda: has_signal(child.pid, "SigCgt", signal.SIGINT) and process_status(child.pid, "State") == "S", 60,
+                   "it is about to write and nobody reads")
         child.send_signal(signal.SIGINT)
-        while data := f.read(65536):
-            told += data
+        wait_until(lambda: not has_signal(child.pid, "ShdPnd", signal.SIGINT), 60, "it has the signal")
+        told = b"".join(iter(lambda: f.read(65536), b""))
     _, stderr = child.communicate(timeout=60)
-    assert told == whole and said(stderr.decode()).splitlines() == [f"mysqlconn_exporter: {log}: interrupted"]
+    assert told == before + whole and said(stderr.decode()).splitlines() == [f"mysqlconn_exporter: {log}: interrupted"]
     assert child.returncode == 1
 
 
