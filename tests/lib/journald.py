@@ -96,8 +96,10 @@ class Journald:
         return ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", "--", *argv]
 
     def stream(self, identifier, unit=""):
-        """What systemd makes of a service's standard error: each line written to this socket is an entry."""
+        """What systemd makes of a service's standard error: each line written to this socket is an entry. journald accepts a stream first
+        and asks for its writers then; SO_PASSCRED on this end has the kernel name them in between, too."""
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         try:
             stream.connect(f"/proc/{self.process.pid}/root/run/systemd/journal/stdout")
         except OSError:
