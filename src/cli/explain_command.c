@@ -263,7 +263,9 @@ int explain_command(const struct explain_options *options) {
         catch_signals();
         for (size_t i = 0; i < options->file_count; i++) {
             x.files[i].name = options->files[i];
-            if (!interrupted && !x.cannot_write)
+            if (interrupted)
+                snprintf(x.files[i].error, sizeof x.files[i].error, "interrupted");
+            else if (!x.cannot_write)
                 read_file(&x, &x.files[i]);
         }
         tell(&x);

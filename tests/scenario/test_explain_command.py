@@ -430,6 +430,18 @@ def test_ctrl_c_ends_the_reading_and_tells_what_was_read(program, tmp_path):
     assert child.returncode == 1 and b"interrupted" in stderr
 
 
+def test_ctrl_c_leaves_files_unread_and_says_so(program, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    child = subprocess.Popen([program, "explain", "--json", pipe, MARIADB], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             env=environment())
+    with pipe.open("wb"):
+        wait_until(lambda: process_status(child.pid, "State") == "S", 60, "it waits for a line")
+        child.send_signal(signal.SIGINT)
+        told, _ = child.communicate(timeout=60)
+    assert [(file["lines"], file["error"]) for file in json.loads(told)["files"]] == [(0, "interrupted")] * 2
+
+
 def test_ctrl_c_tears_no_line_apart(program, tmp_path):
     """Also where whoever reads them is slow, so that the pipe is full to its last byte before we write."""
     log, pipe = tmp_path / "error.log", 4096
