@@ -22,7 +22,7 @@
 
 #define OUT_MAX (64 * 1024 * 1024)
 #define OUT_ENOUGH (256 * 1024) /* of events, before they are written */
-#define AGO_MAX_NS (INT64_C(100000) * 3600 * NS_PER_S)
+#define AGO_MAX_NS (INT64_C(36500) * 86400 * NS_PER_S)
 #define PROGRESS_EVERY_NS (100 * NS_PER_MS)
 
 enum { EXIT_USAGE = 2 };

@@ -304,6 +304,7 @@ def test_since_a_while_ago(events, tmp_path):
                            for i, ago in enumerate((3 * 86400, 7300, 7100, 10))))
     assert [e["connection_id"] for e in events(log, "--since=2h")] == [2, 3]
     assert [e["connection_id"] for e in events(log, "--since=2d", "--until=1m")] == [1, 2]
+    assert [e["connection_id"] for e in events(log, "--since=5000d")] == [0, 1, 2, 3]
 
 
 def test_events_without_a_time_are_owned_to(explain, clocks):
