@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define QUARTER_S 900 /* since 1970 all zones change their offset at such times */
+#define DAY_S 86400
+#define MINUTE_S 60 /* all zones change their offset at whole ones, since 1973 */
 
 static int64_t floor_div(int64_t a, int64_t b) {
     return a / b - (a % b < 0);
@@ -129,26 +130,23 @@ int time_zone_choose(const char *name, struct time_zone *out) {
     return 0;
 }
 
-/* How far east of UTC the clock is that shows `local_s`. */
+static int64_t offset_at(int64_t utc_s) {
+    time_t seconds = utc_s;
+    struct tm tm;
+    return localtime_r(&seconds, &tm) ? tm.tm_gmtoff : 0;
+}
+
+/* How far east of UTC the clock is that shows `local_s`: as before a change within a day of it, where that can be. */
 static int64_t find_offset(int64_t local_s) {
-    time_t shown = local_s;
-    struct tm tm, summer;
-    if (!gmtime_r(&shown, &tm))
-        return 0;
-    summer = tm;
-    summer.tm_isdst = 1;
-    time_t first = mktime(&summer);
-    if (summer.tm_isdst == 1 && summer.tm_hour == tm.tm_hour && summer.tm_min == tm.tm_min)
-        return local_s - first;
-    tm.tm_isdst = -1;
-    return local_s - mktime(&tm);
+    int64_t before = offset_at(local_s - DAY_S), after = offset_at(local_s + DAY_S);
+    return offset_at(local_s - before) == before ? before : after;
 }
 
 int64_t time_zone_to_utc_ns(struct time_zone *zone, int64_t local_ns) {
-    int64_t quarter = floor_div(local_ns, QUARTER_S * NS_PER_S), utc;
-    if (!zone->fixed && quarter != zone->known_for) {
-        zone->offset_s = find_offset(quarter * QUARTER_S);
-        zone->known_for = quarter;
+    int64_t minute = floor_div(local_ns, MINUTE_S * NS_PER_S), utc;
+    if (!zone->fixed && minute != zone->known_for) {
+        zone->offset_s = find_offset(minute * MINUTE_S);
+        zone->known_for = minute;
     }
     if (__builtin_sub_overflow(local_ns, zone->offset_s * NS_PER_S, &utc))
         return local_ns;

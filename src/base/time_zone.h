@@ -13,7 +13,7 @@
 struct time_zone {
     bool fixed;
     int64_t offset_s;  /* east of UTC: of a fixed one, or the last that was looked up … */
-    int64_t known_for; /* … for this quarter of an hour of its local time */
+    int64_t known_for; /* … for this minute of its local time */
 };
 
 /* "local" (this machine's, as TZ says), "+hh:mm" or "-hh:mm", "UTC" or "Z", or a name such as "Europe/Berlin", for

@@ -22,7 +22,7 @@
 
 #define OUT_MAX (64 * 1024 * 1024)
 #define OUT_ENOUGH (256 * 1024) /* of events, before they are written */
-#define AGO_MAX_NS (INT64_C(100000) * 3600 * NS_PER_S)
+#define AGO_MAX_NS (INT64_C(36500) * 86400 * NS_PER_S)
 #define PROGRESS_EVERY_NS (100 * NS_PER_MS)
 
 enum { EXIT_USAGE = 2 };
@@ -263,7 +263,9 @@ int explain_command(const struct explain_options *options) {
         catch_signals();
         for (size_t i = 0; i < options->file_count; i++) {
             x.files[i].name = options->files[i];
-            if (!interrupted && !x.cannot_write)
+            if (interrupted)
+                snprintf(x.files[i].error, sizeof x.files[i].error, "interrupted");
+            else if (!x.cannot_write)
                 read_file(&x, &x.files[i]);
         }
         tell(&x);

@@ -28,7 +28,7 @@ void explain_json_event(const char *file, const struct log_event *event, struct 
     add_time(out, "time", (struct explain_time){event->time, event->wall_ns});
     json_text(out, "kind", log_event_kind_name(event->kind));
     /* "Aborted connection 0 to db: …" is what MariaDB writes of one that was refused before it got a number. */
-    if (event->connection_id || (log_event_is_abort(event->kind) && event->db.ptr))
+    if (event->connection_id || (log_event_is_abort(event) && event->db.ptr))
         json_u64(out, "connection_id", event->connection_id);
     else
         json_null(out, "connection_id");

@@ -35,8 +35,8 @@ void explain_summary_free(struct explain_summary *summary) {
     free(summary);
 }
 
-static bool is_refused(enum log_event_kind kind) {
-    return kind == LOG_EVENT_ACCESS_DENIED;
+static bool is_refused(const struct log_event *event) {
+    return event->kind == LOG_EVENT_ACCESS_DENIED;
 }
 
 static struct span cut(struct span s) {
@@ -92,11 +92,11 @@ void explain_summary_add(struct explain_summary *summary, const struct log_event
     summary->with_time[event->time]++;
     add_to_kind(&summary->kinds[event->kind], time);
 #define ADD_TO_LIST(id, name, heading, counts, text)                                                                   \
-    if (counts(event->kind))                                                                                           \
+    if (counts(event))                                                                                                 \
         add_to_list(summary, EXPLAIN_LIST_##id, text);
     EXPLAIN_LISTS(ADD_TO_LIST)
 #undef ADD_TO_LIST
-    if (!log_event_is_abort(event->kind))
+    if (!log_event_is_abort(event))
         return;
     add_to_kind(&summary->aborts, time);
     if (time.zone != LOG_TIME_NONE)

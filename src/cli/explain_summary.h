@@ -48,7 +48,7 @@ struct explain_file {
 
 struct explain_summary {
     struct explain_kind kinds[LOG_EVENT_KIND_COUNT];
-    struct explain_kind aborts; /* the kinds that are aborted connections */
+    struct explain_kind aborts; /* those of all kinds that are aborted connections */
     struct top *lists[EXPLAIN_LIST_COUNT];
     uint64_t unnamed[EXPLAIN_LIST_COUNT];   /* events whose line had no such part */
     struct timeline when;                   /* the aborts that have a time */

@@ -157,7 +157,7 @@ static void write_line(const struct target *target, const struct log_event *e, e
         time_add_rfc3339(&at, e->wall_ns);
     strbuf_addstr(&at, at.len ? "Z" : "");
     const struct log_field time = LF_STR("time", strbuf_text(&at));
-    if (log_event_is_abort(e->kind))
+    if (log_event_is_abort(e))
         log_info("connection aborted", name, id, user, host, db, reason, why, time);
     else
         log_info("access denied", name, user, host, time);
@@ -179,7 +179,7 @@ static void on_abort(void *arg, struct target *target, const struct abort_event 
 
 static void on_line(void *arg, struct target *target, const struct log_event *line, enum cause cause) {
     const struct aborts *aborts = arg;
-    if (!log_event_is_abort(line->kind) && line->kind != LOG_EVENT_ACCESS_DENIED)
+    if (!log_event_is_abort(line) && line->kind != LOG_EVENT_ACCESS_DENIED)
         return;
     write_line(target, line, cause);
     struct target_aborts *ta = aborts_of_target(target);

@@ -84,7 +84,7 @@ static void emit_aborts(struct sample_writer *w, const struct target *target) {
     const struct abort_count *counts = aborts_of(target, &count);
 
     for (size_t i = 0; i < count; i++)
-        if (log_event_is_abort(counts[i].kind))
+        if (counts[i].kind != LOG_EVENT_ACCESS_DENIED)
             sample_count(w, SAMPLE_LABELS("reason", counts[i].reason, "user", counts[i].user), counts[i].count);
 }
 

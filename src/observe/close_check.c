@@ -228,8 +228,7 @@ static void note_restart(struct close_check *check) {
 void close_check_event(struct close_check *check, const struct log_event *event) {
     if (event->kind == LOG_EVENT_SERVER_START)
         note_restart(check);
-    struct pending *p =
-        log_event_is_abort(event->kind) && event->connection_id ? find(check, event->connection_id) : NULL;
+    struct pending *p = log_event_is_abort(event) && event->connection_id ? find(check, event->connection_id) : NULL;
     if (!p || p->mistakable)
         return;
     if (event->user.ptr && !span_is(event->user, check->target->config->user)) {

@@ -253,7 +253,7 @@ static void take_parsed(struct log_decoder *d, struct span line, struct log_pars
         begin_refusal(d, line, parsed);
     if (follows_init_connect(d, e))
         e->kind = LOG_EVENT_NONE;
-    if (log_event_is_abort(e->kind) && !e->suspect) {
+    if (log_event_is_abort(e) && !e->suspect) {
         drop_announcement(d, e);
         if (is_told(d, e))
             e->kind = LOG_EVENT_NONE;

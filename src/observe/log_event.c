@@ -12,8 +12,9 @@ const char *log_event_kind_name(enum log_event_kind kind) {
     return names[kind];
 }
 
-bool log_event_is_abort(enum log_event_kind kind) {
-    return kind == LOG_EVENT_ABORTED || kind == LOG_EVENT_INIT_CONNECT || kind == LOG_EVENT_TOO_MANY_CONNECTIONS;
+bool log_event_is_abort(const struct log_event *event) {
+    return event->kind == LOG_EVENT_ABORTED || event->kind == LOG_EVENT_INIT_CONNECT ||
+           (event->kind == LOG_EVENT_TOO_MANY_CONNECTIONS && event->reason.ptr);
 }
 
 struct span log_event_reason(const struct log_event *event) {

@@ -12,8 +12,9 @@
 
 /* A line with the frame "Aborted connection … (REASON)" is ABORTED, but for two reasons that have a kind of their own,
  * because another counter or another part of the server's settings is to blame: "init_connect command failed" and "Too
- * many connections". log_event_is_abort() takes the three together again. What MySQL 5.7 and 8 write of one who left
- * before the login ends, a bare reason without a frame, is ABORTED too; it names nobody. */
+ * many connections". log_event_is_abort() takes the three together again, without what Percona Server writes of one
+ * that was refused, a bare "Too many connections". What MySQL 5.7 and 8 write of one who left before the login ends, a
+ * bare reason without a frame, is ABORTED too; it names nobody. */
 /*        enum suffix, label,                       what the line reports */
 #define LOG_EVENT_KINDS(X)                                                                                             \
     X(ABORTED, "aborted", "Aborted connection …")                                                                      \
@@ -40,8 +41,6 @@ enum log_event_kind {
 };
 
 const char *log_event_kind_name(enum log_event_kind kind);
-/* Of the kinds that end a connection with a reason: those that "aborts by reason" count. */
-bool log_event_is_abort(enum log_event_kind kind);
 
 /* What a line's own time says. */
 enum log_time {
@@ -67,6 +66,9 @@ struct log_event {
      * Parts may be missing. */
     bool suspect;
 };
+
+/* Whether it tells of an aborted connection: what "aborts by reason" counts. */
+bool log_event_is_abort(const struct log_event *event);
 
 /* The reason for labels and tables, the same in every language. */
 struct span log_event_reason(const struct log_event *event);

@@ -116,10 +116,15 @@ static struct span decoded(struct span raw, struct strbuf *scratch) {
     return strbuf_failed(scratch) ? (struct span){"", 0} : (struct span){strbuf_text(scratch), scratch->len};
 }
 
+/* Whether it may be an object with that member: to look for one is cheaper than to read all that is there. */
+static bool may_have(struct span text, struct span quoted_name) {
+    return text.len && text.ptr[0] == '{' && span_find(text, quoted_name);
+}
+
 static void take_docker(struct strbuf *scratch, struct log_unwrapped *out) {
     enum { LOG, TIME, MEMBERS };
     struct log_json_member m[MEMBERS] = {{.name = "log"}, {.name = "time"}};
-    if (!out->text.len || out->text.ptr[0] != '{' || !log_json_read(out->text, m, MEMBERS) || !m[LOG].is_string)
+    if (!may_have(out->text, SPAN_LITERAL("\"log\"")) || !log_json_read(out->text, m, MEMBERS) || !m[LOG].is_string)
         return;
     out->layers |= LOG_LAYER_DOCKER;
     out->text = decoded(m[LOG].raw, scratch);
@@ -132,8 +137,8 @@ static bool take_journal(struct strbuf *scratch, struct log_unwrapped *out) {
     enum { MESSAGE, TIME, MEMBERS };
     struct log_json_member m[MEMBERS] = {{.name = "MESSAGE"}, {.name = "__REALTIME_TIMESTAMP"}};
     uint64_t us;
-    if (!out->text.len || out->text.ptr[0] != '{' || !log_json_read(out->text, m, MEMBERS) || !m[MESSAGE].raw.ptr ||
-        !m[TIME].is_string || number_parse_u64(m[TIME].raw, INT64_MAX / NS_PER_US, &us) < 0)
+    if (!may_have(out->text, SPAN_LITERAL("\"MESSAGE\"")) || !log_json_read(out->text, m, MEMBERS) ||
+        !m[MESSAGE].raw.ptr || !m[TIME].is_string || number_parse_u64(m[TIME].raw, INT64_MAX / NS_PER_US, &us) < 0)
         return false;
     /* What is not UTF-8 or holds a control character is a list of its bytes. */
     if (m[MESSAGE].is_string) {

@@ -304,6 +304,7 @@ def test_since_a_while_ago(events, tmp_path):
                            for i, ago in enumerate((3 * 86400, 7300, 7100, 10))))
     assert [e["connection_id"] for e in events(log, "--since=2h")] == [2, 3]
     assert [e["connection_id"] for e in events(log, "--since=2d", "--until=1m")] == [1, 2]
+    assert [e["connection_id"] for e in events(log, "--since=5000d")] == [0, 1, 2, 3]
 
 
 def test_events_without_a_time_are_owned_to(explain, clocks):
@@ -428,6 +429,18 @@ def test_ctrl_c_ends_the_reading_and_tells_what_was_read(program, tmp_path):
         child.send_signal(signal.SIGINT)
         _, stderr = child.communicate(timeout=60)
     assert child.returncode == 1 and b"interrupted" in stderr
+
+
+def test_ctrl_c_leaves_files_unread_and_says_so(program, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    child = subprocess.Popen([program, "explain", "--json", pipe, MARIADB], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             env=environment())
+    with pipe.open("wb"):
+        wait_until(lambda: process_status(child.pid, "State") == "S", 60, "it waits for a line")
+        child.send_signal(signal.SIGINT)
+        told, _ = child.communicate(timeout=60)
+    assert [(file["lines"], file["error"]) for file in json.loads(told)["files"]] == [(0, "interrupted")] * 2
 
 
 def test_ctrl_c_tears_no_line_apart(program, tmp_path):

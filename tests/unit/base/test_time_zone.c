@@ -118,6 +118,9 @@ static void zones(void **state) {
         {"Europe/Berlin", "2026-10-25 01:59:59", "2026-10-24 23:59:59"},
         {"Europe/Berlin", "2026-10-25 02:30", "2026-10-25 00:30"}, /* the first of two */
         {"Europe/Berlin", "2026-10-25 03:00", "2026-10-25 02:00"},
+        {"Europe/Dublin", "2026-10-25 01:30", "2026-10-25 00:30"},    /* winter, which it has for its summer time */
+        {"Europe/Moscow", "2014-10-26 01:30", "2014-10-25 21:30"},    /* neither is summer time */
+        {"America/St_Johns", "2005-10-30 00:02", "2005-10-30 03:32"}, /* changed at 00:01 */
         {"Asia/Kathmandu", "2026-11-21 06:21", "2026-11-21 00:36"},
         {"America/St_Johns", "2026-03-08 03:00", "2026-03-08 05:30"},
     };

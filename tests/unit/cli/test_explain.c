@@ -304,6 +304,21 @@ static void clients_without_a_name(void **state) {
     explain_summary_free(summary);
 }
 
+/* Percona Server's own line of one that it refused is no abort; MariaDB's words it as one. */
+static void too_many_connections_alone_are_no_abort(void **state) {
+    (void)state;
+    struct explain_summary *summary = explain_summary_new();
+    struct log_event refused = {.kind = LOG_EVENT_TOO_MANY_CONNECTIONS}, aborted = refused;
+    aborted.reason = span_of("Too many connections");
+    explain_summary_add(summary, &refused);
+    explain_summary_add(summary, &aborted);
+    assert_int_equal(summary->kinds[LOG_EVENT_TOO_MANY_CONNECTIONS].count, 2);
+    assert_int_equal(summary->aborts.count, 1);
+    assert_int_equal(top_total(summary->lists[EXPLAIN_LIST_REASON]), 1);
+    assert_int_equal(summary->unnamed[EXPLAIN_LIST_REASON], 0);
+    explain_summary_free(summary);
+}
+
 static void hostile_texts_are_harmless(void **state) {
     static const char hostile[] = "\033]0;owned\a\xC2\x9B"
                                   "2J\r\n\xff";
@@ -336,6 +351,7 @@ int main(void) {
         cmocka_unit_test(lower_bounds),
         cmocka_unit_test(json_events),
         cmocka_unit_test(clients_without_a_name),
+        cmocka_unit_test(too_many_connections_alone_are_no_abort),
         cmocka_unit_test(hostile_texts_are_harmless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
