@@ -49,7 +49,8 @@ struct log_decoder {
     uint64_t init_connect_thread;
     struct {
         uint64_t id, line;
-    } ended[PARTNER_LINES]; /* the connections whose aborts were told last, in a ring */
+        bool blocked;
+    } ended[PARTNER_LINES]; /* the connections whose aborts and blocked accounts were told last, in a ring */
     size_t ended_next;
 };
 
@@ -233,13 +234,24 @@ static bool follows_init_connect(const struct log_decoder *d, const struct log_e
            e->kind == LOG_EVENT_ACCESS_DENIED && e->db.ptr;
 }
 
+/* MySQL 9.7 tells of it with the advice what to do, and at once again without. */
+static bool is_blocked(const struct log_event *e, struct span line) {
+    return e->kind == LOG_EVENT_ACCESS_DENIED && e->thread &&
+           span_find(line, SPAN_LITERAL("'. Account is blocked for "));
+}
+
 /* At log_warnings=4 MariaDB up to 10.4 tells of the end of each connection, also of one whose abort it has told. */
 static bool is_told(struct log_decoder *d, const struct log_event *e) {
-    bool again = span_is(e->reason, "CLOSE_CONNECTION") || span_is(e->reason, "This connection closed normally");
+    bool blocked = !log_event_is_abort(e->kind);
+    uint64_t id = blocked ? e->thread : e->connection_id;
+    bool again =
+        blocked || span_is(e->reason, "CLOSE_CONNECTION") || span_is(e->reason, "This connection closed normally");
     for (size_t i = 0; again && i < PARTNER_LINES; i++)
-        if (d->ended[i].line && d->ended[i].id == e->connection_id && e->line - d->ended[i].line <= PARTNER_LINES)
+        if (d->ended[i].line && d->ended[i].id == id && d->ended[i].blocked == blocked &&
+            e->line - d->ended[i].line <= PARTNER_LINES)
             return true;
-    d->ended[d->ended_next].id = e->connection_id;
+    d->ended[d->ended_next].id = id;
+    d->ended[d->ended_next].blocked = blocked;
     d->ended[d->ended_next].line = e->line;
     d->ended_next = (d->ended_next + 1) % PARTNER_LINES;
     return false;
@@ -253,11 +265,11 @@ static void take_parsed(struct log_decoder *d, struct span line, struct log_pars
         begin_refusal(d, line, parsed);
     if (follows_init_connect(d, e))
         e->kind = LOG_EVENT_NONE;
-    if (log_event_is_abort(e->kind) && !e->suspect) {
+    bool abort = log_event_is_abort(e->kind) && !e->suspect;
+    if (abort)
         drop_announcement(d, e);
-        if (is_told(d, e))
-            e->kind = LOG_EVENT_NONE;
-    }
+    if ((abort || is_blocked(e, line)) && is_told(d, e))
+        e->kind = LOG_EVENT_NONE;
 
     uint64_t until = d->lines;
     if (parsed->announces_abort)

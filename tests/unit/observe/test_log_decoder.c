@@ -341,6 +341,10 @@ static void times_are_right(void **state) {
     "aborted " id " shop/app/10.0.0.7 (The client was disconnected by the server because of inactivity.)\n"
 #define OTHER_LINE "2026-11-21T01:51:41.123456Z 99 [Note] [MY-010000] [Server] Something else"
 
+#define BLOCKED(id, more)                                                                                              \
+    "2026-11-21T01:51:41.123456Z " id " [Note] [MY-010914] [Server] Access denied for user 'b'@'h'. Account is "       \
+    "blocked for 3 day(s) (3 day(s) remaining) due to 1 consecutive failed logins." more
+
 static void two_lines_of_one_event_are_one(void **state) {
     struct fixture *fx = *state;
     line(fx, NOTE("5"));
@@ -390,6 +394,12 @@ static void two_lines_of_one_event_are_one(void **state) {
     line(fx, "2026-11-21  1:51:41 5 [Note] Hostname 'web1' has the following IP addresses:");
     line(fx, "2026-11-21  1:51:41 5 [Note]  - 10.0.0.8");
     expect(fx, "25 dns 0 //web1\n");
+    /* MySQL 9 of an account that is blocked for a while, twice */
+    line(fx, BLOCKED("97", " Use FLUSH PRIVILEGES or ALTER USER to reset."));
+    line(fx, OTHER_LINE);
+    line(fx, BLOCKED("97", ""));
+    line(fx, BLOCKED("98", ""));
+    expect(fx, "28 access_denied 0 /b/h\n31 access_denied 0 /b/h\n");
 }
 
 static void the_error_of_init_connect_belongs_to_it(void **state) {

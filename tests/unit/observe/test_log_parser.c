@@ -132,6 +132,12 @@ static const struct expectation understood[] = {
      ABORTED(5, "d", "u", "h", "Nimepata hitilafu ya kusoma pakiti za mawasiliano")},
     {"2026-11-21  1:51:41 5 [Warning] Ufikiaji umekataliwa kwa mtumiaji 'u'@'h' (kwa kutumia nenosiri: NDIYO)",
      DENIED("u", "h")},
+    /* texts that end with a blank */
+    {"2026-11-21  1:52:04 0 [Note] mariadbd (initiated by: unknown): Normaal afgesloten ",
+     STOPPING},
+    {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-010914] [Server] Получен таймаут ожидания пакета через коммуникационный "
+     "протокол ",
+     ABORTED(0, NULL, NULL, NULL, "Получен таймаут ожидания пакета через коммуникационный протокол ")},
     /* 3.23 to 5.0 */
     {"010301 14:38:23  Aborted connection 854 to db: 'users' user: 'josh'",
      ABORTED(854, "users", "josh", NULL, NULL)},
