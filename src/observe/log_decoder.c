@@ -49,7 +49,7 @@ struct log_decoder {
     uint64_t init_connect_thread;
     struct {
         uint64_t id, line;
-        bool blocked;
+        enum log_event_kind kind;
     } ended[PARTNER_LINES]; /* the connections whose aborts and blocked accounts were told last, in a ring */
     size_t ended_next;
 };
@@ -227,11 +227,22 @@ static void begin_refusal(struct log_decoder *d, struct span line, const struct 
 
 /* --- lines --- */
 
-/* MariaDB and MySQL 5.x write the SQL error of a failed init_connect in the next line; of those errors one looks like
- * an event. */
+/* Whether an event of one of these kinds was told of connection `id` in the lines just before. */
+static bool was_told(const struct log_decoder *d, uint64_t line, uint64_t id, unsigned kinds) {
+    for (size_t i = 0; i < PARTNER_LINES; i++)
+        if (d->ended[i].line && d->ended[i].id == id && line - d->ended[i].line <= PARTNER_LINES &&
+            kinds >> d->ended[i].kind & 1)
+            return true;
+    return false;
+}
+
+/* MariaDB and MySQL 5.x write the SQL error of a failed init_connect in the next line, or where the thread is the
+ * connection soon after; of those errors one looks like an event. */
 static bool follows_init_connect(const struct log_decoder *d, const struct log_event *e) {
-    return d->init_connect_line && d->init_connect_line + 1 == e->line && e->thread == d->init_connect_thread &&
-           e->kind == LOG_EVENT_ACCESS_DENIED && e->db.ptr;
+    if (e->kind != LOG_EVENT_ACCESS_DENIED || !e->db.ptr)
+        return false;
+    return (d->init_connect_line && d->init_connect_line + 1 == e->line && e->thread == d->init_connect_thread) ||
+           was_told(d, e->line, e->thread, 1U << LOG_EVENT_INIT_CONNECT);
 }
 
 /* MySQL 9.7 tells of it with the advice what to do, and at once again without. */
@@ -242,16 +253,17 @@ static bool is_blocked(const struct log_event *e, struct span line) {
 
 /* At log_warnings=4 MariaDB up to 10.4 tells of the end of each connection, also of one whose abort it has told. */
 static bool is_told(struct log_decoder *d, const struct log_event *e) {
-    bool blocked = !log_event_is_abort(e->kind);
-    uint64_t id = blocked ? e->thread : e->connection_id;
+    const unsigned blocked = 1U << LOG_EVENT_ACCESS_DENIED;
+    bool abort = log_event_is_abort(e->kind);
+    uint64_t id = abort ? e->connection_id : e->thread;
     bool again =
-        blocked || span_is(e->reason, "CLOSE_CONNECTION") || span_is(e->reason, "This connection closed normally");
-    for (size_t i = 0; again && i < PARTNER_LINES; i++)
-        if (d->ended[i].line && d->ended[i].id == id && d->ended[i].blocked == blocked &&
-            e->line - d->ended[i].line <= PARTNER_LINES)
-            return true;
+        !abort || span_is(e->reason, "CLOSE_CONNECTION") || span_is(e->reason, "This connection closed normally");
+    if (again && was_told(d, e->line, id, abort ? ~blocked : blocked))
+        return true;
+    /* What may be a part of a name hides no refused login. */
+    bool believed = !abort || !d->refusal.open;
     d->ended[d->ended_next].id = id;
-    d->ended[d->ended_next].blocked = blocked;
+    d->ended[d->ended_next].kind = believed ? e->kind : LOG_EVENT_ABORTED;
     d->ended[d->ended_next].line = e->line;
     d->ended_next = (d->ended_next + 1) % PARTNER_LINES;
     return false;

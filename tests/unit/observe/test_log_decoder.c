@@ -420,6 +420,12 @@ static void the_error_of_init_connect_belongs_to_it(void **state) {
     line(fx, failed);
     line(fx, ABORT_LINE);
     expect(fx, "5 init_connect 34 unconnected/app/h (init_connect command failed)\n6 " ABORT_TOLD "\n");
+    /* other threads write meanwhile */
+    line(fx, failed);
+    line(fx, ABORT_LINE);
+    line(fx, "2026-11-21  1:51:56 34 [Warning] Access denied for user 'app'@'%' to database 'secret'");
+    log_decoder_flush(fx->decoder);
+    expect(fx, "7 init_connect 34 unconnected/app/h (init_connect command failed)\n8 " ABORT_TOLD "\n");
 }
 
 /* MariaDB up to 10.3 at log_warnings=4 */
