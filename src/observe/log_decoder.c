@@ -216,7 +216,8 @@ static bool continue_refusal(struct log_decoder *d, struct span line, struct log
 static void begin_refusal(struct log_decoder *d, struct span line, const struct log_parsed *parsed) {
     bool begins = parsed->open_name.ptr || parsed->open_abort.ptr ||
                   (parsed->event.kind == LOG_EVENT_ACCESS_DENIED && parsed->event.user.ptr);
-    if (!begins || (d->refusal.open && (parsed->maybe_open || parsed->open_abort.ptr)))
+    bool sure = d->refusal.abort || (d->refusal.sure && !d->refusal.whole);
+    if (!begins || (d->refusal.open && (parsed->open_abort.ptr || (sure && parsed->maybe_open))))
         return;
     log_refusal_begin(&d->refusal, line, parsed);
     d->refused = d->held_count;

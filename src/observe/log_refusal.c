@@ -44,8 +44,14 @@ static size_t reach(const struct log_refusal *refusal) {
     return refusal->sure && !refusal->whole ? SURE_MAX_CHARACTERS : NAME_MAX_CHARACTERS;
 }
 
+/* Else it is one only where its end is in a language in which it can have begun. */
+static bool is_sure(const struct log_refusal *refusal) {
+    return refusal->sure || (refusal->outer && refusal->outer_sure);
+}
+
 void log_refusal_begin(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed) {
     struct span name = parsed->open_name;
+    refusal->outer_sure = is_sure(refusal);
     bool sure = refusal->sure && !refusal->whole;
     if (refusal->open && !sure && !refusal->abort && refusal->characters + refusal->outer < reach(refusal))
         refusal->outer = reach(refusal) - refusal->characters;
@@ -117,7 +123,7 @@ static bool ends_here(struct log_refusal *refusal, struct span line, const struc
         ;
     if (refusal->abort)
         return !begins_message(parsed) && log_frame_parse(text, end) == LOG_FRAME_FITS;
-    return log_frame_refused_end(text, !refusal->sure, end) && end->user.len > before &&
+    return log_frame_refused_end(text, !is_sure(refusal), end) && end->user.len > before &&
            characters(end->user) <= reach(refusal);
 }
 

@@ -529,6 +529,14 @@ static void in_other_languages_too(void **state) {
     line(fx, REFUSED "b" END);
     line(fx, ABORT_LINE);
     expect(fx, "10 access_denied 0 /b/127.0.0.1\n11 " ABORT_TOLD "\n");
+    /* and soon after a whole one, whose reach it exceeds */
+    line(fx, FRONT "'a'@'127.0.0.1' 用户无权访问 (使用密码: 是的)");
+    line(fx, FRONT "'x");
+    line(fx, FORGED);
+    line(fx, "'@'127.0.0.1' 用户无权访问 (使用密码: 是的)");
+    line(fx, ABORT_LINE);
+    expect(fx, "12 access_denied 0 /a/127.0.0.1\n13 access_denied 0 /x\n" FORGED "\n/127.0.0.1\n!14 " FORGED_TOLD
+               "16 " ABORT_TOLD "\n");
 }
 
 /* … and a name may hold what looks like the beginning of another such message. */
@@ -649,6 +657,7 @@ static void a_beginning_inside_a_name_is_none(void **state) {
         "[MY-1] Access denied for user '",
         "[MY-1] ''@'' 用户无权访问 (使用密码: 是)",
         "[Note] Benutzer ''@'' (",
+        "[Note] 'y",
     };
     static const struct {
         const char *before, *behind;
