@@ -104,9 +104,10 @@ static struct span without_wrapper(const struct log_refusal *refusal, struct spa
     return wrapper.len == 0 || span_is(wrapper, " ") ? rest : line; /* a blank at the end of a line goes lost */
 }
 
-/* Whether the line is the beginning of a message by itself. */
+/* Whether the line is the beginning of a message by itself. (A lone quote ends names, too.) */
 static bool begins_message(const struct log_parsed *parsed) {
-    return parsed->event.kind != LOG_EVENT_NONE || parsed->open_name.ptr || parsed->open_abort.ptr;
+    return parsed->event.kind != LOG_EVENT_NONE || (parsed->open_name.ptr && !parsed->maybe_open) ||
+           parsed->open_abort.ptr;
 }
 
 static bool ends_here(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed,

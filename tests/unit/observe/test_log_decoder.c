@@ -728,6 +728,10 @@ static void names_of_aborted_ones_hold_newlines_too(void **state) {
     line(fx, ABORT_LINE);
     log_decoder_flush(fx->decoder);
     expect(fx, "8 " ABORT_TOLD "\n9 access_denied 0 /b/127.0.0.1\n10 " ABORT_TOLD "\n");
+    /* a name's end is no beginning, also where a program's name stands in front of it */
+    line(fx, "Nov 21 01:51:41 db1 mariadbd[811]: " FRONT "Aborted connection 5 to db: 'd' user: 'c");
+    line(fx, "Nov 21 01:51:41 db1 mariadbd[811]: ' host: '10.0.0.7' (KILLED)");
+    expect(fx, "11 aborted 5 d/c\n/10.0.0.7 (KILLED)\n");
 }
 
 static void a_piece_that_is_none_swallows_nothing(void **state) {
