@@ -391,9 +391,14 @@ void log_decoder_block(struct log_decoder *d, struct span lines) {
 }
 
 void log_decoder_entry(struct log_decoder *d, struct span message, int64_t wall_ns) {
+    struct log_unwrapped u = {.text = message};
     d->lines++;
-    take_text(d, &(struct log_unwrapped){.text = message, .is_message = true, .stamp = {LOG_TIME_UTC, wall_ns}},
-              d->lines);
+    if (!d->refusal.open && message.len && message.ptr[0] == '{')
+        log_unwrap(message, LOG_LAYER_MYSQL, d->scratch, &u);
+    u.is_message = true;
+    if (u.stamp.time == LOG_TIME_NONE)
+        u.stamp = (struct log_stamp){LOG_TIME_UTC, wall_ns};
+    take_text(d, &u, d->lines);
 }
 
 unsigned log_decoder_held(const struct log_decoder *d) {

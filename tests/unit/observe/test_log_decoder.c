@@ -154,6 +154,10 @@ static void wrappers_are_taken_off(void **state) {
         ".\\\" }\\n\",\"stream\":\"stderr\",\"time\":\"2026-"
         "11-21T01:51:41.123456789Z\"}",
         "2026-11-21T01:51:41.123456789Z stderr F {\"label\":\"Note\",\"msg\":\"" ABORT_MESSAGE ".\"}",
+        "<28>Nov 21 01:51:41 db1 mysqld[811]: {\"label\":\"Note\",\"msg\":\"" ABORT_MESSAGE ".\"}",
+        "<28>1 2026-11-21T01:51:41.003Z db1 mysqld 811 - - {\"label\":\"Note\",\"msg\":\"" ABORT_MESSAGE ".\"}",
+        "{\"__REALTIME_TIMESTAMP\":\"1795225901123456\",\"MESSAGE\":\"{ \\\"prio\\\" : 3, \\\"msg\\\" : "
+        "\\\"" ABORT_MESSAGE "\\\" }\"}",
     };
     struct fixture *fx = *state;
     for (size_t i = 0; i < sizeof wrapped / sizeof *wrapped; i++) {
@@ -327,6 +331,10 @@ static void times_are_right(void **state) {
     log_decoder_entry(fx->decoder, span_of("2026-11-21 14:51:40 5 [Warning] " ABORT_MESSAGE), THEN * NS_PER_S);
     assert_int_equal(fx->told.last.time, LOG_TIME_UTC);
     assert_int_equal(fx->told.last.wall_ns, (THEN - 1) * NS_PER_S);
+    strbuf_reset(&fx->told.text);
+    log_decoder_entry(fx->decoder, span_of("{\"prio\":3,\"msg\":\"" ABORT_MESSAGE "\"}"), THEN * NS_PER_S);
+    assert_int_equal(fx->told.last.wall_ns, THEN * NS_PER_S);
+    assert_non_null(strstr(strbuf_text(&fx->told.text), ABORT_TOLD));
 }
 
 /* --- two lines, one event --- */
