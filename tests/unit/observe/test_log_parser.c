@@ -233,6 +233,17 @@ static const struct expectation understood[] = {
     {"2026-11-21T01:51:41.123456Z 0 [Warning] [MY-015010] [Server] Server certificate server-cert.pem verification has "
      "failed. Check logs for more details",
      LOG_EVENT_SSL, 0, NULL, NULL, NULL, NULL},
+    {"2026-11-21T01:51:41.123456Z 12 [Note] [MY-015123] [Server] A connection from `ap`p`@`%` was closed by the server due to "
+     "a timeout in the communication layer (vio:1, packet:0) 1 seconds after the last command started.",
+     LOG_EVENT_TIMEOUT_NOTE, 0, NULL, "ap`p", "%", NULL},
+    {"2026-11-21T01:51:41.123456Z 10 [Warning] [MY-010288] [Server] Connection attributes of length 167 were truncated (121 "
+     "bytes lost) for connection 10, user a@b@localhost (as app), auth: yes",
+     LOG_EVENT_OTHER, 10, NULL, "a@b", "localhost", NULL},
+    {"2026-11-21 23:38:34 5 [Warning] Connection attributes of length 167 were truncated",
+     LOG_EVENT_OTHER, 0, NULL, NULL, NULL, NULL},
+    {"2026-11-21T01:51:41.123456Z 11 [Warning] [MY-010055] [Server] IP address '127.0.0.2' could not be resolved: Name or "
+     "service not known",
+     LOG_EVENT_DNS, 0, NULL, NULL, "127.0.0.2", "Name or service not known"},
     {"2014-03-24 00:04:00 4711 [ERROR] Can't create thread to handle request (errno= 11)",
      LOG_EVENT_OTHER, 0, NULL, NULL, NULL, NULL},
     /* the newline in a refused name is a space here */
