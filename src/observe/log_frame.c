@@ -92,6 +92,7 @@ FRAME(OTHER, "Could not read packet: fd: " REST)
 FRAME(OTHER, "Connection attributes of length " REST " for connection " ID ", user " USER "@" HOST " (as " REST)
 FRAME(OTHER, "Connection attributes of length " REST)
 FRAME(OTHER, "Unknown database '" DB "'")
+FRAME(OTHER, "Password for the account '" USER "'@'" HOST "' has expired. To log in, " REST)
 FRAME(OTHER, "Can't create thread to handle new connection" REST)
 FRAME(OTHER, "Can't create thread to handle request" REST) /* 5.6 */
 FRAME(OTHER, "Can't create thread to kill server" REST)

@@ -201,6 +201,9 @@ static const struct expectation understood[] = {
      DENIED("u", "h")},
     {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-010927] [Server] Access denied for user 'u'@'h'. Account is locked.",
      DENIED("u", "h")},
+    {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-013851] [Server] Password for the account 'u'@'h' has expired. To log in, "
+     "either change it using a client that supports expired passwords or send the change request to an administrator.",
+     LOG_EVENT_OTHER, 0, NULL, "u", "h", NULL},
     {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-013525] [Server] Access denied for user 'u'@'h'. Account is blocked for 3 "
      "day(s) (3 day(s) remaining) due to 3 consecutive failed logins. Use FLUSH PRIVILEGES or ALTER USER to reset.",
      DENIED("u", "h")},
