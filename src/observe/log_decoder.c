@@ -49,7 +49,8 @@ struct log_decoder {
     uint64_t init_connect_thread;
     struct {
         uint64_t id, line;
-    } ended[PARTNER_LINES]; /* the connections whose aborts were told last, in a ring */
+        enum log_event_kind kind;
+    } ended[PARTNER_LINES]; /* the connections whose aborts and blocked accounts were told last, in a ring */
     size_t ended_next;
 };
 
@@ -215,7 +216,8 @@ static bool continue_refusal(struct log_decoder *d, struct span line, struct log
 static void begin_refusal(struct log_decoder *d, struct span line, const struct log_parsed *parsed) {
     bool begins = parsed->open_name.ptr || parsed->open_abort.ptr ||
                   (parsed->event.kind == LOG_EVENT_ACCESS_DENIED && parsed->event.user.ptr);
-    if (!begins || (d->refusal.open && (parsed->maybe_open || parsed->open_abort.ptr)))
+    bool sure = d->refusal.abort || (d->refusal.sure && !d->refusal.whole);
+    if (!begins || (d->refusal.open && (parsed->open_abort.ptr || (sure && parsed->maybe_open))))
         return;
     log_refusal_begin(&d->refusal, line, parsed);
     d->refused = d->held_count;
@@ -226,20 +228,43 @@ static void begin_refusal(struct log_decoder *d, struct span line, const struct 
 
 /* --- lines --- */
 
-/* MariaDB and MySQL 5.x write the SQL error of a failed init_connect in the next line; of those errors one looks like
- * an event. */
+/* Whether an event of one of these kinds was told of connection `id` in the lines just before. */
+static bool was_told(const struct log_decoder *d, uint64_t line, uint64_t id, unsigned kinds) {
+    for (size_t i = 0; i < PARTNER_LINES; i++)
+        if (d->ended[i].line && d->ended[i].id == id && line - d->ended[i].line <= PARTNER_LINES &&
+            kinds >> d->ended[i].kind & 1)
+            return true;
+    return false;
+}
+
+/* MariaDB and MySQL 5.x write the SQL error of a failed init_connect in the next line, or where the thread is the
+ * connection soon after; of those errors one looks like an event. */
 static bool follows_init_connect(const struct log_decoder *d, const struct log_event *e) {
-    return d->init_connect_line && d->init_connect_line + 1 == e->line && e->thread == d->init_connect_thread &&
-           e->kind == LOG_EVENT_ACCESS_DENIED && e->db.ptr;
+    if (e->kind != LOG_EVENT_ACCESS_DENIED || !e->db.ptr)
+        return false;
+    return (d->init_connect_line && d->init_connect_line + 1 == e->line && e->thread == d->init_connect_thread) ||
+           was_told(d, e->line, e->thread, 1U << LOG_EVENT_INIT_CONNECT);
+}
+
+/* MySQL 9.7 tells of it with the advice what to do, and at once again without. */
+static bool is_blocked(const struct log_event *e, struct span line) {
+    return e->kind == LOG_EVENT_ACCESS_DENIED && e->thread &&
+           span_find(line, SPAN_LITERAL("'. Account is blocked for "));
 }
 
 /* At log_warnings=4 MariaDB up to 10.4 tells of the end of each connection, also of one whose abort it has told. */
 static bool is_told(struct log_decoder *d, const struct log_event *e) {
-    bool again = span_is(e->reason, "CLOSE_CONNECTION") || span_is(e->reason, "This connection closed normally");
-    for (size_t i = 0; again && i < PARTNER_LINES; i++)
-        if (d->ended[i].line && d->ended[i].id == e->connection_id && e->line - d->ended[i].line <= PARTNER_LINES)
-            return true;
-    d->ended[d->ended_next].id = e->connection_id;
+    const unsigned blocked = 1U << LOG_EVENT_ACCESS_DENIED;
+    bool abort = log_event_is_abort(e);
+    uint64_t id = abort ? e->connection_id : e->thread;
+    bool again =
+        !abort || span_is(e->reason, "CLOSE_CONNECTION") || span_is(e->reason, "This connection closed normally");
+    if (again && was_told(d, e->line, id, abort ? ~blocked : blocked))
+        return true;
+    /* What may be a part of a name hides no refused login. */
+    bool believed = !abort || !d->refusal.open;
+    d->ended[d->ended_next].id = id;
+    d->ended[d->ended_next].kind = believed ? e->kind : LOG_EVENT_ABORTED;
     d->ended[d->ended_next].line = e->line;
     d->ended_next = (d->ended_next + 1) % PARTNER_LINES;
     return false;
@@ -253,11 +278,11 @@ static void take_parsed(struct log_decoder *d, struct span line, struct log_pars
         begin_refusal(d, line, parsed);
     if (follows_init_connect(d, e))
         e->kind = LOG_EVENT_NONE;
-    if (log_event_is_abort(e) && !e->suspect) {
+    bool abort = log_event_is_abort(e) && !e->suspect;
+    if (abort)
         drop_announcement(d, e);
-        if (is_told(d, e))
-            e->kind = LOG_EVENT_NONE;
-    }
+    if ((abort || is_blocked(e, line)) && is_told(d, e))
+        e->kind = LOG_EVENT_NONE;
 
     uint64_t until = d->lines;
     if (parsed->announces_abort)
@@ -366,9 +391,14 @@ void log_decoder_block(struct log_decoder *d, struct span lines) {
 }
 
 void log_decoder_entry(struct log_decoder *d, struct span message, int64_t wall_ns) {
+    struct log_unwrapped u = {.text = message};
     d->lines++;
-    take_text(d, &(struct log_unwrapped){.text = message, .is_message = true, .stamp = {LOG_TIME_UTC, wall_ns}},
-              d->lines);
+    if (!d->refusal.open && message.len && message.ptr[0] == '{')
+        log_unwrap(message, LOG_LAYER_MYSQL, d->scratch, &u);
+    u.is_message = true;
+    if (u.stamp.time == LOG_TIME_NONE)
+        u.stamp = (struct log_stamp){LOG_TIME_UTC, wall_ns};
+    take_text(d, &u, d->lines);
 }
 
 unsigned log_decoder_held(const struct log_decoder *d) {

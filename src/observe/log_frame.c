@@ -57,9 +57,9 @@ FRAME(ACCESS_DENIED, "Access denied, this account is locked")
 FRAME(ACCESS_DENIED, "Host '" HOST "' is not allowed to connect to this " REST)
 FRAME(TOO_MANY_CONNECTIONS, "Too many connections")
 FRAME(HOST_BLOCKED, "Host '" HOST "' is blocked because of many connection errors" REST)
-FRAME(DNS, "IP address '" HOST "' could not be resolved" REST)
+FRAME(DNS, "IP address '" HOST "' could not be resolved: " REASON)
 FRAME(DNS, "IP address '" HOST "' has been resolved to the host name '" REST "', which resembles IPv4-address itself.")
-FRAME(DNS, "Host name '" HOST "' could not be resolved" REST)
+FRAME(DNS, "Host name '" HOST "' could not be resolved: " REASON)
 FRAME(DNS, "Hostname '" HOST "' does not resolve to '" REST "'.")
 FRAME(FORCED_CLOSE, PROGRAM "Forcing close of thread " ID "  user: '" USER "'")
 FRAME(FORCED_CLOSE, PROGRAM "Thread " ID " (user : '" USER "') did not exit")
@@ -77,7 +77,9 @@ FRAME(SSL, "Server certificate " REST " verification has failed" REST)
 FRAME(TIMEOUT_NOTE, "'wait_timeout' period of " REST " was exceeded for `" USER "`@`" HOST "`. " REST)
 FRAME(TIMEOUT_NOTE, "'wait_timeout' period of " REST " was exceeded for " REST)
 FRAME(TIMEOUT_NOTE, "The wait_timeout period was exceeded, the idle time since last command was too long.") /* 8.0, early */
+FRAME(TIMEOUT_NOTE, "'interactive_timeout' period of " REST " was exceeded for `" USER "`@`" HOST "`. " REST)
 FRAME(TIMEOUT_NOTE, "'interactive_timeout' period of " REST " was exceeded for " REST)
+FRAME(TIMEOUT_NOTE, "A connection from `" USER "`@`" HOST "` was closed by the server due to a timeout in the communication layer" REST)
 FRAME(TIMEOUT_NOTE, "A connection from " REST " was closed by the server due to a timeout in the communication layer" REST)
 FRAME(ACCEPT_ERROR, "Error in accept: " REASON)
 FRAME(ACCEPT_ERROR, PROGRAM "Got error " REST " from select")
@@ -87,8 +89,10 @@ FRAME(SERVER_STOPPING, PROGRAM "Normal shutdown")
 FRAME(SERVER_STOP, PROGRAM "Shutdown complete")
 FRAME(SERVER_STOP, PROGRAM "Shutdown complete (mysqld " REST)
 FRAME(OTHER, "Could not read packet: fd: " REST)
+FRAME(OTHER, "Connection attributes of length " REST " for connection " ID ", user " USER "@" HOST " (as " REST)
 FRAME(OTHER, "Connection attributes of length " REST)
 FRAME(OTHER, "Unknown database '" DB "'")
+FRAME(OTHER, "Password for the account '" USER "'@'" HOST "' has expired. To log in, " REST)
 FRAME(OTHER, "Can't create thread to handle new connection" REST)
 FRAME(OTHER, "Can't create thread to handle request" REST) /* 5.6 */
 FRAME(OTHER, "Can't create thread to kill server" REST)
@@ -237,6 +241,8 @@ static bool fill(char hole, struct span value, struct log_event *e) {
     case HOLE_REASON:
         e->reason = value;
         return true;
+    case HOLE_ID:
+        return span_take_number(&value, &e->connection_id) && value.len == 0;
     case HOLE_WORD:
         return value.len <= 32 && !span_find_char(value, '\'') && !span_find_char(value, '(');
     default:

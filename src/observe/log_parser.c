@@ -126,6 +126,7 @@ static bool is_last_line(struct span message, struct log_event *e) {
 }
 
 static void parse_message(struct span front, struct span message, struct log_stamp outer, struct log_parsed *out) {
+    const struct span whole = message;
     while (span_cut_end(&message, SPAN_LITERAL(" ")) || span_cut_end(&message, SPAN_LITERAL("\r")))
         ;
     char head[3] = {0};
@@ -133,6 +134,8 @@ static void parse_message(struct span front, struct span message, struct log_sta
     if (!log_frame_may_fit(head))
         return;
     enum log_frame_fit fit = log_frame_parse(message, &out->event);
+    if (fit == LOG_FRAME_NONE && whole.len > message.len) /* there are texts that end with a blank */
+        fit = log_frame_parse(whole, &out->event);
     if (fit == LOG_FRAME_NONE || !log_front_is_plausible(front)) {
         out->event = (struct log_event){0};
         return;

@@ -44,8 +44,14 @@ static size_t reach(const struct log_refusal *refusal) {
     return refusal->sure && !refusal->whole ? SURE_MAX_CHARACTERS : NAME_MAX_CHARACTERS;
 }
 
+/* Else it is one only where its end is in a language in which it can have begun. */
+static bool is_sure(const struct log_refusal *refusal) {
+    return refusal->sure || (refusal->outer && refusal->outer_sure);
+}
+
 void log_refusal_begin(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed) {
     struct span name = parsed->open_name;
+    refusal->outer_sure = is_sure(refusal);
     bool sure = refusal->sure && !refusal->whole;
     if (refusal->open && !sure && !refusal->abort && refusal->characters + refusal->outer < reach(refusal))
         refusal->outer = reach(refusal) - refusal->characters;
@@ -98,9 +104,10 @@ static struct span without_wrapper(const struct log_refusal *refusal, struct spa
     return wrapper.len == 0 || span_is(wrapper, " ") ? rest : line; /* a blank at the end of a line goes lost */
 }
 
-/* Whether the line is the beginning of a message by itself. */
+/* Whether the line is the beginning of a message by itself. (A lone quote ends names, too.) */
 static bool begins_message(const struct log_parsed *parsed) {
-    return parsed->event.kind != LOG_EVENT_NONE || parsed->open_name.ptr || parsed->open_abort.ptr;
+    return parsed->event.kind != LOG_EVENT_NONE || (parsed->open_name.ptr && !parsed->maybe_open) ||
+           parsed->open_abort.ptr;
 }
 
 static bool ends_here(struct log_refusal *refusal, struct span line, const struct log_parsed *parsed,
@@ -117,7 +124,7 @@ static bool ends_here(struct log_refusal *refusal, struct span line, const struc
         ;
     if (refusal->abort)
         return !begins_message(parsed) && log_frame_parse(text, end) == LOG_FRAME_FITS;
-    return log_frame_refused_end(text, !refusal->sure, end) && end->user.len > before &&
+    return log_frame_refused_end(text, !is_sure(refusal), end) && end->user.len > before &&
            characters(end->user) <= reach(refusal);
 }
 

@@ -24,6 +24,7 @@ struct log_refusal {
     bool abort;            /* it is no refused login, but the message of an abort; `text` is all of it */
     size_t characters;     /* from the beginning of the name on */
     size_t outer;          /* so many are left of the reach of a whole name, inside which this beginning may be */
+    bool outer_sure;       /* … and that is one for certain */
     struct strbuf text;    /* the same, lines joined by newlines */
     struct strbuf wrapper; /* what stands in front of the server's own text in its first line, and so in all */
 };

@@ -29,6 +29,12 @@ static const char *behind_stamp(struct span line) {
     return memchr(line.ptr + STAMP_MIN - 1, ' ', max - STAMP_MIN + 1);
 }
 
+/* MySQL's JSON: at the beginning, or behind what syslog and journalctl put in front of a line. */
+static const char *find_json(struct span line) {
+    const char *brace = span_find_char(line, '{');
+    return brace && log_front_is_plausible(span_until(line, brace)) ? brace : NULL;
+}
+
 /* "NAME  | " in front: where it ends. */
 static const char *behind_bar(struct span line) {
     const char *bar = memchr(line.ptr, '|', line.len < NAME_MAX ? line.len : NAME_MAX);
@@ -54,17 +60,13 @@ bool log_unwrap_is_needed(struct span line) {
     if (line.len < 2)
         return false;
     char c = line.ptr[0];
-    if (c == '{')
+    if (c == '{' || (c == '<' && log_unwrap_is_syslog(line)) || (c == '[' && span_starts(line, SPAN_LITERAL("[pod/"))))
         return true;
-    if (c == '<')
-        return log_unwrap_is_syslog(line);
-    if (c == '[')
-        return span_starts(line, SPAN_LITERAL("[pod/"));
     /* A server's own line goes on with a thread or a label. */
     const char *p = behind_stamp(line);
     if (p && p + 1 < line.ptr + line.len && (p[1] == 's' || p[1] == '{'))
         return true;
-    return behind_bar(line) != NULL;
+    return behind_bar(line) || find_json(line);
 }
 
 /* --- the layers; each takes itself off out->text where it is there --- */
@@ -209,15 +211,18 @@ static void take_mysql(struct strbuf *scratch, struct log_unwrapped *out) {
     enum { MSG, TIME, THREAD, PRIO, ERR_CODE, LABEL, MEMBERS };
     struct log_json_member m[MEMBERS] = {{.name = "msg"},  {.name = "time"},     {.name = "thread"},
                                          {.name = "prio"}, {.name = "err_code"}, {.name = "label"}};
-    if (!out->text.len || out->text.ptr[0] != '{' || !log_json_read(out->text, m, MEMBERS) ||
+    const char *json = find_json(out->text);
+    if (!json || !log_json_read(span_from(out->text, (size_t)(json - out->text.ptr)), m, MEMBERS) ||
         (!m[PRIO].raw.ptr && !m[ERR_CODE].raw.ptr && !m[LABEL].raw.ptr))
         return;
     out->layers |= LOG_LAYER_MYSQL;
     out->is_message = true;
-    out->text = m[MSG].is_string ? decoded(m[MSG].raw, scratch) : (struct span){"", 0};
     struct log_stamp stamp;
     if (m[TIME].is_string && log_time_iso(m[TIME].raw, &stamp))
         out->stamp = stamp;
+    else if (json > out->text.ptr)
+        out->stamp = log_front_time(span_until(out->text, json), out->stamp, &out->thread);
+    out->text = m[MSG].is_string ? decoded(m[MSG].raw, scratch) : (struct span){"", 0};
     if (m[THREAD].raw.ptr)
         number_parse_u64(m[THREAD].raw, UINT64_MAX, &out->thread);
 }
@@ -232,10 +237,11 @@ void log_unwrap(struct span line, unsigned layers, struct strbuf scratch[2], str
     /* What a container engine calls a piece, no other one wraps. */
     if (layers & LOG_LAYER_DOCKER && !out->goes_on)
         take_docker(&scratch[0], out);
-    if (out->goes_on || (layers & LOG_LAYER_JOURNAL && take_journal(&scratch[1], out)))
+    if (out->goes_on)
         return;
-    if (layers & LOG_LAYER_MYSQL)
-        take_mysql(&scratch[1], out);
-    if (layers & LOG_LAYER_SYSLOG && !(out->layers & LOG_LAYER_ENGINES) && !out->is_message)
+    bool journal = layers & LOG_LAYER_JOURNAL && take_journal(&scratch[1], out);
+    if (layers & LOG_LAYER_SYSLOG && !(out->layers & LOG_LAYER_ENGINES) && !journal)
         take_syslog(out);
+    if (layers & LOG_LAYER_MYSQL)
+        take_mysql(&scratch[journal ? 0 : 1], out);
 }

@@ -19,8 +19,8 @@ enum log_layer {
     LOG_LAYER_CRI = 1 << 3,
     LOG_LAYER_DOCKER = 1 << 4,
     LOG_LAYER_JOURNAL = 1 << 5,
-    LOG_LAYER_MYSQL = 1 << 6,
-    LOG_LAYER_SYSLOG = 1 << 7,
+    LOG_LAYER_SYSLOG = 1 << 6,
+    LOG_LAYER_MYSQL = 1 << 7,
     LOG_LAYER_ALL = (1 << 8) - 1,
     LOG_LAYER_ENGINES = LOG_LAYER_CRI | LOG_LAYER_DOCKER, /* of containers */
 };

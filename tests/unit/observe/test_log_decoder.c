@@ -154,6 +154,10 @@ static void wrappers_are_taken_off(void **state) {
         ".\\\" }\\n\",\"stream\":\"stderr\",\"time\":\"2026-"
         "11-21T01:51:41.123456789Z\"}",
         "2026-11-21T01:51:41.123456789Z stderr F {\"label\":\"Note\",\"msg\":\"" ABORT_MESSAGE ".\"}",
+        "<28>Nov 21 01:51:41 db1 mysqld[811]: {\"label\":\"Note\",\"msg\":\"" ABORT_MESSAGE ".\"}",
+        "<28>1 2026-11-21T01:51:41.003Z db1 mysqld 811 - - {\"label\":\"Note\",\"msg\":\"" ABORT_MESSAGE ".\"}",
+        "{\"__REALTIME_TIMESTAMP\":\"1795225901123456\",\"MESSAGE\":\"{ \\\"prio\\\" : 3, \\\"msg\\\" : "
+        "\\\"" ABORT_MESSAGE "\\\" }\"}",
     };
     struct fixture *fx = *state;
     for (size_t i = 0; i < sizeof wrapped / sizeof *wrapped; i++) {
@@ -327,6 +331,10 @@ static void times_are_right(void **state) {
     log_decoder_entry(fx->decoder, span_of("2026-11-21 14:51:40 5 [Warning] " ABORT_MESSAGE), THEN * NS_PER_S);
     assert_int_equal(fx->told.last.time, LOG_TIME_UTC);
     assert_int_equal(fx->told.last.wall_ns, (THEN - 1) * NS_PER_S);
+    strbuf_reset(&fx->told.text);
+    log_decoder_entry(fx->decoder, span_of("{\"prio\":3,\"msg\":\"" ABORT_MESSAGE "\"}"), THEN * NS_PER_S);
+    assert_int_equal(fx->told.last.wall_ns, THEN * NS_PER_S);
+    assert_non_null(strstr(strbuf_text(&fx->told.text), ABORT_TOLD));
 }
 
 /* --- two lines, one event --- */
@@ -340,6 +348,10 @@ static void times_are_right(void **state) {
 #define INACTIVE_TOLD(id)                                                                                              \
     "aborted " id " shop/app/10.0.0.7 (The client was disconnected by the server because of inactivity.)\n"
 #define OTHER_LINE "2026-11-21T01:51:41.123456Z 99 [Note] [MY-010000] [Server] Something else"
+
+#define BLOCKED(id, more)                                                                                              \
+    "2026-11-21T01:51:41.123456Z " id " [Note] [MY-010914] [Server] Access denied for user 'b'@'h'. Account is "       \
+    "blocked for 3 day(s) (3 day(s) remaining) due to 1 consecutive failed logins." more
 
 static void two_lines_of_one_event_are_one(void **state) {
     struct fixture *fx = *state;
@@ -390,6 +402,12 @@ static void two_lines_of_one_event_are_one(void **state) {
     line(fx, "2026-11-21  1:51:41 5 [Note] Hostname 'web1' has the following IP addresses:");
     line(fx, "2026-11-21  1:51:41 5 [Note]  - 10.0.0.8");
     expect(fx, "25 dns 0 //web1\n");
+    /* MySQL 9 of an account that is blocked for a while, twice */
+    line(fx, BLOCKED("97", " Use FLUSH PRIVILEGES or ALTER USER to reset."));
+    line(fx, OTHER_LINE);
+    line(fx, BLOCKED("97", ""));
+    line(fx, BLOCKED("98", ""));
+    expect(fx, "28 access_denied 0 /b/h\n31 access_denied 0 /b/h\n");
 }
 
 static void the_error_of_init_connect_belongs_to_it(void **state) {
@@ -410,6 +428,12 @@ static void the_error_of_init_connect_belongs_to_it(void **state) {
     line(fx, failed);
     line(fx, ABORT_LINE);
     expect(fx, "5 init_connect 34 unconnected/app/h (init_connect command failed)\n6 " ABORT_TOLD "\n");
+    /* other threads write meanwhile */
+    line(fx, failed);
+    line(fx, ABORT_LINE);
+    line(fx, "2026-11-21  1:51:56 34 [Warning] Access denied for user 'app'@'%' to database 'secret'");
+    log_decoder_flush(fx->decoder);
+    expect(fx, "7 init_connect 34 unconnected/app/h (init_connect command failed)\n8 " ABORT_TOLD "\n");
 }
 
 /* MariaDB up to 10.3 at log_warnings=4 */
@@ -513,6 +537,14 @@ static void in_other_languages_too(void **state) {
     line(fx, REFUSED "b" END);
     line(fx, ABORT_LINE);
     expect(fx, "10 access_denied 0 /b/127.0.0.1\n11 " ABORT_TOLD "\n");
+    /* and soon after a whole one, whose reach it exceeds */
+    line(fx, FRONT "'a'@'127.0.0.1' 用户无权访问 (使用密码: 是的)");
+    line(fx, FRONT "'x");
+    line(fx, FORGED);
+    line(fx, "'@'127.0.0.1' 用户无权访问 (使用密码: 是的)");
+    line(fx, ABORT_LINE);
+    expect(fx, "12 access_denied 0 /a/127.0.0.1\n13 access_denied 0 /x\n" FORGED "\n/127.0.0.1\n!14 " FORGED_TOLD
+               "16 " ABORT_TOLD "\n");
 }
 
 /* … and a name may hold what looks like the beginning of another such message. */
@@ -633,6 +665,7 @@ static void a_beginning_inside_a_name_is_none(void **state) {
         "[MY-1] Access denied for user '",
         "[MY-1] ''@'' 用户无权访问 (使用密码: 是)",
         "[Note] Benutzer ''@'' (",
+        "[Note] 'y",
     };
     static const struct {
         const char *before, *behind;
@@ -703,6 +736,10 @@ static void names_of_aborted_ones_hold_newlines_too(void **state) {
     line(fx, ABORT_LINE);
     log_decoder_flush(fx->decoder);
     expect(fx, "8 " ABORT_TOLD "\n9 access_denied 0 /b/127.0.0.1\n10 " ABORT_TOLD "\n");
+    /* a name's end is no beginning, also where a program's name stands in front of it */
+    line(fx, "Nov 21 01:51:41 db1 mariadbd[811]: " FRONT "Aborted connection 5 to db: 'd' user: 'c");
+    line(fx, "Nov 21 01:51:41 db1 mariadbd[811]: ' host: '10.0.0.7' (KILLED)");
+    expect(fx, "11 aborted 5 d/c\n/10.0.0.7 (KILLED)\n");
 }
 
 static void a_piece_that_is_none_swallows_nothing(void **state) {

@@ -132,6 +132,12 @@ static const struct expectation understood[] = {
      ABORTED(5, "d", "u", "h", "Nimepata hitilafu ya kusoma pakiti za mawasiliano")},
     {"2026-11-21  1:51:41 5 [Warning] Ufikiaji umekataliwa kwa mtumiaji 'u'@'h' (kwa kutumia nenosiri: NDIYO)",
      DENIED("u", "h")},
+    /* texts that end with a blank */
+    {"2026-11-21  1:52:04 0 [Note] mariadbd (initiated by: unknown): Normaal afgesloten ",
+     STOPPING},
+    {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-010914] [Server] Получен таймаут ожидания пакета через коммуникационный "
+     "протокол ",
+     ABORTED(0, NULL, NULL, NULL, "Получен таймаут ожидания пакета через коммуникационный протокол ")},
     /* 3.23 to 5.0 */
     {"010301 14:38:23  Aborted connection 854 to db: 'users' user: 'josh'",
      ABORTED(854, "users", "josh", NULL, NULL)},
@@ -195,6 +201,9 @@ static const struct expectation understood[] = {
      DENIED("u", "h")},
     {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-010927] [Server] Access denied for user 'u'@'h'. Account is locked.",
      DENIED("u", "h")},
+    {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-013851] [Server] Password for the account 'u'@'h' has expired. To log in, "
+     "either change it using a client that supports expired passwords or send the change request to an administrator.",
+     LOG_EVENT_OTHER, 0, NULL, "u", "h", NULL},
     {"2026-11-21T01:51:41.123456Z 5 [Note] [MY-013525] [Server] Access denied for user 'u'@'h'. Account is blocked for 3 "
      "day(s) (3 day(s) remaining) due to 3 consecutive failed logins. Use FLUSH PRIVILEGES or ALTER USER to reset.",
      DENIED("u", "h")},
@@ -227,6 +236,17 @@ static const struct expectation understood[] = {
     {"2026-11-21T01:51:41.123456Z 0 [Warning] [MY-015010] [Server] Server certificate server-cert.pem verification has "
      "failed. Check logs for more details",
      LOG_EVENT_SSL, 0, NULL, NULL, NULL, NULL},
+    {"2026-11-21T01:51:41.123456Z 12 [Note] [MY-015123] [Server] A connection from `ap`p`@`%` was closed by the server due to "
+     "a timeout in the communication layer (vio:1, packet:0) 1 seconds after the last command started.",
+     LOG_EVENT_TIMEOUT_NOTE, 0, NULL, "ap`p", "%", NULL},
+    {"2026-11-21T01:51:41.123456Z 10 [Warning] [MY-010288] [Server] Connection attributes of length 167 were truncated (121 "
+     "bytes lost) for connection 10, user a@b@localhost (as app), auth: yes",
+     LOG_EVENT_OTHER, 10, NULL, "a@b", "localhost", NULL},
+    {"2026-11-21 23:38:34 5 [Warning] Connection attributes of length 167 were truncated",
+     LOG_EVENT_OTHER, 0, NULL, NULL, NULL, NULL},
+    {"2026-11-21T01:51:41.123456Z 11 [Warning] [MY-010055] [Server] IP address '127.0.0.2' could not be resolved: Name or "
+     "service not known",
+     LOG_EVENT_DNS, 0, NULL, NULL, "127.0.0.2", "Name or service not known"},
     {"2014-03-24 00:04:00 4711 [ERROR] Can't create thread to handle request (errno= 11)",
      LOG_EVENT_OTHER, 0, NULL, NULL, NULL, NULL},
     /* the newline in a refused name is a space here */
