@@ -120,6 +120,22 @@ static void drop(struct state_store *store, struct text *t) {
 
 /* --- writing, in the pool --- */
 
+static int open_folder(const char *folder) {
+    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+    if (rc == -EROFS)
+        rc = 0; /* may be remounted: told at the first write */
+    if (rc == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+        rc = -errno;
+    if (rc < 0)
+        close(fd);
+    return rc < 0 ? rc : fd;
+}
+
 static int write_whole(int fd, const char *data, size_t len) {
     while (len > 0) {
         ssize_t n = write(fd, data, len);
@@ -134,7 +150,8 @@ static int write_whole(int fd, const char *data, size_t len) {
 }
 
 static int replace_file(const struct job *job) {
-    int fd = openat(job->folder_fd, job->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    unlinkat(job->folder_fd, job->temporary, 0); /* of a run that was killed */
+    int fd = openat(job->folder_fd, job->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
     int rc = write_whole(fd, job->text.data, job->text.len);
@@ -153,6 +170,11 @@ static int replace_file(const struct job *job) {
 
 static void in_pool(uv_work_t *work) {
     struct job *job = work->data;
+    job->rc = replace_file(job);
+    int fd = job->rc == -ENOENT ? open_folder(job->store->folder) : -1; /* somebody removed it */
+    if (fd < 0)
+        return;
+    job->folder_fd = fd;
     job->rc = replace_file(job);
 }
 
@@ -185,6 +207,11 @@ static void after_pool(uv_work_t *work, int status) {
     job->text = (struct strbuf){0};
     store->working = false;
     store->facts.waiting--;
+    if (job->folder_fd != store->folder_fd) {
+        log_warn("the folder of the state was removed: another is used", LF_STR("folder", store->folder));
+        close(store->folder_fd);
+        store->folder_fd = job->folder_fd;
+    }
     say_outcome(store, rc);
     if (rc < 0) {
         store->facts.failures++;
@@ -333,22 +360,6 @@ const struct state_store_facts *state_store_facts(const struct state_store *stor
 }
 
 /* --- begin and end --- */
-
-static int open_folder(const char *folder) {
-    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int rc = faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
-    if (rc == -EROFS)
-        rc = 0; /* may be remounted: told at the first write */
-    if (rc == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
-        rc = -errno;
-    if (rc < 0)
-        close(fd);
-    return rc < 0 ? rc : fd;
-}
 
 struct state_store *state_store_open(uv_loop_t *loop, const char *folder, struct strbuf *error) {
     struct state_store *store = calloc(1, sizeof *store);
