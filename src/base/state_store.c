@@ -51,6 +51,7 @@ struct state_store {
     uv_loop_t *loop;
     char *folder;
     int folder_fd;
+    int spare_fd; /* for the text that is loaded while no descriptor is left */
     struct text *texts;
     struct job job;
     bool working, closing, failing;
@@ -282,6 +283,22 @@ void state_store_put(struct state_store *store, const char *name, struct strbuf 
 
 /* --- reading --- */
 
+/* A state is not lost for a shortage: who reads it waits for what else he needs. */
+static int open_file(struct state_store *store, const char *file) {
+    const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    int fd = openat(store->folder_fd, file, flags);
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || store->spare_fd < 0)
+        return fd;
+    close(store->spare_fd);
+    store->spare_fd = -1;
+    return openat(store->folder_fd, file, flags);
+}
+
+static void keep_spare(struct state_store *store) {
+    if (store->spare_fd < 0)
+        store->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static char *copy_of(const struct strbuf *text, size_t *len, int *rc) {
     char *copy = malloc(text->len + 1);
     *rc = copy ? 0 : -ENOMEM;
@@ -332,13 +349,15 @@ char *state_store_load(struct state_store *store, const char *name, size_t *len,
     if (!store->folder)
         return NULL;
     make_file_name(name, file);
-    int fd = openat(store->folder_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    int fd = open_file(store, file);
     if (fd < 0) {
         *rc = errno == ENOENT ? 0 : -errno;
+        keep_spare(store);
         return NULL;
     }
     char *text = read_file(fd, len, rc);
     close(fd);
+    keep_spare(store);
     return text;
 }
 
@@ -378,6 +397,9 @@ struct state_store *state_store_open(uv_loop_t *loop, const char *folder, struct
     }
     store->loop = loop;
     store->folder_fd = fd;
+    store->spare_fd = -1;
+    if (folder)
+        keep_spare(store);
     store->facts.persistent = folder != NULL;
     uv_timer_init(loop, &store->retry);
     uv_unref((uv_handle_t *)&store->retry);
@@ -410,6 +432,8 @@ void state_store_close(struct state_store *store) {
     }
     if (store->folder_fd >= 0)
         close(store->folder_fd);
+    if (store->spare_fd >= 0)
+        close(store->spare_fd);
     free(store->folder);
     free(store);
 }

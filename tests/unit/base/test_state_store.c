@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -231,6 +232,25 @@ static void what_stands_where_a_file_is_made_is_removed(void **state) {
     assert_loaded(fx, "link", "two");
 }
 
+static void text_is_loaded_where_no_descriptor_is_left(void **state) {
+    struct fixture *fx = *state;
+    struct rlimit limit, none;
+    open_store(fx, fx->folder);
+    put(fx, "db1", "one");
+    uv_run(&fx->loop, UV_RUN_DEFAULT);
+    int next = dup(0);
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){(rlim_t)next, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_loaded(fx, "db1", "one");
+    assert_loaded(fx, "db2", NULL);
+    assert_loaded(fx, "db1", "one");
+    assert_int_equal(dup(0), -1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 static void one_folder_one_program(void **state) {
     struct fixture *fx = *state;
     struct strbuf error;
@@ -256,6 +276,7 @@ int main(void) {
         TEST(failure_is_counted_and_tried_again),
         TEST(folder_that_vanished_is_made_again),
         TEST(what_stands_where_a_file_is_made_is_removed),
+        TEST(text_is_loaded_where_no_descriptor_is_left),
         TEST(one_folder_one_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
