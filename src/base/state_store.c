@@ -51,6 +51,7 @@ struct state_store {
     uv_loop_t *loop;
     char *folder;
     int folder_fd;
+    int spare_fd; /* for the text that is loaded while no descriptor is left */
     struct text *texts;
     struct job job;
     bool working, closing, failing;
@@ -120,6 +121,22 @@ static void drop(struct state_store *store, struct text *t) {
 
 /* --- writing, in the pool --- */
 
+static int open_folder(const char *folder) {
+    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+    if (rc == -EROFS)
+        rc = 0; /* may be remounted: told at the first write */
+    if (rc == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+        rc = -errno;
+    if (rc < 0)
+        close(fd);
+    return rc < 0 ? rc : fd;
+}
+
 static int write_whole(int fd, const char *data, size_t len) {
     while (len > 0) {
         ssize_t n = write(fd, data, len);
@@ -134,7 +151,8 @@ static int write_whole(int fd, const char *data, size_t len) {
 }
 
 static int replace_file(const struct job *job) {
-    int fd = openat(job->folder_fd, job->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    unlinkat(job->folder_fd, job->temporary, 0); /* of a run that was killed */
+    int fd = openat(job->folder_fd, job->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
     int rc = write_whole(fd, job->text.data, job->text.len);
@@ -153,6 +171,11 @@ static int replace_file(const struct job *job) {
 
 static void in_pool(uv_work_t *work) {
     struct job *job = work->data;
+    job->rc = replace_file(job);
+    int fd = job->rc == -ENOENT ? open_folder(job->store->folder) : -1; /* somebody removed it */
+    if (fd < 0)
+        return;
+    job->folder_fd = fd;
     job->rc = replace_file(job);
 }
 
@@ -185,6 +208,11 @@ static void after_pool(uv_work_t *work, int status) {
     job->text = (struct strbuf){0};
     store->working = false;
     store->facts.waiting--;
+    if (job->folder_fd != store->folder_fd) {
+        log_warn("the folder of the state was removed: another is used", LF_STR("folder", store->folder));
+        close(store->folder_fd);
+        store->folder_fd = job->folder_fd;
+    }
     say_outcome(store, rc);
     if (rc < 0) {
         store->facts.failures++;
@@ -255,6 +283,22 @@ void state_store_put(struct state_store *store, const char *name, struct strbuf 
 
 /* --- reading --- */
 
+/* A state is not lost for a shortage: who reads it waits for what else he needs. */
+static int open_file(struct state_store *store, const char *file) {
+    const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    int fd = openat(store->folder_fd, file, flags);
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || store->spare_fd < 0)
+        return fd;
+    close(store->spare_fd);
+    store->spare_fd = -1;
+    return openat(store->folder_fd, file, flags);
+}
+
+static void keep_spare(struct state_store *store) {
+    if (store->spare_fd < 0)
+        store->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static char *copy_of(const struct strbuf *text, size_t *len, int *rc) {
     char *copy = malloc(text->len + 1);
     *rc = copy ? 0 : -ENOMEM;
@@ -305,13 +349,15 @@ char *state_store_load(struct state_store *store, const char *name, size_t *len,
     if (!store->folder)
         return NULL;
     make_file_name(name, file);
-    int fd = openat(store->folder_fd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    int fd = open_file(store, file);
     if (fd < 0) {
         *rc = errno == ENOENT ? 0 : -errno;
+        keep_spare(store);
         return NULL;
     }
     char *text = read_file(fd, len, rc);
     close(fd);
+    keep_spare(store);
     return text;
 }
 
@@ -334,22 +380,6 @@ const struct state_store_facts *state_store_facts(const struct state_store *stor
 
 /* --- begin and end --- */
 
-static int open_folder(const char *folder) {
-    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-        return -errno;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int rc = faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
-    if (rc == -EROFS)
-        rc = 0; /* may be remounted: told at the first write */
-    if (rc == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
-        rc = -errno;
-    if (rc < 0)
-        close(fd);
-    return rc < 0 ? rc : fd;
-}
-
 struct state_store *state_store_open(uv_loop_t *loop, const char *folder, struct strbuf *error) {
     struct state_store *store = calloc(1, sizeof *store);
     int fd = -1;
@@ -367,6 +397,9 @@ struct state_store *state_store_open(uv_loop_t *loop, const char *folder, struct
     }
     store->loop = loop;
     store->folder_fd = fd;
+    store->spare_fd = -1;
+    if (folder)
+        keep_spare(store);
     store->facts.persistent = folder != NULL;
     uv_timer_init(loop, &store->retry);
     uv_unref((uv_handle_t *)&store->retry);
@@ -399,6 +432,8 @@ void state_store_close(struct state_store *store) {
     }
     if (store->folder_fd >= 0)
         close(store->folder_fd);
+    if (store->spare_fd >= 0)
+        close(store->spare_fd);
     free(store->folder);
     free(store);
 }

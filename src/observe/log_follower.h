@@ -20,6 +20,8 @@
  * read and the truncation is lost, and that much after a crash also what came since the place was last saved; `gaps`
  * counts that this may be so. What a copying rotation itself loses, between its copy and its truncation, is nowhere to
  * be found.
+ * - A file that is written over after another came under the name (logrotate's `shred`) is left: `gaps` counts it if
+ * the other had no bytes yet.
  * - A file that is shorter than our place when we start, and begins with the same line, is the one that we read: the
  * machine fell, and its end was not on the disk yet. We go on at its end, and `gaps` counts.
  * - Of the other files in the folder those are new that were written since we last had all (`since_ns`), and of which
@@ -31,6 +33,8 @@
  * - What was told and is closed is remembered of LOG_DONE_MAX lives, the one written longest ago is forgotten first.
  * One that could still be found then might come twice; `gaps` counts that.
  * - A file that was deleted or compressed while we were not running: what we had not read of it is lost; `gaps` counts.
+ * - Where the clock was set back while we were not running, the files in between are not told from older ones, and not
+ * read; `gaps` counts it.
  * - A file of which nothing was read yet is known by its inode and the time when that was made; where the file system
  * does not keep that time, one that is deleted and made anew with the same inode would be taken for the old one.
  * - Where the file may not be read at the start, the places that were kept wait until it may.

@@ -56,7 +56,8 @@ int log_names_look(struct log_follower *f);
 void log_names_restore(struct log_follower *f, const struct log_saved *saved);
 /* What is in the folder when we start for the first time is not new. */
 void log_names_note_present(struct log_follower *f);
-/* `file` is not any more what was read of it: take the rest from a copy, where there is one, and begin it again. */
+/* `file` is not any more what was read of it: take the rest from a copy, where there is one, and begin it again; or,
+ * where it was written over after it went from under the name, take it out and free it. */
 void log_names_restart(struct log_follower *f, struct log_file *file);
 /* `file` is fresh: put in front of it what was written since file->since_ns and went from under the name, or was copied
  * out of this file before a truncation, without being seen there. To be asked between fetching and taking the first

@@ -186,6 +186,22 @@ static int go_to_end(struct log_journald *j) {
     return rc == 0 ? sd_journal_seek_head(j->journal) : rc < 0 ? rc : 0;
 }
 
+/* The journal was flushed meanwhile: from the first entry of the cursor's moment on, the one with its content. */
+static bool go_to_copy(struct log_journald *j, const char *cursor) {
+    const char *content = strstr(cursor, ";b="), *other;
+    uint64_t moment_us, us;
+    if (!content || sd_journal_get_realtime_usec(j->journal, &moment_us) < 0)
+        return false;
+    do {
+        came_to_entry(j);
+        if (j->cursor && (other = strstr(j->cursor, ";b=")) && strcmp(other, content) == 0)
+            return true;
+    } while (sd_journal_next(j->journal) > 0 && sd_journal_get_realtime_usec(j->journal, &us) >= 0 && us == moment_us);
+    sd_journal_seek_cursor(j->journal, cursor);
+    sd_journal_next(j->journal);
+    return false;
+}
+
 static int go_to_cursor(struct log_journald *j, const struct log_place *place) {
     int rc = sd_journal_seek_cursor(j->journal, place->text);
     if (rc >= 0)
@@ -196,7 +212,7 @@ static int go_to_cursor(struct log_journald *j, const struct log_place *place) {
     }
     if (rc < 0)
         return rc;
-    bool there = rc > 0 && sd_journal_test_cursor(j->journal, place->text) > 0;
+    bool there = rc > 0 && (sd_journal_test_cursor(j->journal, place->text) > 0 || go_to_copy(j, place->text));
     j->unread = rc > 0 && (!there || place->number[CURSOR_UNREAD]);
     if (rc > 0)
         came_to_entry(j);

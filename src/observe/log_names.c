@@ -212,6 +212,11 @@ void log_names_restart(struct log_follower *f, struct log_file *file) {
     bool had = file->seen > 0;
     log_file_place(file, &f->reader, 0, place);
     struct log_file *copy = had && make_room(f, file) ? find_by_place(f, place, NULL) : NULL;
+    if (!copy && file->next && log_file_look(file) == 0) { /* what went from under the name is destroyed: no log */
+        f->reader.state->gaps += !file->overtaken;
+        log_names_drop(f, file);
+        return;
+    }
     if (!copy)
         remember(f, place, wall_now_ns()); /* what was copied before we read so far is not new */
     log_file_move_starts(&f->reader, file, copy);
@@ -252,8 +257,11 @@ void log_names_restore(struct log_follower *f, const struct log_saved *saved) {
         if (!(saved->places[i].number[FILE_FLAGS] & FILE_DONE))
             restore_one(f, &saved->places[i]);
     f->noted = true;
-    /* The file is the same, but it may have been copied and truncated before anything of it was read. */
+    struct stat st;
     struct log_file *file = log_names_newest(f);
+    /* The clock was set back: by their times the files in between are not told from older ones. */
+    f->reader.state->gaps += file && f->since_ns > wall_now_ns() && is_away(f, file, &st);
+    /* The file is the same, but it may have been copied and truncated before anything of it was read. */
     if (file && file->fresh)
         log_names_take_older(f, file);
 }

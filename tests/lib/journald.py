@@ -134,6 +134,11 @@ class Journald:
         self.process.signal(signal.SIGUSR1)
         wait_until(lambda: self.files(_FOLDERS[1]) and not self.files(_FOLDERS[0]), 20, "the journal is flushed to /var/log")
 
+    def relinquish(self):
+        """Back to /run, until the next flush."""
+        done = subprocess.run(self.inside(["journalctl", "--relinquish-var"]), capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+
     def vacuum(self):
         """Delete all archived files."""
         done = subprocess.run(self.inside(["journalctl", "--vacuum-files=1"]), capture_output=True, text=True, check=False, timeout=60)

@@ -113,6 +113,33 @@ def test_thousands_of_lines_are_counted_once_while_the_journal_is_rotated_and_we
     figure(f"{written} lines in {len(journal.files())} journal files")
 
 
+def test_the_place_is_known_where_nothing_came_since_the_journal_was_rotated(journal, watch):
+    watching = watch({**SLOW, "targets": [target(NOBODY, error_log={"unit": "quiet"})]})
+    watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 20)
+    journal.write(abort(1), unit="quiet.service")
+    counts(watching, 1)
+    journal.rotate()
+    watching.stop()
+    journal.write(abort(2), unit="quiet.service")
+    journal.wait_stored(abort(2), "quiet.service")
+    watching.start()
+    counts(watching, 2)
+
+
+def test_the_place_is_found_in_the_copy_that_a_flush_made_while_we_were_stopped(journal, watch):
+    journal.relinquish()
+    watching = watch({**SLOW, "targets": [target(NOBODY, error_log={"unit": "copied"})]})
+    watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 20)
+    journal.write(*(abort(i) for i in range(5)), unit="copied.service")  # some are of the same moment
+    counts(watching, 5)
+    watching.stop()
+    journal.flush()
+    journal.write(abort(5), unit="copied.service")
+    journal.wait_stored(abort(5), "copied.service")
+    watching.start()
+    counts(watching, 6)
+
+
 def test_what_was_vacuumed_before_it_was_read_is_a_gap(journal, watch):
     watching = watch({**SLOW, "targets": [target(NOBODY, error_log={"unit": "gap"})]})
     watching.wait_for(lambda m: m.value("mysqlconn_error_log_readable") == 1, 20)

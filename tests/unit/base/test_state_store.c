@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -182,7 +183,8 @@ static void what_is_no_file_of_ours_is_not_read(void **state) {
 static void failure_is_counted_and_tried_again(void **state) {
     struct fixture *fx = *state;
     open_store(fx, fx->folder);
-    assert_int_equal(rmdir(fx->folder), 0); /* no file can be made in it any more */
+    assert_int_equal(rmdir(fx->folder), 0); /* no file can be made in it any more, … */
+    fclose(fopen(fx->folder, "w"));         /* … nor a folder in its place */
     put(fx, "db1", "one");
     while (state_store_facts(fx->store)->failures == 0)
         uv_run(&fx->loop, UV_RUN_ONCE);
@@ -191,6 +193,62 @@ static void failure_is_counted_and_tried_again(void **state) {
     put(fx, "db2", "other");
     assert_int_equal(state_store_facts(fx->store)->waiting, 2);
     assert_loaded(fx, "db1", "two");
+    assert_int_equal(unlink(fx->folder), 0);
+}
+
+static void folder_that_vanished_is_made_again(void **state) {
+    struct fixture *fx = *state;
+    open_store(fx, fx->folder);
+    put(fx, "db1", "one");
+    uv_run(&fx->loop, UV_RUN_DEFAULT);
+    assert_int_equal(empty(fx->folder), 1);
+    assert_int_equal(rmdir(fx->folder), 0);
+    put(fx, "db1", "two");
+    uv_run(&fx->loop, UV_RUN_DEFAULT);
+    assert_int_equal(state_store_facts(fx->store)->writes, 2);
+    assert_loaded(fx, "db1", "two");
+    struct strbuf error;
+    strbuf_init(&error, 4096);
+    assert_null(state_store_open(&fx->loop, fx->folder, &error)); /* it is ours alone, as the first was */
+    strbuf_release(&error);
+    end_store(fx);
+    open_store(fx, fx->folder);
+    assert_loaded(fx, "db1", "two");
+}
+
+static void what_stands_where_a_file_is_made_is_removed(void **state) {
+    struct fixture *fx = *state;
+    char path[512];
+    open_store(fx, fx->folder);
+    snprintf(path, sizeof path, "%s.tmp", state_store_file(fx->store, "pipe"));
+    assert_int_equal(mkfifo(path, 0600), 0); /* who opens it waits for a reader */
+    snprintf(path, sizeof path, "%s.tmp", state_store_file(fx->store, "link"));
+    assert_int_equal(symlink("../up", path), 0);
+    put(fx, "pipe", "one");
+    put(fx, "link", "two");
+    uv_run(&fx->loop, UV_RUN_DEFAULT);
+    assert_int_equal(state_store_facts(fx->store)->writes, 2);
+    assert_loaded(fx, "pipe", "one");
+    assert_loaded(fx, "link", "two");
+}
+
+static void text_is_loaded_where_no_descriptor_is_left(void **state) {
+    struct fixture *fx = *state;
+    struct rlimit limit, none;
+    open_store(fx, fx->folder);
+    put(fx, "db1", "one");
+    uv_run(&fx->loop, UV_RUN_DEFAULT);
+    int next = dup(0);
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = (struct rlimit){(rlim_t)next, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_loaded(fx, "db1", "one");
+    assert_loaded(fx, "db2", NULL);
+    assert_loaded(fx, "db1", "one");
+    assert_int_equal(dup(0), -1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 static void one_folder_one_program(void **state) {
@@ -216,6 +274,9 @@ int main(void) {
         TEST(what_is_set_aside_is_there_for_people),
         TEST(what_is_no_file_of_ours_is_not_read),
         TEST(failure_is_counted_and_tried_again),
+        TEST(folder_that_vanished_is_made_again),
+        TEST(what_stands_where_a_file_is_made_is_removed),
+        TEST(text_is_loaded_where_no_descriptor_is_left),
         TEST(one_folder_one_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

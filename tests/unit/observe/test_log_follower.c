@@ -798,6 +798,40 @@ static void truncation_to_the_same_length_is_seen(void **state) {
     close(fd);
 }
 
+/* logrotate's `shred` writes three times over what it has compressed, and then removes it. */
+static void rotated_file_that_is_written_over_is_no_log(void **state) {
+    static const char first[] = "1 line that is secret\n", rest[] = "2 lines\n";
+    struct fixture *fx = *state;
+    int fd = open_log(fx->path), over = open(fx->path, O_WRONLY | O_CLOEXEC);
+    begin(fx, LOG_START_END);
+    for (unsigned overtaken = 0; overtaken < 2; overtaken++) {
+        write_text(fd, first);
+        expect(fx, first);
+        move(fx->path, fx->old);
+        close(fd);
+        fd = open_log(fx->path);
+        if (overtaken) {
+            write_text(fd, rest);
+            expect(fx, rest);
+        }
+        WAIT_FOR(fx, now(fx)->rotations == overtaken + 1);
+        let_file_clock_tick();
+        for (int pass = 0; pass < 3; pass++) {
+            assert_int_equal(pwrite(over, "\n no line \n \n no line \n", strlen(first), 0), strlen(first));
+            settle(fx);
+        }
+        assert_int_equal(unlink(fx->old), 0);
+        close(over);
+        over = open(fx->path, O_WRONLY | O_CLOEXEC);
+    }
+    write_text(fd, "3 lines\n");
+    expect(fx, "3 lines\n");
+    assert_int_equal(now(fx)->truncations, 0);
+    assert_int_equal(now(fx)->gaps, 1); /* the first had not been left for the next, which had nothing yet */
+    close(over);
+    close(fd);
+}
+
 static void writer_goes_on_behind_a_hole(void **state) {
     struct fixture *fx = *state;
     int fd = open(fx->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644); /* without O_APPEND it keeps its place */
@@ -955,6 +989,33 @@ static void rotations_that_nobody_saw(void **state) {
     assert_int_equal(now(fx)->gaps, 0);
     append(fx->path, "5 lines\n");
     expect(fx, "5 lines\n");
+}
+
+/* By its time the file in between might be an older one: that lines may be lost is told. */
+static void clock_is_set_back_while_stopped(void **state) {
+    struct fixture *fx = *state;
+    struct log_saved saved;
+    char two[128];
+    snprintf(two, sizeof two, "%s.2", fx->path);
+    append(fx->path, "1 line\n");
+    begin(fx, LOG_START_BEGINNING);
+    expect(fx, "1 line\n");
+    stop_and_save(fx, &saved);
+    for (unsigned rotated = 0; rotated < 2; rotated++) {
+        for (unsigned i = 0; i < saved.count; i++)
+            saved.places[i].number[FILE_SINCE] += 3600 * (uint64_t)NS_PER_S;
+        if (rotated) {
+            move(fx->path, two);
+            append(fx->path, "2 lines\n");
+            move(fx->path, fx->old);
+            append(fx->path, "3 lines\n");
+        }
+        begin_again(fx);
+        assert_int_equal(now(fx)->gaps, rotated);
+        if (!rotated)
+            stop_and_save(fx, &saved);
+    }
+    WAIT_FOR(fx, strstr(strbuf_text(&fx->text), "3 lines\n"));
 }
 
 static void copy_and_truncation_that_nobody_saw(void **state) {
@@ -1871,6 +1932,7 @@ int main(void) {
         TEST(descriptors_are_bounded),
         TEST(truncation_begins_again),
         TEST(truncation_to_the_same_length_is_seen),
+        TEST(rotated_file_that_is_written_over_is_no_log),
         TEST(writer_goes_on_behind_a_hole),
         TEST(hole_in_a_line_is_leapt_over),
         TEST(goes_on_where_it_was),
@@ -1879,6 +1941,7 @@ int main(void) {
         TEST(inode_that_is_used_again),
         TEST(inode_that_is_used_again_before_anything_was_read),
         TEST(rotations_that_nobody_saw),
+        TEST(clock_is_set_back_while_stopped),
         TEST(copy_and_truncation_that_nobody_saw),
         TEST(copy_that_is_shorter_than_what_was_read_is_not_read_again),
         TEST(copy_of_what_is_there_now_is_not_read_before_it),
