@@ -156,6 +156,22 @@ static bool was_passed(struct log_journald *j) {
     return false;
 }
 
+/* What is in front of the place where we begin was passed before; copies look new only within its moment. */
+static void note_moment(struct log_journald *j) {
+    uint64_t moment_us = 0, us = 0, back = 0;
+    sd_journal_get_realtime_usec(j->journal, &moment_us);
+    while (back < LOG_HELD_MAX && sd_journal_previous(j->journal) > 0) {
+        back++;
+        if (sd_journal_get_realtime_usec(j->journal, &us) < 0 || us != moment_us)
+            break;
+        came_to_entry(j);
+        was_passed(j);
+    }
+    if (back > 0)
+        sd_journal_next_skip(j->journal, back);
+    came_to_entry(j);
+}
+
 /* --- opening --- */
 
 static int add_match(struct log_journald *j, const char *field, const char *value) {
@@ -180,7 +196,7 @@ static int go_to_end(struct log_journald *j) {
     if (rc >= 0)
         rc = sd_journal_previous(j->journal);
     if (rc > 0) {
-        came_to_entry(j);
+        note_moment(j);
         was_passed(j);
     }
     return rc == 0 ? sd_journal_seek_head(j->journal) : rc < 0 ? rc : 0;
@@ -215,7 +231,7 @@ static int go_to_cursor(struct log_journald *j, const struct log_place *place) {
     bool there = rc > 0 && (sd_journal_test_cursor(j->journal, place->text) > 0 || go_to_copy(j, place->text));
     j->unread = rc > 0 && (!there || place->number[CURSOR_UNREAD]);
     if (rc > 0)
-        came_to_entry(j);
+        note_moment(j);
     if (rc > 0 && !j->unread)
         was_passed(j);
     j->state->gaps += !there;         /* it was vacuumed, and perhaps others after it; … */
