@@ -175,8 +175,12 @@ static unsigned on_held(void *arg) {
 }
 
 static void on_silence(uv_timer_t *timer) {
-    log_source_go(timer->data);
-    log_source_flush(timer->data);
+    struct log_source *source = timer->data;
+    uint64_t before = source->events;
+    log_source_go(source);
+    log_decoder_flush(source->decoder);
+    if (source->events > before && source->listener.moved)
+        source->listener.moved(source->listener.arg);
 }
 
 static bool state_differs(const struct log_source_state *a, const struct log_source_state *b) {
@@ -216,13 +220,6 @@ void log_source_go(struct log_source *source) {
     uv_timer_stop(&source->held_timer);
     if (source->backend->wait)
         source->backend->wait(source->self, false);
-}
-
-void log_source_flush(struct log_source *source) {
-    uint64_t before = source->events;
-    log_decoder_flush(source->decoder);
-    if (source->events > before && source->listener.moved)
-        source->listener.moved(source->listener.arg);
 }
 
 /* --- which one --- */

@@ -108,8 +108,6 @@ bool log_source_wants_poll(const struct log_source *source);
  * after the start only. */
 void log_source_wait(struct log_source *source, unsigned ms);
 void log_source_go(struct log_source *source);
-/* Tell what the decoder holds back: before the last log_source_save(). */
-void log_source_flush(struct log_source *source);
 /* Where it is now; `out` is overwritten. The place is in front of what the decoder holds back, and so are the counts.
  */
 void log_source_save(const struct log_source *source, struct log_saved *out);

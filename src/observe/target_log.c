@@ -279,7 +279,7 @@ static void on_closed(uv_handle_t *handle) {
 void target_log_stop(struct target_log *log) {
     if (!log)
         return;
-    log_source_flush(log->source);
+    /* What is held back is not told: the server may be in the middle of it, and the next one reads it again. */
     if (log->target->store)
         save(log);
     log_source_close(log->source);
