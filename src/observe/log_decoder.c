@@ -375,7 +375,7 @@ void log_decoder_block(struct log_decoder *d, struct span lines) {
     const char *p = lines.ptr, *end = lines.ptr + lines.len;
     while (p < end) {
         bool syslog = *p == '<' && log_unwrap_is_syslog((struct span){p, (size_t)(end - p)});
-        bool in_the_midst = syslog || d->held_count || d->piece_line;
+        bool in_the_midst = syslog || *p == '\0' || d->held_count || d->piece_line;
         size_t passed = 0;
         const char *place = in_the_midst ? p : log_scan_next(p, end, &passed);
         d->lines += passed;

@@ -3,9 +3,9 @@
  *
  * A message of interest follows a label or tag, "[Warning] " or "mysqld[811]: ", and begins like a frame; before 4.1,
  * it is "Aborted connection" without a label. What is wrapped so that it must be unwrapped is JSON, at the beginning of
- * a line, behind the hole of a truncation (NUL) or a blank, a piece of CRI's, "stderr P ", or RFC 5424's syslog, "<30>1
- * ". So a few pairs of bytes are enough to stop at. 64 places are looked at at once: with AVX2, with SSSE3 (every amd64
- * since 2008 has that), and one by one on others.
+ * a line or behind a blank, a piece of CRI's, "stderr P ", or RFC 5424's syslog, "<30>1 "; and behind the hole of a
+ * truncation, NUL bytes, anything may be. So a few pairs of bytes are enough to stop at. 64 places are looked at at
+ * once: with AVX2, with SSSE3 (every amd64 since 2008 has that), and one by one on others.
  */
 #include "observe/log_scan.h"
 
@@ -22,7 +22,8 @@ enum { STEP = 64 };
 #include <immintrin.h>
 
 /* Bytes that may begin a pair, and bytes that may end one, each at the place of its low four bits: PSHUFB then finds
- * all of them at once. What is "{" needs no second byte, and what is no pair for all that is sorted out later. */
+ * all of them at once. What is "{" needs no second byte, NUL ends all of them (the smaller of the two differences is
+ * zero), and what is no pair for all that is sorted out later. */
 #define FIRST 'P', 'A', 0, 0, 0, 0, 0, 0, 0, 0, '\n', '{', 0, ']', 0, 0
 #define SECOND ' ', 0, 'b', 0, 0, 0, 0, 0, 0, 0, ':', 0, '<', 0, 0, 0
 
@@ -34,8 +35,9 @@ __attribute__((target("ssse3,popcnt"))) static inline uint64_t pairs_ssse3(const
         __m128i a = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
         __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + i + 1));
         __m128i begins = _mm_cmpeq_epi8(a, _mm_shuffle_epi8(first, a));
+        __m128i alone = _mm_min_epu8(_mm_xor_si128(a, _mm_set1_epi8('{')), b);
         __m128i ended =
-            _mm_or_si128(_mm_cmpeq_epi8(b, _mm_shuffle_epi8(second, b)), _mm_cmpeq_epi8(a, _mm_set1_epi8('{')));
+            _mm_or_si128(_mm_cmpeq_epi8(b, _mm_shuffle_epi8(second, b)), _mm_cmpeq_epi8(alone, _mm_setzero_si128()));
         places |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_and_si128(begins, ended)) << i;
         ends |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, _mm_set1_epi8('\n'))) << i;
     }
@@ -51,8 +53,9 @@ __attribute__((target("avx2,popcnt"))) static inline uint64_t pairs_avx2(const c
         __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(p + i));
         __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(p + i + 1));
         __m256i begins = _mm256_cmpeq_epi8(a, _mm256_shuffle_epi8(first, a));
+        __m256i alone = _mm256_min_epu8(_mm256_xor_si256(a, _mm256_set1_epi8('{')), b);
         __m256i ended = _mm256_or_si256(_mm256_cmpeq_epi8(b, _mm256_shuffle_epi8(second, b)),
-                                        _mm256_cmpeq_epi8(a, _mm256_set1_epi8('{')));
+                                        _mm256_cmpeq_epi8(alone, _mm256_setzero_si256()));
         places |= (uint64_t)(unsigned)_mm256_movemask_epi8(_mm256_and_si256(begins, ended)) << i;
         ends |= (uint64_t)(unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, _mm256_set1_epi8('\n'))) << i;
     }
@@ -80,7 +83,7 @@ static bool is_pair(const char *p) {
     case 'A':
         return p[1] == 'b';
     case '\n':
-        return p[1] == '<';
+        return p[1] == '<' || p[1] == '\0';
     case '{':
         return true;
     default:
@@ -100,7 +103,7 @@ static bool is_rare_place(const char *begin, const char *p, const char *end) {
     case '\n':
         return true;
     default:
-        return p == begin || p[-1] == ' ' || p[-1] == '\n' || p[-1] == '\0';
+        return p == begin || p[-1] == ' ' || p[-1] == '\n';
     }
 }
 
