@@ -135,7 +135,7 @@ static void parse_message(struct span front, struct span message, struct log_sta
         return;
     enum log_frame_fit fit = log_frame_parse(message, &out->event);
     if (fit == LOG_FRAME_NONE && whole.len > message.len) /* there are texts that end with a blank */
-        fit = log_frame_parse(whole, &out->event);
+        fit = log_frame_parse(whole, &out->event) == LOG_FRAME_FITS ? LOG_FRAME_FITS : LOG_FRAME_NONE;
     if (fit == LOG_FRAME_NONE || !log_front_is_plausible(front)) {
         out->event = (struct log_event){0};
         return;

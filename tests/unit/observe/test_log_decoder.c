@@ -740,6 +740,11 @@ static void names_of_aborted_ones_hold_newlines_too(void **state) {
     line(fx, "Nov 21 01:51:41 db1 mariadbd[811]: " FRONT "Aborted connection 5 to db: 'd' user: 'c");
     line(fx, "Nov 21 01:51:41 db1 mariadbd[811]: ' host: '10.0.0.7' (KILLED)");
     expect(fx, "11 aborted 5 d/c\n/10.0.0.7 (KILLED)\n");
+    /* what holds no value yet begins none */
+    line(fx, FRONT "Aborted connection ");
+    line(fx, FRONT "Aborted connection 5 to db: 'd' user: 'c");
+    line(fx, "' host: '10.0.0.7' (KILLED)");
+    expect(fx, "14 aborted 5 d/c\n/10.0.0.7 (KILLED)\n");
 }
 
 static void a_piece_that_is_none_swallows_nothing(void **state) {
