@@ -116,17 +116,15 @@ static inline __attribute__((always_inline)) bool is_place(const char *begin, co
     return end - message < 3 || (log_frame_may_fit(message) && log_frame_may_fit_behind_name(message, end));
 }
 
-/* Add the places in one step to a list: most steps have none to three (MySQL 8's label and tags), in no order that a
- * processor could foresee, so three are written whether they are there or not. Returns how many there are. */
+/* Add the places in one step to a list: most steps have none, one or two, in no order that a processor could foresee,
+ * so two are written whether they are there or not. Returns how many there are. */
 static inline __attribute__((always_inline)) unsigned list_places(uint64_t places, unsigned at, uint16_t *list) {
     const uint64_t last = UINT64_C(1) << (STEP - 1); /* so that there is always one to count up to */
     unsigned count = (unsigned)__builtin_popcountll(places);
     uint64_t behind_first = places & (places - 1);
     list[0] = (uint16_t)(at + (unsigned)__builtin_ctzll(places | last));
     list[1] = (uint16_t)(at + (unsigned)__builtin_ctzll(behind_first | last));
-    behind_first &= behind_first - 1;
-    list[2] = (uint16_t)(at + (unsigned)__builtin_ctzll(behind_first | last));
-    for (unsigned i = 3; i < count; i++) {
+    for (unsigned i = 2; i < count; i++) {
         behind_first &= behind_first - 1;
         list[i] = (uint16_t)(at + (unsigned)__builtin_ctzll(behind_first));
     }
@@ -140,7 +138,7 @@ static inline __attribute__((always_inline)) bool scan_steps(const char **p, con
     const char *begin = *p, *at = *p;
     unsigned most = 2; /* steps at once: few at first, because what was looked at behind the place is looked at again */
     for (; end - at > STEP; most = STEPS) {
-        uint16_t list[STEPS * STEP + 3];
+        uint16_t list[STEPS * STEP + 2];
         uint64_t newlines[STEPS];
         unsigned steps = end - at > most * STEP ? most : (unsigned)((end - at - 1) / STEP), count = 0;
         for (unsigned i = 0; i < steps; i++)
