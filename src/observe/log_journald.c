@@ -9,9 +9,10 @@
  * journald counts an entry before it can be found, and libsystemd 252 looks no more into a file with a count that it
  * knows. So, each time that the journal tells of something, it is made to look again from where we are.
  *
- * When the journal is flushed from /run to /var, libsystemd 252 now and then comes to the copies of entries that it was
- * at before; those are known by what their cursors have in common. (With a disjunction of matches, which journald's
- * word of what its rate limit left out would take, it comes to them far oftener: that word is not asked for.)
+ * Entries of one moment libsystemd orders by a hash where they are in files of different rows: when the journal is
+ * flushed from /run to /var it comes to copies of some that it was at before. Those are known by what their cursors
+ * have in common. (With a disjunction of matches, which journald's word of what its rate limit left out would take, it
+ * comes to them far oftener: that word is not asked for.)
  */
 #include "base/clock.h"
 #include "base/records.h"
